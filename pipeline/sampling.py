@@ -1,0 +1,108 @@
+"""Which frames of a video to look at.
+
+A plan knows nothing of files or decoders: it takes the presentation times of all frames and names the ones to look at.
+Three plans exist:
+
+    SamplingPlan.spread(32)      32 frames spread evenly over the whole duration
+    SamplingPlan.at_fps(2.0)     two frames a second, however long the video
+    SamplingPlan.every_frame()   all of them
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+DEFAULT_COUNT = 32
+
+MAX_COUNT = 512
+"""The most frames a spread may ask for: each one is a term of the expression that ffmpeg evaluates on every frame of
+the video, and the whole expression has to fit on a command line (32 KiB on Windows)."""
+
+TICK_TOLERANCE = 1e-3
+"""How much of a tick a frame may come early and still count: 3 x 1/30 s is not quite 0.1 s in binary."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPlan:
+    """A rule that chooses frames by their presentation time; build one with the three class methods.
+
+    `str(plan)` says in words what it takes.
+
+    Attributes:
+        count: Number of frames to spread evenly, or None.
+        fps: Frames per second to take, or None. With both None every frame is taken.
+    """
+
+    count: int | None = None
+    fps: float | None = None
+
+    def __post_init__(self):
+        if self.count is not None and self.fps is not None:
+            raise ValueError("a sampling plan has a count or a rate, not both")
+        if self.count is not None and not 1 <= self.count <= MAX_COUNT:
+            raise ValueError(f"a spread takes 1 to {MAX_COUNT} frames, not {self.count}; for more, sample by rate")
+        if self.fps is not None and not (math.isfinite(self.fps) and self.fps > 0):
+            raise ValueError(f"frames per second must be a positive number, not {self.fps}")
+
+    def __str__(self):
+        if self.count is not None:
+            return f"{self.count} evenly spread frames"
+        return "every frame" if self.fps is None else f"{self.fps:g} frames per second"
+
+    @classmethod
+    def spread(cls, count: int = DEFAULT_COUNT) -> SamplingPlan:
+        """Take `count` frames, one for each of `count` equal slices of the duration.
+
+        Each is the frame that is on screen in the middle of its slice. A video of no more than `count` frames gives all
+        of them; a longer one gives exactly `count` different ones, also where its frame rate varies.
+
+        Raises:
+            ValueError: `count` is not within 1 and `MAX_COUNT`.
+        """
+        return cls(count=count)
+
+    @classmethod
+    def at_fps(cls, fps: float) -> SamplingPlan:
+        """Take the first frame at or after every multiple of 1/`fps` seconds, counted from the first frame.
+
+        A rate above that of the video gives every frame once.
+
+        Raises:
+            ValueError: `fps` is not a positive, finite number.
+        """
+        return cls(fps=float(fps))
+
+    @classmethod
+    def every_frame(cls) -> SamplingPlan:
+        """Take every frame."""
+        return cls()
+
+    def choose(self, times_s: np.ndarray, end_s: float) -> np.ndarray:
+        """Choose among the frames of one video.
+
+        Args:
+            times_s: Presentation times of all its frames in seconds, float64 of shape (frames,), ascending.
+            end_s: Time in seconds at which the last frame stops being shown.
+
+        Returns:
+            Indices into `times_s`, int64, strictly ascending.
+        """
+        frames = len(times_s)
+        everything = np.arange(frames)
+        if self.fps is not None and frames:
+            ticks = np.floor((times_s - times_s[0]) * self.fps + TICK_TOLERANCE)
+            return everything[np.diff(ticks, prepend=-1.0) > 0]
+        if self.count is None or frames <= self.count:
+            return everything
+
+        slice_s = (end_s - times_s[0]) / self.count
+        centres = times_s[0] + (np.arange(self.count) + 0.5) * slice_s
+        shown = np.searchsorted(times_s, centres + 1e-6, side="right") - 1  # a microsecond for rounding
+        # Where frames are sparse, neighbouring slices want the same one: move on to the next that is free,
+        # and leave enough of them for the slices that follow.
+        order = np.arange(self.count)
+        distinct = np.maximum.accumulate(shown - order) + order
+        return np.minimum(distinct, frames - self.count + order)

@@ -1,0 +1,225 @@
+"""The contract of probing and reading: facts, times, plans."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import tracemalloc
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from pipeline import video_frames
+from pipeline.media import FrameReader, MediaInfo, open_frames, probe
+from pipeline.sampling import SamplingPlan
+from tests.conftest import CLIP_FPS, CLIP_FRAMES
+from tests.media_files import number_frames, read_number, run_ffmpeg, write_video
+
+EVERY = SamplingPlan.every_frame()
+
+
+def read(info: MediaInfo, plan: SamplingPlan = EVERY) -> tuple[list[int], list[float], list[str]]:
+    """The numbers that the frames carry, which their indices must equal, their times, and the warnings."""
+    with open_frames(info, plan) as reader:
+        frames = [(frame.index, frame.time_s, read_number(frame.image)) for frame in reader]
+    assert [index for index, _, _ in frames] == [number for _, _, number in frames]
+    return [number for _, _, number in frames], [time_s for _, time_s, _ in frames], reader.warnings
+
+
+def test_facts(clip):
+    info = probe(clip)
+    assert (info.path, info.kind, info.codec, info.pixel_format) == (clip, "video", "h264", "yuv420p")
+    assert "mp4" in info.container
+    assert (info.width, info.height, info.rotation_deg, info.mirrored) == (96, 64, 0, False)
+    assert info.duration_s == pytest.approx(3.0)
+    assert info.declared_duration_s == pytest.approx(3.0, abs=0.1)
+    assert info.frame_rate == pytest.approx(CLIP_FPS)
+    assert not info.variable_frame_rate
+    assert info.frame_count == CLIP_FRAMES
+    assert info.time_base == Fraction(1, 10240)
+    assert info.keyframe_gap_s == pytest.approx(1.0)
+    assert info.has_audio
+    assert info.hdr_transfer is None
+    assert not info.interlaced
+    assert info.bytes == clip.stat().st_size
+    assert info.sha256 == hashlib.sha256(clip.read_bytes()).hexdigest()
+    assert info.decoder.startswith("ffmpeg ")
+    np.testing.assert_allclose(info.frame_times_s, np.arange(CLIP_FRAMES) / CLIP_FPS)
+
+
+def test_frames_are_rgb_arrays_of_their_own(clip):
+    with open_frames(probe(clip), EVERY) as reader:
+        first, second = next(iter(reader)).image, next(iter(reader)).image
+    assert first.shape == (64, 96, 3)
+    assert first.dtype == np.uint8
+    assert first.flags.writeable
+    assert (read_number(first), read_number(second)) == (0, 1)
+
+
+def test_every_frame(clip):
+    numbers, times_s, warnings = read(probe(clip))
+    assert numbers == list(range(CLIP_FRAMES))
+    np.testing.assert_allclose(times_s, np.arange(CLIP_FRAMES) / CLIP_FPS)
+    assert warnings == []
+
+
+def test_spread(clip):
+    numbers, times_s, _ = read(probe(clip), SamplingPlan.spread(5))
+    assert numbers == [3, 9, 15, 21, 27]
+    np.testing.assert_allclose(times_s, [0.3, 0.9, 1.5, 2.1, 2.7])
+
+
+@pytest.mark.parametrize("count", [CLIP_FRAMES - 1, CLIP_FRAMES, CLIP_FRAMES + 1, 512])
+def test_spread_over_about_as_many_frames_as_there_are(clip, count):
+    numbers, _, _ = read(probe(clip), SamplingPlan.spread(count))
+    assert len(numbers) == min(count, CLIP_FRAMES)
+
+
+@pytest.mark.parametrize("fps", [0.1, 1, 3, 10, 50])
+def test_rate_takes_what_the_plan_chose(clip, fps):
+    info = probe(clip)
+    plan = SamplingPlan.at_fps(fps)
+    numbers, _, _ = read(info, plan)
+    assert numbers == plan.choose(info.frame_times_s, info.end_s).tolist()
+
+
+def test_variable_frame_rate(tmp_path):
+    path = write_video(
+        tmp_path / "vfr.mp4",
+        number_frames(20),
+        filters="settb=1/1000,setpts=N*100+N*N*10",
+        options=["-fps_mode", "passthrough", "-enc_time_base", "1/1000", "-bf", 2],
+    )
+    info = probe(path)
+    expected_s = np.array([n * 0.1 + n * n * 0.01 for n in range(20)])
+    assert info.variable_frame_rate
+    assert info.frame_rate == pytest.approx(19 / expected_s[-1])
+    numbers, times_s, _ = read(info)
+    assert numbers == list(range(20))
+    np.testing.assert_allclose(times_s, expected_s, atol=1e-6)
+
+    numbers, _, _ = read(info, SamplingPlan.spread(6))
+    centres = (np.arange(6) + 0.5) * info.duration_s / 6
+    assert numbers == [int(np.flatnonzero(expected_s <= centre)[-1]) for centre in centres]
+
+    plan = SamplingPlan.at_fps(2)
+    assert read(info, plan)[0] == plan.choose(expected_s, info.end_s).tolist()
+
+
+@pytest.mark.parametrize("name", ["late.mkv", "late.ts", "late.mp4"])
+def test_clock_starts_with_the_first_stream(clip, tmp_path, name):
+    run_ffmpeg("-itsoffset", 5, "-i", clip, "-map", "0:v", "-c", "copy", tmp_path / name)
+    info = probe(tmp_path / name)
+    assert info.start_time_s > 4.5
+    numbers, times_s, warnings = read(info)
+    assert numbers == list(range(CLIP_FRAMES))
+    np.testing.assert_allclose(times_s, np.arange(CLIP_FRAMES) / CLIP_FPS, atol=1e-3)
+    assert warnings == []
+
+
+def test_picture_that_sets_in_after_its_sound(clip, tmp_path):
+    path = tmp_path / "late picture.mp4"
+    run_ffmpeg("-itsoffset", 0.5, "-i", clip, "-i", clip, "-map", "0:v", "-map", "1:a", "-c", "copy", path)
+    numbers, times_s, _ = read(probe(path), SamplingPlan.spread(3))
+    assert numbers == [5, 15, 25]
+    np.testing.assert_allclose(times_s, [1.0, 2.0, 3.0])
+
+
+def test_edit_list_hides_frames(clip, tmp_path):
+    path = tmp_path / "cut.mp4"
+    run_ffmpeg("-ss", 1.5, "-i", clip, "-c", "copy", "-map", "0:v", path)  # from the key frame at 1 s
+    info = probe(path)
+    with open_frames(info, EVERY) as reader:
+        frames = list(reader)
+    assert [read_number(frame.image) for frame in frames] == list(range(15, 30))
+    assert [frame.index for frame in frames] == list(range(15))
+    np.testing.assert_allclose([frame.time_s for frame in frames], np.arange(15) / 10, atol=1e-3)
+    assert info.frame_count == 15
+    assert info.duration_s == pytest.approx(1.5)
+
+
+def test_fewer_frames_than_asked_for(tmp_path):
+    info = probe(write_video(tmp_path / "short.mp4", number_frames(3)))
+    assert read(info, SamplingPlan.spread(32))[0] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("plan", [EVERY, SamplingPlan.spread(4), SamplingPlan.at_fps(3)], ids=str)
+def test_one_frame(tmp_path, plan):
+    info = probe(write_video(tmp_path / "one.mp4", number_frames(1)))
+    assert (info.kind, info.frame_count, info.frame_rate) == ("video", 1, None)
+    assert read(info, plan)[:2] == ([0], [0.0])
+
+
+@pytest.mark.parametrize("name", ["seek.mp4", "seek.mkv"])
+def test_seeking_gives_the_same_frames(tmp_path, monkeypatch, name):
+    options = ["-g", 40, "-bf", 3, "-x264-params", "open-gop=1"]
+    path = write_video(tmp_path / name, number_frames(200), fps=29.97, options=options)
+    info = probe(path)
+    plan = SamplingPlan.spread(4)
+    passed = read(info, plan)
+    monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
+    monkeypatch.setattr(video_frames, "_pass_once", None)
+    assert read(info, plan) == passed
+
+
+def test_seeking_in_a_video_that_starts_late(clip, tmp_path, monkeypatch):
+    run_ffmpeg("-itsoffset", 5, "-i", clip, "-map", "0:v", "-c", "copy", tmp_path / "late.mkv")
+    info = probe(tmp_path / "late.mkv")
+    monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
+    monkeypatch.setattr(video_frames, "_pass_once", None)
+    numbers, times_s, _ = read(info, SamplingPlan.spread(2))
+    assert numbers == [7, 22]
+    np.testing.assert_allclose(times_s, [0.7, 2.2], atol=1e-3)
+
+
+def test_no_seeking_without_an_index(tmp_path, monkeypatch):
+    info = probe(write_video(tmp_path / "no index.ts", number_frames(60), options=["-g", 10]))
+    monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
+    monkeypatch.setattr(video_frames, "_seek_each", None)
+    assert len(read(info, SamplingPlan.spread(4))[0]) == 4
+
+
+def test_no_seeking_where_key_frames_are_rare(tmp_path, monkeypatch):
+    info = probe(write_video(tmp_path / "one key.mp4", number_frames(60), options=["-g", 1000]))
+    monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
+    monkeypatch.setattr(video_frames, "_seek_each", None)
+    assert len(read(info, SamplingPlan.spread(4))[0]) == 4
+
+
+def test_closing_early_stops_ffmpeg(clip):
+    before = threading.active_count()
+    reader = open_frames(probe(clip), EVERY)
+    next(iter(reader))
+    reader.close()
+    reader.close()
+    assert threading.active_count() == before
+    assert list(reader) == []
+
+
+def test_nothing_runs_before_the_first_frame_is_asked_for(clip):
+    before = threading.active_count()
+    with open_frames(probe(clip), EVERY) as reader:
+        assert isinstance(reader, FrameReader)
+        assert threading.active_count() == before
+    assert list(reader) == []
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length(tmp_path):
+    path = write_video(
+        tmp_path / "long.mp4",
+        (image for image in number_frames(2000, (320, 180)) for _ in range(2)),
+        fps=60,
+        options=["-preset", "ultrafast"],
+    )
+    info = probe(path)
+    tracemalloc.start()
+    try:
+        with open_frames(info, EVERY) as reader:
+            count = sum(1 for _ in reader)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert count == 4000
+    assert peak < 20 * 320 * 180 * 3, "more than a few frames were kept"
