@@ -123,9 +123,7 @@ class _Layers:
         return ops.add(ops.convolution(x, kernel, [1, 1], [0, 0], [0, 0], [1, 1]), bias)
 
     def dense(self, x: ov.Node, name: str) -> ov.Node:
-        return ops.add(
-            ops.matmul(x, self._array(f"{name}/kernel"), False, False), self._array(f"{name}/bias")
-        )
+        return ops.add(ops.matmul(x, self._array(f"{name}/kernel"), False, False), self._array(f"{name}/bias"))
 
     def conv_block(self, x: ov.Node, index: int) -> ov.Node:
         return self._prelu(self.convolution(x, f"conv{index}"), index)
@@ -405,9 +403,7 @@ class MTCNN:
         shrunk, scale = shrink_to_side(image, self._detection_side)
         boxes = np.asarray(boxes, np.float64).reshape(-1, 4) * np.tile(scale, 2)
         corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1).astype(np.float32)
-        windows = _Candidates(
-            np.zeros(len(boxes), np.intp), corners, np.ones(len(boxes), np.float32)
-        ).squared()
+        windows = _Candidates(np.zeros(len(boxes), np.intp), corners, np.ones(len(boxes), np.float32)).squared()
         _, landmarks, face = self._onet(shrunk[None].astype(np.float32), windows)
         points = _landmark_points(windows.corners, landmarks) / scale
         return points.astype(np.float32), face[:, 1]

@@ -1,8 +1,8 @@
 """Facewitness: from a media file to a verdict about the faces in it.
 
-    from pipeline import Scanner
-    verdict = Scanner().scan("clip.mp4")
-    print(verdict.status, verdict.label, verdict.score)
+from pipeline import Scanner
+verdict = Scanner().scan("clip.mp4")
+print(verdict.status, verdict.label, verdict.score)
 """
 
 from __future__ import annotations

