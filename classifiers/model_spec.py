@@ -1,0 +1,153 @@
+"""Which trained models there are, what they need, and whether their files are what they should be."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from classifiers.architectures import ARCHITECTURES, LABELS
+from classifiers.calibration import Calibration, Platt, Thresholds
+
+WEIGHTS_FOLDER = Path(__file__).parent / "weights"
+MANIFEST = WEIGHTS_FOLDER / "manifest.json"
+
+
+class ModelError(Exception):
+    """A model that cannot be had; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """One file of a model and the SHA-256 that it must have."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """A trained classifier, as its entry in a manifest says.
+
+    Attributes:
+        name: what the user calls it.
+        architecture: one of `classifiers.architectures.ARCHITECTURES`.
+        labels: meaning of the logits, in order.
+        crop_size: side of the crop in pixels, which is also the side of the input.
+        crop_template: where the five landmarks lie in the crop, in units of its side.
+        files: by format: "keras", "openvino_graph" and "openvino_weights".
+        calibration: how logits become scores.
+        thresholds: how scores become verdicts.
+        card: file name of the model card.
+        folder: where the files are.
+    """
+
+    name: str
+    architecture: str
+    labels: tuple[str, ...]
+    crop_size: int
+    crop_template: tuple[tuple[float, float], ...]
+    files: dict[str, ModelFile]
+    calibration: Calibration
+    thresholds: Thresholds
+    card: str
+    folder: Path
+
+    def __post_init__(self) -> None:
+        if "keras" not in self.files:
+            raise ValueError("a model is identified by its keras file")
+
+    @property
+    def sha256(self) -> str:
+        """Identity of the weights: the SHA-256 of the Keras file, from which every other is exported."""
+        return self.files["keras"].sha256
+
+    def read(self, file_format: str) -> bytes:
+        """Read one of the model's files, after checking that it is the file that the manifest names.
+
+        Raises:
+            ModelError: there is no such file, or it is not what the manifest says.
+        """
+        entry = self.files.get(file_format)
+        if entry is None:
+            raise ModelError(f"model {self.name!r} has no {file_format} file; choose an engine that it has files for")
+        path = self.folder / entry.file
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"cannot read {path} of model {self.name!r}: {error.strerror}") from error
+        if hashlib.sha256(content).hexdigest() != entry.sha256:
+            raise ModelError(f"{path} is not the file that model {self.name!r} was released with; install it again")
+        return content
+
+    def to_json(self) -> dict[str, object]:
+        """Write this as an entry of a manifest."""
+        entry = asdict(self)
+        del entry["folder"]
+        return entry
+
+
+def shipped_models() -> dict[str, ModelSpec]:
+    """Read the manifest of the models that come with the package, the default one first."""
+    return _read_manifest(MANIFEST)
+
+
+def find_model(name_or_file: str | None = None) -> ModelSpec:
+    """Look a model up by name, or take the first one of a manifest of one's own.
+
+    Args:
+        name_or_file: a shipped model, a manifest (its files lie beside it), or None for the default model.
+
+    Raises:
+        ModelError: no such model, a model that has no weights yet, or a manifest that cannot be read.
+    """
+    shipped = shipped_models()
+    if name_or_file is None:
+        return next(iter(shipped.values()))
+    if name_or_file in shipped:
+        return shipped[name_or_file]
+    choices = ", ".join(shipped)
+    if name_or_file in ARCHITECTURES:
+        raise ModelError(f"model {name_or_file!r} has no trained weights in this release; choose from: {choices}")
+    try:
+        return next(iter(_read_manifest(Path(name_or_file)).values()))
+    except OSError as error:
+        raise ModelError(
+            f"no model and no manifest is called {name_or_file!r} ({error.strerror}); choose from: {choices}"
+        ) from error
+    except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+        raise ModelError(f"{name_or_file} is not a manifest of models ({error!r})") from error
+
+
+def _read_manifest(path: Path) -> dict[str, ModelSpec]:
+    entries = json.loads(path.read_text(encoding="utf-8"))["models"]
+    return {entry["name"]: _spec(entry, path.parent) for entry in entries}
+
+
+def _spec(entry: dict, folder: Path) -> ModelSpec:
+    calibration = entry["calibration"]
+    if tuple(entry["labels"]) != LABELS:
+        raise ValueError(f"the labels of a model must be {LABELS}, not {entry['labels']}")
+    if entry["architecture"] not in ARCHITECTURES:
+        raise ValueError(f"no architecture is called {entry['architecture']!r}")
+    if len(entry["crop_template"]) != 5 or entry["crop_size"] < 1:
+        raise ValueError("a crop needs five landmarks and a positive size")
+    return ModelSpec(
+        name=entry["name"],
+        architecture=entry["architecture"],
+        labels=tuple(entry["labels"]),
+        crop_size=entry["crop_size"],
+        crop_template=tuple((float(x), float(y)) for x, y in entry["crop_template"]),
+        files={file_format: ModelFile(**file) for file_format, file in entry["files"].items()},
+        calibration=Calibration(
+            id=calibration["id"],
+            fitted_on=calibration["fitted_on"],
+            manipulated=Platt(**calibration["manipulated"]),
+            generated=Platt(**calibration["generated"]),
+            joint=Platt(**calibration["joint"]),
+        ),
+        thresholds=Thresholds(**entry["thresholds"]),
+        card=entry["card"],
+        folder=folder,
+    )

@@ -1,0 +1,1 @@
+"""Training of face classifiers: forged samples, realistic degradation, and the loop."""

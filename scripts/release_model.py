@@ -1,0 +1,171 @@
+"""Make a trained run into a shipped model: Keras file, OpenVINO graph, calibration and manifest entry.
+
+    python scripts/release_model.py --weights runs/mobilenet_v2/best.weights.h5 --faces DIR
+
+Calibration and thresholds are fitted on the validation sources only. The model card is written by hand.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from train_default import split
+
+from classifiers import Engine, create_engine
+from classifiers.architectures import LABELS, build
+from classifiers.calibration import Calibration, Platt, Thresholds, fit_platt, log_odds_sum
+from classifiers.datasets import FaceSample, FaceShards
+from classifiers.evaluation.metrics import roc_auc
+from classifiers.export import export_openvino
+from classifiers.model_spec import MANIFEST, WEIGHTS_FOLDER, ModelFile, ModelSpec
+from classifiers.training.validation import ValidationSet
+from extractors.align import CropGeometry, align_face
+
+FITTED_ON = (
+    "held-out sources, which also chose among the rounds of the last training run: {real_video} real clips, "
+    "{real_still} real portraits, {swap} face swaps, {drawn} animated portraits and {blend} self-blended faces, each "
+    "as it is, degraded or restyled; a forgery is taken to be as likely as none, and each kind as likely as the others"
+)
+OPERATING_POINT = (
+    "likely_fake: exceeded by 5% of held-out real video clips; likely_real: undercut by 10% of held-out fakes, each "
+    "kind weighing alike (face swaps {swap:.0%}, animated portraits {drawn:.0%}, self-blended {blend:.0%})"
+)
+REAL = ("real_video", "real_still")
+MANIPULATED = ("swap", "blend")
+GENERATED = ("drawn",)
+
+
+def main() -> None:
+    """Release the weights that the arguments name."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--weights", type=Path, required=True)
+    parser.add_argument("--faces", type=Path, required=True)
+    parser.add_argument("--architecture", default="mobilenet_v2")
+    parser.add_argument("--folder", type=Path, default=WEIGHTS_FOLDER, help="gets the files and the manifest")
+    arguments = parser.parse_args()
+
+    name = arguments.architecture
+    arguments.folder.mkdir(parents=True, exist_ok=True)
+    network = build(name)
+    network.load_weights(arguments.weights)
+    keras_file = arguments.folder / f"{name}.keras"
+    network.save(keras_file)
+    graph_file = arguments.folder / f"{name}.xml"
+    files = {
+        "keras": keras_file,
+        "openvino_graph": graph_file,
+        "openvino_weights": export_openvino(keras_file, graph_file),
+    }
+    geometry = CropGeometry(network.input_shape[1])
+    uncalibrated = Platt(1.0, 0.0)
+    spec = ModelSpec(
+        name=name,
+        architecture=name,
+        labels=LABELS,
+        crop_size=geometry.size,
+        crop_template=geometry.template,
+        files={kind: ModelFile(file.name, _sha256(file)) for kind, file in files.items()},
+        calibration=Calibration("", "", uncalibrated, uncalibrated, uncalibrated),
+        thresholds=Thresholds(0.5, 0.5, ""),
+        card=f"{name}.md",
+        folder=arguments.folder,
+    )
+    shards = FaceShards(arguments.faces)
+    _, held_out = split(shards)
+    validation = ValidationSet(shards, held_out, partial(align_face, geometry=geometry))
+    spec = _calibrate(spec, validation)
+    manifest = arguments.folder / MANIFEST.name
+    others = []
+    if manifest.exists():
+        others = [m for m in json.loads(manifest.read_text(encoding="utf-8"))["models"] if m["name"] != name]
+    manifest.write_text(json.dumps({"models": [spec.to_json(), *others]}, indent=1) + "\n", encoding="utf-8")
+
+
+def _calibrate(spec: ModelSpec, validation: ValidationSet) -> ModelSpec:
+    clips = _score_clips(create_engine("openvino", spec), validation)
+    kinds = np.array([kind for kind, _, _ in clips])
+    logits = np.stack(list(clips.values()))
+    fake = ~np.isin(kinds, REAL)
+    calibration = Calibration(
+        id="",
+        fitted_on=FITTED_ON.format(**{kind: len({g for k, _, g in clips if k == kind}) for kind in set(kinds)}),
+        manipulated=_fit(logits[:, 0], kinds, MANIPULATED),
+        generated=_fit(logits[:, 1], kinds, GENERATED),
+        joint=Platt(1.0, 0.0),
+    )
+    summed = np.array(
+        [log_odds_sum(calibration.manipulated.logit(m), calibration.generated.logit(g)) for m, g in logits]
+    )
+    calibration = replace(calibration, joint=_fit(summed, kinds, MANIPULATED + GENERATED))
+    scores = np.array([calibration.scores(*row).fake for row in logits])
+    likely_fake = round(float(np.quantile(scores[kinds == "real_video"], 0.95)), 4)
+    likely_real = round(_weighted_quantile(scores[fake], _weights(kinds[fake]), 0.10), 4)
+    if likely_real >= likely_fake:
+        raise SystemExit("the weights do not tell fakes from real clips: no thresholds can be set")
+    missed = {kind: (scores[kinds == kind] < likely_real).mean() for kind in MANIPULATED + GENERATED}
+    thresholds = Thresholds(likely_fake, likely_real, OPERATING_POINT.format(**missed))
+    numbers = json.dumps([repr(calibration), repr(thresholds), spec.sha256])
+    calibration = replace(calibration, id=hashlib.sha256(numbers.encode()).hexdigest()[:12])
+
+    print(f"{thresholds}\n{calibration.fitted_on}")
+    for kind in sorted(set(kinds)):
+        chosen = np.isin(kinds, (*REAL, kind))
+        auc = "" if kind in REAL else f"AUC {roc_auc(fake[chosen], scores[chosen]):.3f}, "
+        of_kind = scores[kinds == kind]
+        shares = f"likely_fake {(of_kind >= likely_fake).mean():.2f}, likely_real {(of_kind <= likely_real).mean():.2f}"
+        print(f"{kind:<11} {len(of_kind)}: {auc}{shares}")
+    return replace(spec, calibration=calibration, thresholds=thresholds)
+
+
+def _weights(kinds: np.ndarray) -> np.ndarray:
+    """Weights that let every kind count alike, however many clips of it there are."""
+    return np.array([1 / (kinds == kind).sum() for kind in kinds])
+
+
+def _fit(x: np.ndarray, kinds: np.ndarray, fakes: tuple[str, ...]) -> Platt:
+    """Calibrate so that all real clips together weigh as much as all fakes."""
+    chosen = np.isin(kinds, REAL + fakes)
+    fake = np.isin(kinds[chosen], fakes)
+    weights = _weights(kinds[chosen])
+    return fit_platt(x[chosen], fake, weights / np.where(fake, len(fakes), len(REAL)))
+
+
+def _weighted_quantile(x: np.ndarray, weights: np.ndarray, share: float) -> float:
+    order = np.argsort(x)
+    return float(x[order][np.searchsorted(np.cumsum(weights[order]), share * weights.sum())])
+
+
+def _score_clips(engine: Engine, validation: ValidationSet) -> dict[tuple[str, str, str], np.ndarray]:
+    """Mean logits by kind, variant and clip; a blended or restyled twin of a clip is a variant of it."""
+    rows: dict[tuple[str, str, str], list[np.ndarray]] = {}
+    real = [sample for sample in validation.samples if not sample.fake]
+    for variant, samples, crops in (
+        ("clean", validation.samples, validation.clean),
+        ("degraded", validation.samples, validation.degraded),
+        ("restyled", real, validation.targets),
+        ("blended", real, validation.blends),
+    ):
+        for sample, row in zip(samples, engine.predict(crops), strict=True):
+            kind = "blend" if variant == "blended" else _kind(sample)
+            rows.setdefault((kind, variant, sample.group), []).append(row)
+    return {clip: np.mean(found, axis=0) for clip, found in rows.items()}
+
+
+def _kind(sample: FaceSample) -> str:
+    if not sample.fake:
+        return "real_video" if sample.video else "real_still"
+    return "swap" if sample.family == "faceswap" else "drawn"
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+if __name__ == "__main__":
+    main()

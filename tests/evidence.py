@@ -1,0 +1,73 @@
+"""Builds faces, tracks and verdicts as the stages would give them.
+
+from tests.evidence import IDENTITY, face, track, verdict
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from classifiers.calibration import Calibration, Platt, Thresholds
+from extractors import Face
+from extractors.align import LANDMARK_TEMPLATE
+from pipeline.aggregate import weigh
+from pipeline.media import MediaInfo
+from pipeline.tracks import Observation, Track
+from pipeline.verdict import ModelIdentity, SamplingRecord, Status, Verdict, label_of
+
+UNCHANGED = Platt(1.0, 0.0)
+IDENTITY = Calibration("identity", "nothing", UNCHANGED, UNCHANGED, UNCHANGED)
+"""Scores are the sigmoids of the logits themselves."""
+
+THRESHOLDS = Thresholds(0.7, 0.3, "made up for tests")
+MODEL = ModelIdentity("test", "0" * 64, "openvino", "f32", "identity", "nothing", "mtcnn", "track_max")
+
+
+def face(left: float, top: float, size: float) -> Face:
+    """A frontal, upright face in a square box."""
+    landmarks = np.float32(LANDMARK_TEMPLATE) * size + np.float32([left, top])
+    return Face(np.float32([left, top, size, size]), landmarks, 0.99)
+
+
+def track(logits: Sequence[Sequence[float]], quality: float | Sequence[float] = 1.0, track_id: int = 1) -> Track:
+    """One face in one place, once a second from second 0."""
+    rows = np.asarray(logits, np.float32).reshape(-1, 2)
+    qualities = np.broadcast_to(quality, len(rows)).tolist()
+    observations = [
+        Observation(second, float(second), face(10, 10, 100), qualities[second], row) for second, row in enumerate(rows)
+    ]
+    return Track(track_id, observations)
+
+
+def verdict(
+    path: str | Path = "clip.mp4",
+    status: Status = "ok",
+    logits: Sequence[Sequence[Sequence[float]]] = (((2.0, -1.0),) * 20,),
+    *,
+    media: MediaInfo | None = None,
+    warnings: Sequence[str] = (),
+    message: str = "this is why there is no verdict",
+) -> Verdict:
+    """The verdict on a file, with the logits of each of its tracks if there were faces to see."""
+    tracks = [track(rows, track_id=number) for number, rows in enumerate(logits, start=1)]
+    seen = status in ("ok", "insufficient_evidence")
+    evidence = weigh(tracks if seen else [], 32, IDENTITY, THRESHOLDS)
+    scores = evidence.scores if status == "ok" else None
+    return Verdict(
+        path=path,
+        status=status,
+        message=None if status == "ok" else message,
+        label=label_of(scores.fake, THRESHOLDS) if scores else None,
+        scores=scores,
+        thresholds=THRESHOLDS,
+        tracks=evidence.tracks,
+        segments=evidence.segments if scores else [],
+        media=media,
+        model=MODEL,
+        sampling=SamplingRecord("32 frames", 32),
+        timing_s={"decode": 0.5, "total": 1.25},
+        warnings=list(warnings),
+    )
