@@ -56,7 +56,7 @@ def expand_inputs(arguments: Iterable[str], stdin: BinaryIO | None = None) -> It
         The files, each as soon as it is found.
     """
     seen: set[Path] = set()
-    taken: set[Path] = set()
+    taken: set[str] = set()
     for path, relative in _expand_all(arguments, stdin):
         absolute = path.absolute()
         if absolute not in seen:
@@ -121,11 +121,12 @@ def _name_of(path: Path) -> Path:
     return _NAMELESS if path.name in ("", "..") else Path(path.name)
 
 
-def _claim(relative: Path, taken: set[Path]) -> Path:
+def _claim(relative: Path, taken: set[str]) -> Path:
     """Add a number to the name where it is taken: clip.mp4, clip-2.mp4, clip-3.mp4."""
     free, number = relative, 1
-    while free in taken:
+    # Some file systems do not tell upper from lower case.
+    while str(free).casefold() in taken:
         number += 1
         free = relative.with_name(f"{relative.stem}-{number}{relative.suffix}")
-    taken.add(free)
+    taken.add(str(free).casefold())
     return free

@@ -1,0 +1,146 @@
+"""`facewitness scan`: files in, verdicts out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.sampling import SamplingPlan
+    from pipeline.writers import Result, TableRow
+
+_DESCRIPTION = """\
+Scan videos and images for manipulated faces.
+
+INPUT is a file, a folder (searched with its sub-folders) or a glob pattern; - reads paths from standard input, one a
+line. Results that are already in the output folder are kept unless --overwrite is given, so an interrupted batch
+goes on where it stopped.
+
+exit status: 0 every input got a result, 1 some input could not be scanned, 2 wrong usage"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "scan",
+        help="scan videos and images",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder, glob pattern or -")
+    parser.add_argument(
+        "-o", "--output", metavar="DIR", help="write results here; - writes JSON lines to standard output"
+    )
+    parser.add_argument(
+        "--format",
+        choices=("json", "jsonl", "csv"),
+        default="json",
+        help="json: a file for each input (default); jsonl: one results.jsonl; csv: also labels.csv of two columns",
+    )
+    sampling = parser.add_mutually_exclusive_group()
+    sampling.add_argument(
+        "--frames",
+        type=_frame_count,
+        default=32,
+        metavar="N",
+        help="look at N frames, evenly spread (32; at most 512), or all",
+    )
+    sampling.add_argument("--fps", type=_positive, metavar="RATE", help="look at RATE frames a second instead")
+    parser.add_argument(
+        "--detector", default="mtcnn", metavar="NAME", help="mtcnn (default), mtcnn-reference, dlib-hog or dlib-cnn"
+    )
+    parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
+    parser.add_argument("--engine", choices=("auto", "openvino", "tensorflow"), default="auto")
+    parser.add_argument("--workers", type=_count, default=1, metavar="N", help="scan N files at a time (1)")
+    parser.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
+    parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Scan the inputs, write the results and print the table."""
+    import logging
+
+    from classifiers import ModelError
+    from extractors import DetectorUnavailableError
+    from pipeline.batch import ScannerSettings, scan_batch
+    from pipeline.inputs import expand_inputs
+    from pipeline.writers import ResultWriter, WriteError, table
+
+    logging.basicConfig(
+        level=logging.DEBUG if options.debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
+    )
+    # What Pillow has to say of a damaged file belongs into the log, not between the rows of the table.
+    logging.captureWarnings(True)
+    to_pipe = options.output == "-"
+    folder = None if to_pipe or options.output is None else Path(options.output)
+    try:
+        settings = ScannerSettings(options.model, options.engine, options.detector, _plan(options))
+        scanner = settings.scanner()
+    except (ModelError, DetectorUnavailableError, ValueError) as error:
+        print(f"facewitness scan: {error}", file=sys.stderr)
+        return 2
+    inputs = list(expand_inputs(options.inputs))
+    try:
+        with ResultWriter(folder, options.format) as writer:
+            results = scan_batch(
+                inputs, scanner, settings, writer, workers=options.workers, overwrite=options.overwrite
+            )
+            rows, failed = _collect(results, len(inputs), to_pipe)
+    except WriteError as error:
+        print(f"facewitness scan: {error}", file=sys.stderr)
+        return 1
+    if not to_pipe:
+        print(table(rows))
+        if folder:
+            print(f"\nResults are in {folder}")
+    return 1 if failed else 0
+
+
+def _plan(options: argparse.Namespace) -> SamplingPlan:
+    from pipeline.sampling import SamplingPlan
+
+    if options.fps:
+        return SamplingPlan.at_fps(options.fps)
+    return SamplingPlan.every_frame() if options.frames == "all" else SamplingPlan.spread(options.frames)
+
+
+def _collect(results: Iterator[Result], total: int, to_pipe: bool) -> tuple[list[TableRow], bool]:
+    """Take each result as it comes; only the row of the table is kept of it."""
+    from tqdm import tqdm
+
+    from pipeline.verdict import FAILURES
+    from pipeline.writers import json_line, table_row
+
+    rows, failed = [], False
+    # disable=None: no bar where standard error is not a terminal.
+    for result in tqdm(results, total=total, unit="file", desc="scanning", disable=None, leave=False):
+        if to_pipe:
+            print(json_line(result), flush=True)
+        rows.append(table_row(result))
+        failed = failed or result["status"] in FAILURES
+    return rows, failed
+
+
+def _count(text: str) -> int:
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return number
+
+
+def _frame_count(text: str) -> int | str:
+    return "all" if text == "all" else _count(text)
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 10_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a rate above 0")
+    return number

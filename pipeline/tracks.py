@@ -1,0 +1,189 @@
+"""Faces joined over time: one track per person and shot."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from extractors import Face
+from pipeline.media import Frame
+
+
+@dataclass(slots=True, eq=False)
+class Observation:
+    """One face in one frame.
+
+    Attributes:
+        frame: number of the frame, None where it was sought and not counted.
+        time_s: presentation time of the frame in seconds.
+        face: where the face is, in pixels of the upright frame.
+        quality: how far the crop can be relied on, 0 to 1.
+        logits: float32 (2,), manipulated and generated; set once the crop has been classified.
+    """
+
+    frame: int | None
+    time_s: float
+    face: Face
+    quality: float
+    logits: np.ndarray | None = None
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """One person in one shot.
+
+    Attributes:
+        id: counts from 1 in order of appearance.
+        observations: in order of time, at least one.
+    """
+
+    id: int
+    observations: list[Observation] = field(default_factory=list)
+
+    @property
+    def start_s(self) -> float:
+        """Time of the first observation."""
+        return self.observations[0].time_s
+
+    @property
+    def end_s(self) -> float:
+        """Time of the last observation."""
+        return self.observations[-1].time_s
+
+
+class Tracker:
+    """Joins faces of successive frames by overlap, motion and size; a shot change ends every track.
+
+    A face may be missing for a while (a turned head, a hand) and is taken up again where it is expected.
+
+    Args:
+        max_missed: sampled frames that a face may be missing before its track ends.
+        max_gap_s: seconds from its last frame to the last sampled one without it; however far apart frames are
+            sampled, neighbouring ones are joined.
+    """
+
+    def __init__(self, max_missed: int = 3, max_gap_s: float = 2.0) -> None:
+        self._max_gap_s = max_gap_s
+        self._recent_s: deque[float] = deque(maxlen=max_missed + 1)
+        self._shots = _ShotChanges()
+        self._open: list[Track] = []
+        self._tracks: list[Track] = []
+
+    def add(self, frame: Frame, observations: Sequence[Observation]) -> None:
+        """Take in the faces of the next frame.
+
+        Args:
+            frame: the frame, later than every one before it.
+            observations: its faces.
+        """
+        if self._shots.is_cut(frame.image):
+            self._open = []
+        matched = _assign(self._open, observations)
+        for position, observation in enumerate(observations):
+            if position in matched:
+                matched[position].observations.append(observation)
+            else:
+                track = Track(len(self._tracks) + 1, [observation])
+                self._tracks.append(track)
+                self._open.append(track)
+        self._recent_s.append(frame.time_s)
+        self._open = [track for track in self._open if self._may_go_on(track)]
+
+    def _may_go_on(self, track: Track) -> bool:
+        now_s = self._recent_s[-1]
+        return track.end_s >= self._recent_s[0] and now_s - track.end_s <= self._max_gap_s
+
+    def tracks(self) -> list[Track]:
+        """Give all tracks so far, in order of appearance."""
+        return self._tracks
+
+
+def overlap(a: np.ndarray, b: np.ndarray) -> float:
+    """Intersection over union of two boxes (x, y, width, height)."""
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
+    shared = float(np.prod(np.maximum(high - low, 0)))
+    both = float(a[2] * a[3] + b[2] * b[3]) - shared
+    return shared / both if both > 0 else 0.0
+
+
+# Faces further apart than this, in face sizes, or of more different size are never the same person.
+_REACH = 0.8
+_MAX_SIZE_RATIO = 1.8
+
+
+def _assign(tracks: Sequence[Track], observations: Sequence[Observation]) -> dict[int, Track]:
+    """Match observations to tracks: position of the observation to its track."""
+    if not tracks or not observations:
+        return {}
+    cost = np.full((len(observations), len(tracks)), np.inf)
+    for column, track in enumerate(tracks):
+        expected = _expected_box(track, observations[0].time_s)
+        for row, observation in enumerate(observations):
+            # Where a head nods the last place is the better guess, where it walks the predicted one.
+            last = track.observations[-1].face.box
+            cost[row, column] = min(_distance(expected, observation.face.box), _distance(last, observation.face.box))
+    # The assignment needs finite costs; what cannot be matched costs more than any match and is dropped after.
+    rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
+    return {int(r): tracks[c] for r, c in zip(rows, columns, strict=True) if np.isfinite(cost[r, c])}
+
+
+def _distance(a: np.ndarray, b: np.ndarray) -> float:
+    size_a, size_b = np.sqrt(a[2] * a[3]), np.sqrt(b[2] * b[3])
+    if not min(size_a, size_b) > 0 or max(size_a, size_b) / min(size_a, size_b) > _MAX_SIZE_RATIO:
+        return np.inf
+    apart = float(np.linalg.norm((a[:2] + a[2:] / 2) - (b[:2] + b[2:] / 2))) / float(max(size_a, size_b))
+    return apart + (1 - overlap(a, b)) if apart <= _REACH else np.inf
+
+
+def _expected_box(track: Track, time_s: float) -> np.ndarray:
+    """Move the last box on by the track's last speed."""
+    last = track.observations[-1]
+    if len(track.observations) < 2:
+        return last.face.box
+    before = track.observations[-2]
+    elapsed = last.time_s - before.time_s
+    if elapsed <= 0:
+        return last.face.box
+    motion = (last.face.box[:2] - before.face.box[:2]) * ((time_s - last.time_s) / elapsed)
+    # A step of more than one face size is more likely a wrong detection than speed.
+    size = float(np.sqrt(last.face.box[2] * last.face.box[3]))
+    motion = np.clip(motion, -size, size)
+    return np.concatenate([last.face.box[:2] + motion, last.face.box[2:]])
+
+
+class _ShotChanges:
+    """Tells whether a frame belongs to another shot than the one before it.
+
+    Both the arrangement (a thumbnail) and the colours (a histogram) must change: motion alone changes the
+    first, a flash or exposure step alone the second.
+    """
+
+    def __init__(self) -> None:
+        self._thumbnail: np.ndarray | None = None
+        self._histogram: np.ndarray | None = None
+
+    def is_cut(self, image: np.ndarray) -> bool:
+        small = cv2.resize(image, (64, 36), interpolation=cv2.INTER_AREA)
+        thumbnail = cv2.resize(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (16, 9), interpolation=cv2.INTER_AREA)
+        thumbnail = thumbnail.astype(np.float32)
+        histogram = cv2.calcHist([small], [0, 1, 2], None, [6, 6, 6], [0, 256] * 3)
+        histogram = cv2.GaussianBlur(histogram.reshape(6, 36), (3, 3), 0)
+        cut = False
+        if self._thumbnail is not None:
+            same_place = _correlation(self._thumbnail, thumbnail)
+            colours = cv2.compareHist(self._histogram, histogram, cv2.HISTCMP_BHATTACHARYYA)
+            cut = same_place < 0.5 and colours > 0.35
+        self._thumbnail, self._histogram = thumbnail, histogram
+        return cut
+
+
+def _correlation(a: np.ndarray, b: np.ndarray) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    scale = float(np.linalg.norm(a) * np.linalg.norm(b))
+    # Two flat pictures are alike as far as arrangement goes.
+    return float((a * b).sum()) / scale if scale > 1e-3 else 1.0
