@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from classifiers.architectures import build
 from classifiers.model_spec import ModelError, ModelSpec
 
 _BATCH = 32
@@ -22,7 +23,7 @@ class TensorFlowEngine:
         threads: number of threads, or None for all cores; TensorFlow heeds it only before its first operation.
 
     Raises:
-        ModelError: the file is missing or damaged, or Keras already runs on another backend.
+        ModelError: the file is missing, damaged or of another architecture, or Keras runs on another backend.
     """
 
     name = "tensorflow"
@@ -45,7 +46,13 @@ class TensorFlowEngine:
             # Keras reads from a path only; this one holds exactly the bytes that were checked.
             path = Path(folder, "model.keras")
             path.write_bytes(content)
-            network = keras.models.load_model(path, compile=False, safe_mode=True)
+            # Only its weights are read: a layer configuration means nothing to an older Keras, a kernel does.
+            network = build(model.architecture, input_size=model.crop_size)
+            try:
+                network.load_weights(path)
+            except ValueError as error:
+                message = f"the Keras file of model {model.name!r} does not hold weights of {model.architecture}"
+                raise ModelError(message) from error
         # One traced function of a fixed batch: any other shape would be traced anew.
         signature = tf.TensorSpec((_BATCH, model.crop_size, model.crop_size, 3), tf.float32)
         self._network = tf.function(lambda crops: network(crops, training=False), input_signature=[signature])
