@@ -53,7 +53,7 @@ class Scanner:
     """Scans videos and images for manipulated faces; load it once and use it for any number of files.
 
     Args:
-        model: name of a shipped model, path of a model description, or None for the default.
+        model: name of a shipped model, path of a manifest, or None for the default.
         engine: "auto" or one of `classifiers.ENGINES`.
         detector: one of `extractors.DETECTORS`.
         plan: which frames of a video to look at; None for 32, evenly spread.

@@ -71,8 +71,11 @@ class ResultWriter:
         if self.folder is None or result == self.stored(source):
             return
         if self._lines is not None:
-            self._lines.write(json_line(result) + "\n")
-            self._lines.flush()
+            try:
+                self._lines.write(json_line(result) + "\n")
+                self._lines.flush()
+            except OSError as error:
+                raise WriteError(f"cannot write {self.folder / 'results.jsonl'}: {error.strerror}") from error
         else:
             _write_whole(self._path(source), json.dumps(result, indent=1, allow_nan=False) + "\n")
 
@@ -102,13 +105,9 @@ class ResultWriter:
 
     def _path(self, source: Input) -> Path:
         """Name the file of a result: the next free name where another input of that name has a result already."""
-        place = self.folder / source.relative.parent
-        for number in itertools.count(1):
-            path = place / f"{source.relative.name}{'' if number == 1 else f'-{number}'}.json"
-            other = _read(path)
-            if other is None or _same_file(_name(other), source.path):
-                return path
-        raise AssertionError("unreachable")
+        place, name = self.folder / source.relative.parent, source.relative.name
+        numbered = (place / f"{name}-{number}.json" for number in itertools.count(2))
+        return next(path for path in itertools.chain([place / f"{name}.json"], numbered) if _is_free(path, source))
 
 
 def json_line(result: Result) -> str:
@@ -231,9 +230,13 @@ def _read_rows(path: Path) -> dict[str, tuple[str, str, str, str]]:
         return {row[0]: tuple(row) for row in csv.reader(file) if len(row) == 4 and tuple(row) != CSV_COLUMNS}
 
 
-def _same_file(name: str, path: Path) -> bool:
-    """Tell whether a stored path and a given one, each as a user spelled it, mean the same place."""
-    return os.path.abspath(name) == os.path.abspath(display_path(path))  # noqa: PTH100 - keeps links as they are
+def _is_free(path: Path, source: Input) -> bool:
+    """Tell whether a file holds no result of another input; paths are compared as users spelled them."""
+    result = _read(path)
+    if result is None:
+        return True
+    mine = os.path.abspath(display_path(source.path))  # noqa: PTH100 - keeps links as they are
+    return os.path.abspath(_name(result)) == mine  # noqa: PTH100
 
 
 def _write_whole(path: Path, text: str) -> None:

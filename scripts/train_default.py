@@ -2,7 +2,7 @@
 
     python scripts/train_default.py --faces DIR --start BACKBONE --out runs/mobilenet_v2 --steps 3000
 
-Any Keras backend will do; on a CPU with bfloat16, `KERAS_BACKEND=torch` is the fastest.
+The shipped weights were trained with `KERAS_BACKEND=torch`, in bfloat16 on two CPU cores.
 """
 
 from __future__ import annotations
