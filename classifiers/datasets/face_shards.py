@@ -1,83 +1,59 @@
-"""Face crops in stored zip shards, described by one index CSV per group."""
+"""Face crops in stored zip shards, described by one index CSV per group.
+
+    real.csv    shard,file,split,label,family,source,...,landmarks
+    real-00.zip
+    real-01.zip
+
+A path is one index or a folder of several.
+"""
 
 from __future__ import annotations
 
-import csv
-import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
-import numpy as np
+from classifiers.datasets.index_files import parse_landmarks, read_columns, read_rows, require_files
+from classifiers.datasets.sample import DataError, Sample
+
+LOOKS_FOR = "an index CSV of zip shards (columns shard, file, split, label, source, landmarks)"
+
+_COLUMNS = {"shard", "file", "split", "label", "source", "landmarks"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class FaceSample:
-    """One face crop of a data set.
+def recognises(path: Path) -> bool:
+    """Tell whether a path is an index CSV of shards, or a folder of such."""
+    return any(set(read_columns(index)) >= _COLUMNS for index in _indexes(path))
 
-    Attributes:
-        shard: path of the zip file that holds the picture.
-        file: its name in the shard.
-        split: "train", "val" or "dev".
-        fake: whether the face is not a camera's.
-        family: kind of forgery ("gan", "diffusion", "faceswap", "reenactment", "lipsync"), "" for real ones.
-        source: where it was published; samples of one source share people and compression.
-        group: video clip, or the file itself for stills; samples of one group are never independent.
-        video: whether it is a frame of a video.
-        landmarks: float32 (5, 2) in pixels of the picture, subject's right eye first.
+
+def samples(path: Path) -> list[Sample]:
+    """List the samples of one index CSV, or of all in a folder, in the order of the files.
+
+    Raises:
+        DataError: a shard or a picture in it is missing, or a row says something else than real or fake.
     """
-
-    shard: Path
-    file: str
-    split: str
-    fake: bool
-    family: str
-    source: str
-    group: str
-    video: bool
-    landmarks: np.ndarray
+    found = []
+    for index in _indexes(path):
+        if set(read_columns(index)) >= _COLUMNS:
+            found += require_files([_sample(row, index) for row in read_rows(index)], index)
+    return found
 
 
-class FaceShards:
-    """Reads index CSVs and the pictures that they name.
+def _indexes(path: Path) -> list[Path]:
+    return sorted(path.glob("*.csv")) if path.is_dir() else [path] if path.suffix.lower() == ".csv" else []
 
-    Args:
-        folder: holds `NAME.csv` and the shards that it names.
-    """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._archives: dict[Path, zipfile.ZipFile] = {}
-
-    def index(self, name: str) -> list[FaceSample]:
-        """List the samples of the group `NAME.csv`, in the order of the file."""
-        with (self._folder / f"{name}.csv").open(encoding="utf-8", newline="") as file:
-            return [self._sample(row) for row in csv.DictReader(file)]
-
-    def read(self, sample: FaceSample) -> np.ndarray:
-        """Decode one picture to RGB uint8 (height, width, 3)."""
-        return cv2.cvtColor(cv2.imdecode(self._bytes(sample), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-
-    def __getstate__(self) -> dict[str, object]:
-        # Open archives share a file position with a forked or spawned reader: each process opens its own.
-        return {"_folder": self._folder, "_archives": {}}
-
-    def _bytes(self, sample: FaceSample) -> np.ndarray:
-        archive = self._archives.get(sample.shard)
-        if archive is None:
-            archive = self._archives[sample.shard] = zipfile.ZipFile(sample.shard)
-        return np.frombuffer(archive.read(sample.file), dtype=np.uint8)
-
-    def _sample(self, row: dict[str, str]) -> FaceSample:
-        points = [[float(value) for value in point.split(",")] for point in row["landmarks"].split()]
-        return FaceSample(
-            shard=self._folder / row["shard"],
-            file=row["file"],
-            split=row["split"],
-            fake=row["label"] == "fake",
-            family=row["family"],
-            source=row["source"],
-            group=row.get("clip") or row["file"],
-            video="clip" in row,
-            landmarks=np.asarray(points, dtype=np.float32),
-        )
+def _sample(row: dict[str, str], index: Path) -> Sample:
+    if row["label"] not in ("real", "fake"):
+        raise DataError(f"{index} calls {row['file']} {row['label']!r}, which is neither real nor fake")
+    fake = row["label"] == "fake"
+    return Sample(
+        path=index.parent / row["shard"],
+        member=row["file"],
+        fake=fake,
+        split=row["split"],
+        family=row.get("family") or "" if fake else "",
+        source=row["source"],
+        clip=row.get("clip") or "",
+        # Names are told apart within a source only.
+        person=f"{row['source']}/{row['person']}" if row.get("person") and not fake else "",
+        landmarks=parse_landmarks(row["landmarks"], index),
+    )

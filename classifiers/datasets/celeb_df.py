@@ -1,0 +1,90 @@
+"""Celeb-DF, v2 and v1 (https://github.com/yuezunli/celeb-deepfakeforensics).
+
+    Celeb-real/id0_0000.mp4             person 0, video 0
+    Celeb-synthesis/id0_id1_0000.mp4    the face of person 1 in video 0 of person 0
+    YouTube-real/00000.mp4
+    List_of_testing_videos.txt          "1 YouTube-real/00170.mp4", "0 Celeb-synthesis/id1_id0_0007.mp4"
+
+In the list 1 is real.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from classifiers.datasets.sample import DataError, Sample
+
+LOOKS_FOR = "the folders Celeb-real and Celeb-synthesis of Celeb-DF"
+
+_TEST_LIST = "List_of_testing_videos.txt"
+_FOLDERS = {"Celeb-real": False, "Celeb-synthesis": True, "YouTube-real": False}
+_REAL = re.compile(r"(id\d+)_(\d+)")
+_FAKE = re.compile(r"(id\d+)_(id\d+)_(\d+)")
+
+
+def recognises(path: Path) -> bool:
+    """Tell whether a folder has the two folders that every release has."""
+    return (path / "Celeb-real").is_dir() and (path / "Celeb-synthesis").is_dir()
+
+
+def samples(path: Path) -> list[Sample]:
+    """List the videos, those of the test list as "test" and the others as "train"; without a list no split is given.
+
+    A fake shares `source` with the video that it was made from; `person` is whose face is seen.
+
+    Raises:
+        DataError: the test list contradicts the folders or names videos that are missing, or a video has another name.
+    """
+    tests = _test_videos(path)
+    found = []
+    for folder, fake in _FOLDERS.items():
+        for file in sorted((path / folder).glob("*.mp4")):
+            clip = f"{folder}/{file.stem}"
+            source, person = _origin(file, folder)
+            found.append(
+                Sample(
+                    path=file,
+                    fake=fake,
+                    split="" if tests is None else "test" if f"{folder}/{file.name}" in tests else "train",
+                    family="faceswap" if fake else "",
+                    source=source,
+                    clip=clip,
+                    person=person,
+                )
+            )
+    return found
+
+
+def _origin(file: Path, folder: str) -> tuple[str, str]:
+    """Give source and person of a video."""
+    if folder == "YouTube-real":
+        return f"{folder}/{file.stem}", ""
+    match = (_FAKE if _FOLDERS[folder] else _REAL).fullmatch(file.stem)
+    if not match:
+        raise DataError(f"{file} is not named as the videos of {folder} are, such as id0_0000.mp4 or id0_id1_0000.mp4")
+    target, *_, number = match.groups()
+    return f"{target}_{number}", match[2] if _FOLDERS[folder] else target
+
+
+def _test_videos(path: Path) -> set[str] | None:
+    index = path / _TEST_LIST
+    if not index.is_file():
+        return None
+    tests = set()
+    for line in index.read_text(encoding="utf-8-sig", errors="replace").splitlines():
+        label, _, name = line.strip().partition(" ")
+        if not label:
+            continue
+        fake = _FOLDERS.get(name.partition("/")[0])
+        if fake is None or label not in ("0", "1"):
+            raise DataError(f"{index} holds the line {line!r}, which is not a label (0 or 1) and a video of Celeb-DF")
+        if fake is not (label == "0"):
+            raise DataError(f"{index} gives {name} the label {label}, against its folder (1 is real in this list)")
+        tests.add(name)
+    missing = sorted(name for name in tests if not (path / name).is_file())
+    if missing:
+        raise DataError(
+            f"{index} names {len(tests)} files of which {len(missing)} are missing, the first of them {missing[0]}"
+        )
+    return tests

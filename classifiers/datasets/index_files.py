@@ -1,0 +1,121 @@
+"""Reads the index files of data sets, and makes sure that what they name is there."""
+
+from __future__ import annotations
+
+import csv
+import json
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from classifiers.datasets.sample import DataError, Sample
+
+_POINTS = 5
+
+
+def read_columns(path: Path) -> list[str]:
+    """Read the header of a CSV file; nothing if it is empty or no text.
+
+    Raises:
+        DataError: the file cannot be opened.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="", errors="replace") as file:
+            return next(csv.reader(file), [])
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except csv.Error:
+        return []
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file with a header, each row as column to text; rows that are cut short have "" at their end.
+
+    Raises:
+        DataError: the file cannot be read, or is no text in UTF-8.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file, restval=""))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no CSV file in UTF-8: {error}") from error
+
+
+def read_json(path: Path) -> object:
+    """Read a JSON file.
+
+    Raises:
+        DataError: the file cannot be read or holds no JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise DataError(f"{path} is no JSON file: {error}") from error
+
+
+def parse_landmarks(text: str, index: Path) -> np.ndarray | None:
+    """Parse five points as "x,y x,y x,y x,y x,y".
+
+    Args:
+        text: the field; blank where no landmarks are known.
+        index: the file that it stands in, for the message.
+
+    Returns:
+        float32 (5, 2), or None for a blank field.
+
+    Raises:
+        DataError: these are not five points.
+    """
+    if not text.strip():
+        return None
+    try:
+        points = np.array([[float(value) for value in point.split(",")] for point in text.split()], np.float32)
+    except ValueError:
+        points = np.empty(0)
+    if points.shape != (_POINTS, 2) or not np.isfinite(points).all():
+        raise DataError(f"{index} holds landmarks {text!r}, which are not five points such as 98.5,122.2")
+    return points
+
+
+def require_files(samples: Sequence[Sample], index: Path) -> list[Sample]:
+    """Make sure that every file that an index names is there.
+
+    Args:
+        samples: what the index lists.
+        index: the index, for the message.
+
+    Returns:
+        The samples as a list.
+
+    Raises:
+        DataError: files are missing; the message counts them and names the first.
+    """
+    there: dict[Path, frozenset[str] | bool] = {}
+    missing = []
+    for sample in samples:
+        if sample.path not in there:
+            there[sample.path] = _members(sample.path) if sample.member else sample.path.is_file()
+        found = there[sample.path]
+        if not (sample.member in found if isinstance(found, frozenset) else found):
+            missing.append(sample.name)
+    if missing:
+        raise DataError(
+            f"{index} names {len(samples)} files of which {len(missing)} are missing, the first of them {missing[0]}"
+        )
+    return list(samples)
+
+
+def _members(archive: Path) -> frozenset[str]:
+    try:
+        with zipfile.ZipFile(archive) as file:
+            return frozenset(file.namelist())
+    except FileNotFoundError:
+        return frozenset()
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"cannot read {archive}: {error}") from error

@@ -1,0 +1,101 @@
+"""What a data set says of each of its pictures and videos, and how a picture is read."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+GENERATED_FAMILIES = frozenset({"gan", "diffusion", "reenactment", "lipsync"})
+"""Families of forgeries whose face was drawn whole; in all others a real face was altered."""
+
+
+class DataError(Exception):
+    """A data set that cannot be used as it is; the message is one sentence for the user."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One picture or video of a data set.
+
+    Attributes:
+        path: the picture or video file, or the zip file that holds it.
+        fake: whether the face is not as a camera saw it.
+        member: its name in the zip file; "" where `path` is the file itself.
+        split: "train", "val", "test" or "dev"; "" where the data set does not say.
+        family: kind of forgery ("faceswap", "reenactment", "lipsync", "gan", "diffusion"); "" for real ones and
+            where it is not known.
+        source: what it was made from or where it was published, where that joins samples which must not be told
+            apart by split: a DFDC fake and its original share one. "" for none.
+        clip: the video that this is, or that this is a frame of; "" for a still.
+        person: who is seen; "" where that is not known.
+        landmarks: float32 (5, 2) x, y in pixels of the picture, in the order of `extractors.face.LANDMARK_NAMES`,
+            or None where faces have not been looked for.
+    """
+
+    path: Path
+    fake: bool
+    member: str = ""
+    split: str = ""
+    family: str = ""
+    source: str = ""
+    clip: str = ""
+    person: str = ""
+    landmarks: np.ndarray | None = None
+
+    @property
+    def name(self) -> str:
+        """Path for people to read; unique within a data set."""
+        return f"{self.path}/{self.member}" if self.member else str(self.path)
+
+    @property
+    def group(self) -> str:
+        """The clip, or the file itself for stills; samples of one group are never independent."""
+        return self.clip or self.name
+
+
+class PictureReader:
+    """Reads the pixels of samples that are pictures, in zip files too; one reader serves one process."""
+
+    def __init__(self) -> None:
+        self._archives: dict[Path, zipfile.ZipFile] = {}
+
+    def bytes(self, sample: Sample) -> bytes:
+        """Read the encoded picture.
+
+        Raises:
+            DataError: the file is missing or damaged.
+        """
+        try:
+            if not sample.member:
+                return sample.path.read_bytes()
+            archive = self._archives.get(sample.path)
+            if archive is None:
+                archive = self._archives[sample.path] = zipfile.ZipFile(sample.path)
+            return archive.read(sample.member)
+        except (OSError, KeyError, zipfile.BadZipFile) as error:
+            raise DataError(f"cannot read {sample.name}: {error}") from error
+
+    def read(self, sample: Sample) -> np.ndarray:
+        """Decode a picture to RGB uint8 (height, width, 3).
+
+        Raises:
+            DataError: the file is missing, damaged or no picture.
+        """
+        # Loaded here, since the command line needs this module for its help.
+        import cv2
+        import numpy as np
+
+        content = np.frombuffer(self.bytes(sample), np.uint8)
+        picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
+        if picture is None:
+            raise DataError(f"{sample.name} is not a picture that can be decoded")
+        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+
+    def __getstate__(self) -> dict[str, object]:
+        # Open archives share a file position with a forked or spawned reader: each process opens its own.
+        return {"_archives": {}}
