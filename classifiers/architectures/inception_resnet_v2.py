@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import keras
 
 INPUT_SIZE = 299
+SMALLEST_SIZE = 75
 
 
 def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:

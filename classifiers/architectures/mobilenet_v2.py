@@ -12,13 +12,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from classifiers.architectures.initialisation import normalise_signals
+
 if TYPE_CHECKING:
     import keras
 
 INPUT_SIZE = 224
+SMALLEST_SIZE = 32
 
 # Rows of table 2 of the paper: expansion factor, output channels, repeats, stride of the first.
 _STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
+
+_RESIDUAL_DEVIATION = 0.3
 
 
 def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
@@ -43,8 +48,14 @@ def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> ke
             channels, block = filters, block + 1
     x = layers.Conv2D(1280, 1, name="top")(x)
     x = layers.ReLU(6.0, name="top_relu")(x)
-    if weights is not None:
-        _set_weights(keras.Model(inputs, x), _folded_weights(weights))
+    network = keras.Model(inputs, x)
+    if weights is None:
+        # Without normalisation a residual block has to start as a small change, or training does not take off.
+        residual = [layer.name for layer in network.layers if isinstance(layer, layers.Add)]
+        projects = [name.replace("_add", "_project") for name in residual]
+        normalise_signals(network, dict.fromkeys(projects, _RESIDUAL_DEVIATION))
+    else:
+        _set_weights(network, _folded_weights(weights))
     return x
 
 

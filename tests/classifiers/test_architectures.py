@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from classifiers.architectures import ARCHITECTURES, LABELS, build
+from classifiers.architectures import ARCHITECTURES, LABELS, build, load
 from tests.tiny_shards import FACE
 
 if TYPE_CHECKING:
@@ -16,8 +16,19 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-# The smallest inputs that the networks take, or nearly.
-SIZES = {"inception_resnet_v2": 75, "mobilenet_v2": 64, "vgg16": 32}
+SIZES = {name: max(48, importlib.import_module(module).SMALLEST_SIZE) for name, module in ARCHITECTURES.items()}
+CHANNELS = {
+    "capsnet": 256,
+    "cnn": 256,
+    "efficientnet_v2_b0": 1280,
+    "inception_resnet_v2": 1536,
+    "mesoinception": 16,
+    "mesonet": 16,
+    "mobilenet_v2": 1280,
+    "resnet50": 2048,
+    "vgg16": 512,
+    "xception": 2048,
+}
 
 
 @pytest.fixture(scope="module", params=ARCHITECTURES)
@@ -25,8 +36,15 @@ def network(request) -> keras.Model:
     return build(request.param, input_size=SIZES[request.param])
 
 
+@pytest.fixture(scope="module")
+def cnn() -> keras.Model:
+    return build("cnn", input_size=32)
+
+
 def run(network: keras.Model, crops: np.ndarray) -> np.ndarray:
-    return np.asarray(network(crops, training=False))
+    import keras
+
+    return keras.ops.convert_to_numpy(network(crops, training=False))
 
 
 def output_of(network: keras.Model, layer: str, crops: np.ndarray) -> np.ndarray:
@@ -42,6 +60,10 @@ def colours(network: keras.Model) -> np.ndarray:
     return np.broadcast_to(values[:, None, None], (4, size, size, 3)).copy()
 
 
+def two_faces(size: int) -> np.ndarray:
+    return np.stack([FACE[:size, :size], FACE[40 : 40 + size, 50 : 50 + size]]).astype(np.float32)
+
+
 def test_crop_becomes_two_logits(network):
     logits = run(network, colours(network))
     assert logits.shape == (4, len(LABELS)) == (4, 2)
@@ -51,32 +73,90 @@ def test_crop_becomes_two_logits(network):
 
 def test_features_are_the_last_map(network):
     features = output_of(network, "features", colours(network))
-    channels = {"inception_resnet_v2": 1536, "mobilenet_v2": 1280, "vgg16": 512}[network.name]
-    assert features.ndim == 4 and features.shape[3] == channels
-    kernel, bias = map(np.asarray, network.get_layer("logits").get_weights())
-    np.testing.assert_allclose(
-        features.mean(axis=(1, 2)) @ kernel + bias, run(network, colours(network)), rtol=1e-3, atol=1e-3
+    assert features.ndim == 4 and features.shape[3] == CHANNELS[network.name]
+    assert network.layers[-1].name == "logits"
+    if network.name != "capsnet":
+        kernel, bias = map(np.asarray, network.get_layer("logits").get_weights())
+        np.testing.assert_allclose(
+            features.mean(axis=(1, 2)) @ kernel + bias, run(network, colours(network)), rtol=1e-3, atol=1e-3
+        )
+
+
+def test_weights_go_through_files(network, tmp_path):
+    import keras
+
+    crops = two_faces(network.input_shape[1])
+    network.save(tmp_path / "saved.keras")
+    network.save_weights(tmp_path / "saved.weights.h5")
+    expected = run(network, crops)
+    np.testing.assert_array_equal(run(load(tmp_path / "saved.keras"), crops), expected)
+    np.testing.assert_array_equal(
+        run(build(network.name, input_size=crops.shape[1], weights=tmp_path / "saved.weights.h5"), crops), expected
     )
+    loaded_by_keras = keras.models.load_model(tmp_path / "saved.keras", compile=False, safe_mode=True)
+    np.testing.assert_array_equal(run(loaded_by_keras, crops), expected)
 
 
-def test_network_prepares_crops_as_the_published_weights_want_them(network):
-    published = importlib.import_module(f"keras.applications.{network.name}").preprocess_input
-    pixels = output_of(network, "preprocess", colours(network))
-    if network.name == "vgg16":
-        # The channels change places in a layer of their own.
-        pixels = pixels[..., ::-1]
-    np.testing.assert_allclose(pixels, published(colours(network)), atol=1e-3)
+def test_running_statistics_keep_up_with_short_trainings(network):
+    import keras
+
+    momenta = [layer.momentum for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert set(momenta) <= {0.9}
+    assert bool(momenta) == (network.name not in ("mobilenet_v2", "vgg16"))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_crop_smaller_than_the_strides_allow(name):
+    smallest = importlib.import_module(ARCHITECTURES[name]).SMALLEST_SIZE
+    with pytest.raises(ValueError, match=f"{name} takes crops of at least {smallest} pixels, not {smallest - 1}"):
+        build(name, input_size=smallest - 1)
+
+
+@pytest.mark.parametrize("name", ["cnn", "mesonet", "mesoinception"])
+def test_networks_without_published_weights_say_so(name):
+    with pytest.raises(ValueError, match=f"{name} has no published weights"):
+        build(name, weights="imagenet")
 
 
 def test_usual_size_is_the_published_one():
     sizes = {name: importlib.import_module(module).INPUT_SIZE for name, module in ARCHITECTURES.items()}
-    assert sizes == {"inception_resnet_v2": 299, "mobilenet_v2": 224, "vgg16": 224}
+    published = {"xception": 299, "inception_resnet_v2": 299, "mesonet": 256, "mesoinception": 256, "cnn": 128}
+    assert sizes == {name: published.get(name, 224) for name in ARCHITECTURES}
     assert build("mobilenet_v2").input_shape == (None, 224, 224, 3)
 
 
 def test_unknown_architecture():
-    with pytest.raises(ValueError, match="no architecture is called 'alexnet'; there are inception_resnet_v2, "):
+    with pytest.raises(ValueError, match="no architecture is called 'alexnet'; there are capsnet, cnn, "):
         build("alexnet")
+
+
+PUBLISHED = {
+    "capsnet": ("VGG19", "vgg19", "block3_conv4"),
+    "efficientnet_v2_b0": ("EfficientNetV2B0", "efficientnet_v2", "top_activation"),
+    "resnet50": ("ResNet50", "resnet50", "conv5_block3_out"),
+    "vgg16": ("VGG16", "vgg16", "block5_pool"),
+    "xception": ("Xception", "xception", "block14_sepconv2_act"),
+    "inception_resnet_v2": ("InceptionResNetV2", "inception_resnet_v2", "conv_7b_ac"),
+}
+
+
+@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_network_with_published_weights_computes_what_the_published_one_does(name, tmp_path):
+    import keras
+
+    class_name, module, layer = PUBLISHED[name]
+    crops = two_faces(SIZES[name])
+    publish, prepare = getattr(keras.applications, class_name), getattr(keras.applications, module).preprocess_input
+    # Of the published preprocessing of EfficientNetV2 nothing is outside of the network, nor written to the file.
+    options = {"include_preprocessing": False} if name.startswith("efficientnet") else {}
+    pixels = (crops / 255 - (0.485, 0.456, 0.406)) / (0.229, 0.224, 0.225) if options else prepare(crops.copy())
+    published = publish(include_top=False, weights=None, input_shape=crops.shape[1:], **options)
+    published.save(tmp_path / "published.h5")
+    expected = output_of(published, layer, pixels.astype(np.float32))
+    found = output_of(build(name, input_size=SIZES[name], weights=tmp_path / "published.h5"), "features", crops)
+    assert expected.std() > 0
+    np.testing.assert_allclose(found / expected.std(), expected / expected.std(), atol=1e-3)
 
 
 @pytest.mark.parametrize("size", [64, 75])
@@ -93,8 +173,8 @@ def test_folded_mobilenet_computes_what_the_published_one_does(tmp_path, size):
             layer.set_weights([gamma, beta, mean, variance])
     published.save(tmp_path / "published.keras")
 
-    crops = np.stack([FACE[:size, :size], FACE[40 : 40 + size, 50 : 50 + size]]).astype(np.float32)
-    expected = np.asarray(published(crops / 127.5 - 1, training=False))
+    crops = two_faces(size)
+    expected = run(published, crops / 127.5 - 1)
     folded = build("mobilenet_v2", input_size=size, weights=tmp_path / "published.keras")
     features = output_of(folded, "features", crops)
     assert expected.std() > 0.1
@@ -113,7 +193,80 @@ def test_folded_weights_are_read_from_arrays_in_order_of_the_graph(tmp_path):
     np.testing.assert_array_equal(output_of(first, "features", crops), output_of(second, "features", crops))
 
 
-def test_weights_of_another_network_are_refused(tmp_path):
+@pytest.mark.parametrize("name", ["mobilenet_v2", "vgg16"])
+def test_random_weights_without_normalisation_still_tell_crops_apart(name):
+    features = output_of(build(name, input_size=64), "features", two_faces(64)).mean(axis=(1, 2))
+    first, second = features - features.mean(axis=1, keepdims=True)
+    # With the weights that Keras draws by default these are above 0.99, and the features of MobileNetV2 nearly 0.
+    assert first @ second / np.linalg.norm(first) / np.linalg.norm(second) < 0.95
+    assert 0.2 < features.std() < 2
+
+
+@pytest.mark.parametrize("name", ["capsnet", "cnn"])
+def test_network_leaves_chance_within_a_hundred_steps(name):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    network = build(name, input_size=32)
+    network.compile(
+        keras.optimizers.Adam(3e-4), loss=keras.losses.BinaryCrossentropy(from_logits=True), jit_compile=False
+    )
+    rows, columns = np.indices((32, 32))
+    patterns = np.stack([np.zeros((32, 32)), (rows + columns) % 2 * 16.0 - 8, 12 * np.cos((rows + columns) / 6)])
+    losses = []
+    for _ in range(100):
+        kinds = rng.integers(0, 3, 16)
+        corners = rng.integers(0, 120, (16, 2))
+        crops = np.stack([FACE[y : y + 32, x : x + 32] for y, x in corners]) + patterns[kinds][..., None]
+        crops = (crops + rng.normal(0, 3, crops.shape)).clip(0, 255).astype(np.float32)
+        losses.append(network.train_on_batch(crops, np.float32([kinds == 1, kinds == 2]).T))
+    chance = 0.6365  # the entropy of one in three
+    assert np.mean(losses[-20:]) < 0.75 * chance
+
+
+def test_weights_of_another_network_are_refused(tmp_path, cnn):
     np.savez(tmp_path / "few.npz", kernel=np.zeros((3, 3, 3, 32)), bias=np.zeros(32))
-    with pytest.raises(ValueError):
+    with pytest.raises(ValueError, match=r"few\.npz is damaged, or does not hold weights of mobilenet_v2"):
         build("mobilenet_v2", input_size=64, weights=tmp_path / "few.npz")
+    cnn.save(tmp_path / "cnn.keras")
+    cnn.save_weights(tmp_path / "cnn.weights.h5")
+    with pytest.raises(ValueError, match=r"cnn\.keras holds weights of cnn, not of mesonet"):
+        build("mesonet", input_size=32, weights=tmp_path / "cnn.keras")
+    with pytest.raises(ValueError, match=r"cnn\.weights\.h5 is damaged, or does not hold weights of mesonet"):
+        build("mesonet", input_size=32, weights=tmp_path / "cnn.weights.h5")
+
+
+def test_files_that_are_missing_or_damaged_are_refused(tmp_path, cnn):
+    with pytest.raises(ValueError, match=r"there is no file of weights .*missing\.keras"):
+        build("cnn", weights=tmp_path / "missing.keras")
+    (tmp_path / "text.keras").write_text("weights")
+    for read in (load, lambda file: build("cnn", weights=file)):
+        with pytest.raises(ValueError, match=r"text\.keras is not a network that Keras saved"):
+            read(tmp_path / "text.keras")
+
+
+def test_published_network_is_not_taken_for_a_classifier(tmp_path):
+    import keras
+
+    inputs = keras.Input((32, 32, 3))
+    keras.Model(inputs, keras.layers.Conv2D(1, 1)(inputs), name="xception").save(tmp_path / "published.keras")
+    with pytest.raises(ValueError, match="which is none of the architectures"):
+        load(tmp_path / "published.keras")
+
+
+def test_network_trained_in_half_precision_is_loaded_in_full(tmp_path, cnn):
+    import keras
+
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        trained = build("cnn", input_size=32, weights=None)
+        trained.save(tmp_path / "half.keras")
+        loaded = load(tmp_path / "half.keras")
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert trained.get_layer("conv1").compute_dtype == "bfloat16"
+    assert {layer.compute_dtype for layer in loaded.layers} == {"float32"}
+    for mine, theirs in zip(loaded.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, theirs)

@@ -1,0 +1,55 @@
+"""ONNX Runtime: the portable engine, for processors that OpenVINO does not know."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from classifiers.model_spec import ModelError, ModelSpec
+
+_BATCH = 32
+
+
+class OnnxRuntimeEngine:
+    """Runs the ONNX file of a model on the CPU in float32.
+
+    Args:
+        model: has the file "onnx".
+        threads: number of threads, or None for all cores.
+
+    Raises:
+        ModelError: ONNX Runtime is not installed, or the file is missing, damaged or not of the model's crop size.
+    """
+
+    name = "onnxruntime"
+    precision = "f32"
+
+    def __init__(self, model: ModelSpec, threads: int | None = None) -> None:
+        content = model.read("onnx")
+        self.weights_sha256 = model.files["onnx"].sha256
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ModelError("the onnxruntime engine needs `pip install 'facewitness[onnx]'`") from error
+
+        options = onnxruntime.SessionOptions()
+        # Errors only: what it says of a graph that it can run is of no use to anybody.
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # Each kind of damage has a class of its own, derived from nothing narrower.
+        except Exception as error:
+            raise ModelError(f"the ONNX file of model {model.name!r} cannot be loaded") from error
+        inputs = session.get_inputs()
+        wanted = [model.crop_size, model.crop_size, 3]
+        if len(inputs) != 1 or inputs[0].shape[1:] != wanted:
+            shapes = ", ".join(str(each.shape) for each in inputs)
+            raise ModelError(f"the ONNX file of model {model.name!r} takes {shapes}, not crops of {wanted}")
+        self._session, self._input = session, inputs[0].name
+
+    def predict(self, crops: np.ndarray) -> np.ndarray:
+        """Classify uint8 (n, size, size, 3) RGB crops: float32 (n, 2) logits."""
+        parts = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]
+        logits = [self._session.run(None, {self._input: part.astype(np.float32)})[0] for part in parts]
+        return np.concatenate([np.empty((0, 2), np.float32), *logits])

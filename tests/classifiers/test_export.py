@@ -1,0 +1,155 @@
+"""Models in other formats: they say the same there."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifiers import ModelError, ModelSpec, create_engine, find_model
+from classifiers.architectures import ARCHITECTURES, build
+from classifiers.export import MAX_DIFFERENCE, ExportedModel, export_model, export_openvino
+from classifiers.model_spec import ModelFile
+from pipeline.cli import main
+from tests.tiny_shards import FACE
+
+slow = pytest.mark.slow
+
+
+def model_of(name: str, size: int, folder: Path) -> ModelSpec:
+    """A model whose logits differ from crop to crop, as those of a trained one do."""
+    import keras
+
+    rng = np.random.default_rng(0)
+    network = build(name, input_size=size)
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            weights = layer.get_weights()
+            layer.set_weights([*weights[:-2], rng.normal(0, 0.1, weights[-2].shape), weights[-1] * 0.9])
+    head = network.get_layer("logits")
+    kernel, bias = head.get_weights()
+    spread = network.predict_on_batch(crops_of(size).astype(np.float32)).std(axis=0)
+    if name != "capsnet":
+        head.set_weights([kernel * np.minimum(1 / spread, 1e4), bias])
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"{name}.keras"
+    network.save(file)
+    return replace(
+        find_model(),
+        name=name,
+        architecture=name,
+        crop_size=size,
+        files={"keras": ModelFile(file.name, sha256(file.read_bytes()).hexdigest())},
+        folder=folder,
+    )
+
+
+def crops_of(size: int) -> np.ndarray:
+    """Five crops of a face and one of noise, uint8 RGB."""
+    corners = [(0, 0), (20, 30), (50, 60), (70, 40), (100, 100)]
+    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
+    return np.stack([*(FACE[y : y + size, x : x + size] for y, x in corners), noise])
+
+
+@pytest.fixture(scope="module")
+def cnn(tmp_path_factory) -> ModelSpec:
+    return model_of("cnn", 32, tmp_path_factory.mktemp("cnn"))
+
+
+@slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_engines_agree_on_every_architecture(name, tmp_path):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    size = max(32, importlib.import_module(ARCHITECTURES[name]).SMALLEST_SIZE)
+    model = model_of(name, size, tmp_path / "model")
+    for file_format in ("openvino", "onnx"):
+        assert export_model(model, file_format, tmp_path / "exported").agrees
+    exported = find_model(str(tmp_path / "exported/manifest.json"))
+    expected = create_engine("tensorflow", exported).predict(crops_of(size))
+    assert expected.std(axis=0).min() > 0.05
+    for engine in ("openvino", "onnxruntime", "keras"):
+        np.testing.assert_allclose(create_engine(engine, exported).predict(crops_of(size)), expected, atol=1e-3)
+
+
+@slow
+@pytest.mark.parametrize("file_format", ["saved_model", "tflite"])
+@pytest.mark.parametrize("name", ["capsnet", "cnn", "mobilenet_v2"])
+def test_formats_for_other_programs_agree(name, file_format, tmp_path):
+    if file_format == "tflite":
+        pytest.importorskip("ai_edge_litert")
+    exported = export_model(model_of(name, 32, tmp_path), file_format, tmp_path / "exported")
+    assert exported.agrees and exported.difference <= MAX_DIFFERENCE
+    assert [path.exists() for path in exported.files.values()] == [True]
+
+
+@slow
+def test_folder_of_exports_is_a_model_to_scan_with(cnn, tmp_path, capsys):
+    pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    (cnn.folder / "manifest.json").write_text(json.dumps({"models": [cnn.to_json()]}))
+    command = ["export", str(cnn.folder / "manifest.json"), "-o", str(tmp_path / "exported"), "--format"]
+    assert main([*command, "onnx"]) == 0
+    assert "largest difference of a logit from Keras: " in capsys.readouterr().out
+    exported = find_model(str(tmp_path / "exported/manifest.json"))
+    assert set(exported.files) == {"keras", "onnx"}
+    engine = create_engine("auto", exported, threads=1)
+    assert (engine.name, engine.precision) == ("onnxruntime", "f32")
+    assert engine.weights_sha256 == exported.files["onnx"].sha256
+    expected = create_engine("keras", cnn).predict(crops_of(32))
+    for count in (0, 1, 6):
+        np.testing.assert_allclose(engine.predict(crops_of(32)[:count]), expected[:count], atol=1e-3)
+
+    assert main([*command, "openvino"]) == 0
+    exported = find_model(str(tmp_path / "exported/manifest.json"))
+    assert set(exported.files) == {"keras", "onnx", "openvino_graph", "openvino_weights"}
+    assert create_engine("auto", exported).name == "openvino"
+
+    other = model_of("cnn", 48, tmp_path / "other")
+    with pytest.raises(ModelError, match="already holds other weights of a model called 'cnn'"):
+        export_model(other, "openvino", tmp_path / "exported")
+
+
+@slow
+def test_model_that_cannot_be_exported(cnn, tmp_path):
+    with pytest.raises(ModelError, match="no format is called 'caffe'; there are openvino, onnx, saved_model, tflite"):
+        export_model(cnn, "caffe", tmp_path)
+    (tmp_path / "manifest.json").write_text("[]")
+    with pytest.raises(ModelError, match=r"manifest\.json is not a manifest of models"):
+        export_model(cnn, "onnx", tmp_path)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ModelError, match="cannot write to"):
+        export_model(cnn, "openvino", tmp_path / "file" / "folder")
+    (tmp_path / "damaged.keras").write_bytes((cnn.folder / "cnn.keras").read_bytes()[:-100])
+    with pytest.raises(ModelError, match=r"damaged\.keras is not a network that Keras saved"):
+        export_openvino(tmp_path / "damaged.keras", tmp_path / "damaged.xml")
+
+
+@slow
+def test_backend_that_cannot_export_says_which_can(cnn, tmp_path):
+    pytest.importorskip("jax")
+    script = (
+        f"from classifiers.export import *; export_openvino(Path({str(cnn.folder / 'cnn.keras')!r}), Path('x.xml'))"
+    )
+    environment = {**os.environ, "KERAS_BACKEND": "jax"}
+    run = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, text=True, timeout=200)
+    assert "exporting to OpenVINO needs Keras on tensorflow or torch, not on jax" in run.stderr
+
+
+def test_only_numbers_close_to_those_of_keras_agree():
+    differences = (0.0, MAX_DIFFERENCE, 1.1 * MAX_DIFFERENCE, float("inf"), float("nan"))
+    assert [ExportedModel({}, difference).agrees for difference in differences] == [True, True, False, False, False]
+
+
+def test_model_that_is_not_there(capsys, tmp_path):
+    assert main(["export", "nowhere", "--format", "onnx", "-o", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.startswith("facewitness export: no model and no manifest is called 'nowhere'")
