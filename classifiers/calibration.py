@@ -3,9 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from bisect import bisect_right
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
+
+
+class Calibrator(Protocol):
+    """Turns one raw number into the logarithm of odds; never lower for a higher number."""
+
+    def logit(self, x: float) -> float:
+        """Map a raw number to a calibrated logit."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +31,63 @@ class Platt:
         """Map a raw number to a calibrated logit."""
         return self.slope * x + self.intercept
 
-    def chance(self, x: float) -> float:
-        """Map a raw number to a chance between 0 and 1."""
-        return sigmoid(self.logit(x))
+
+@dataclass(frozen=True, slots=True)
+class Temperature:
+    """Temperature scaling (Guo et al. 2017): chance = sigmoid(x / temperature). What is 0.5 stays so."""
+
+    temperature: float
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise ValueError(f"a temperature must be above 0, not {self.temperature}")
+
+    def logit(self, x: float) -> float:
+        """Map a raw number to a calibrated logit."""
+        return x / self.temperature
+
+
+@dataclass(frozen=True, slots=True)
+class Isotonic:
+    """Piecewise linear calibration that never falls (isotonic regression; Zadrozny and Elkan 2002).
+
+    Attributes:
+        points: raw number and logit of each corner, from left to right; flat beyond the first and the last.
+    """
+
+    points: tuple[tuple[float, float], ...]
+
+    def __post_init__(self) -> None:
+        points = tuple((float(x), float(y)) for x, y in self.points)
+        if not points or any(left[0] >= right[0] or left[1] > right[1] for left, right in pairwise(points)):
+            raise ValueError("the points of an isotonic calibration must rise from left to right")
+        object.__setattr__(self, "points", points)
+
+    def logit(self, x: float) -> float:
+        """Map a raw number to a calibrated logit."""
+        place = bisect_right(self.points, x, key=lambda point: point[0])
+        if place in (0, len(self.points)):
+            return self.points[max(place - 1, 0)][1]
+        (left, low), (right, high) = self.points[place - 1 : place + 1]
+        return low + (high - low) * (x - left) / (right - left)
+
+
+NEVER = Platt(0.0, -30.0)
+"""Calibrator of an output that nothing is known of: odds so low that it takes no part in the joint score."""
+
+_CALIBRATORS = (Platt, Temperature, Isotonic)
+
+
+def calibrator_from_json(entry: dict[str, object]) -> Calibrator:
+    """Read a calibrator from a manifest; its fields tell which it is.
+
+    Raises:
+        ValueError: no calibrator has these fields, or their values make none.
+    """
+    for kind in _CALIBRATORS:
+        if set(entry) == {field.name for field in fields(kind)}:
+            return kind(**entry)
+    raise ValueError(f"no calibration has the fields {', '.join(entry)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +116,18 @@ class Calibration:
 
     id: str
     fitted_on: str
-    manipulated: Platt
-    generated: Platt
-    joint: Platt
+    manipulated: Calibrator
+    generated: Calibrator
+    joint: Calibrator
 
     def scores(self, manipulated: float, generated: float) -> Scores:
         """Turn the mean logits of one track into scores."""
         first, second = self.manipulated.logit(manipulated), self.generated.logit(generated)
-        return Scores(self.joint.chance(log_odds_sum(first, second)), sigmoid(first), sigmoid(second))
+        return Scores(sigmoid(self.joint.logit(log_odds_sum(first, second))), sigmoid(first), sigmoid(second))
+
+
+UNCALIBRATED = Calibration("none", "nothing: the scores are raw", Platt(1.0, 0.0), Platt(1.0, 0.0), Platt(1.0, 0.0))
+"""For weights that have not been calibrated: the sigmoids of the logits themselves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +157,10 @@ def log_odds_sum(first: float, second: float) -> float:
 
 
 def fit_platt(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> Platt:
-    """Fit a logistic calibration by maximum likelihood.
+    """Fit a logistic calibration by maximum likelihood among those that rise.
 
-    Targets are drawn in from 0 and 1 as in Platt's paper, so that separable data give finite numbers.
+    Numbers that say the opposite of what they should, or nothing, get a slope of almost nothing: a score must not
+    fall as the evidence for a fake rises.
 
     Args:
         x: float (n,), one number a clip.
@@ -98,17 +169,61 @@ def fit_platt(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None
     """
     from scipy.optimize import minimize
 
-    x, fake = np.asarray(x, float), np.asarray(fake, bool)
-    if weights is None:
-        weights = np.where(fake, 0.5 / max(fake.sum(), 1), 0.5 / max((~fake).sum(), 1))
-    weights = np.asarray(weights, float) / np.sum(weights)
-    target = np.where(fake, (fake.sum() + 1) / (fake.sum() + 2), 1 / ((~fake).sum() + 2))
+    x, target, weights = _targets(x, fake, weights)
     centre, spread = float(np.mean(x)), float(np.std(x)) or 1.0
     scaled = (x - centre) / spread
 
     def loss(parameters: np.ndarray) -> float:
-        z = parameters[0] * scaled + parameters[1]
-        return float(np.sum(weights * (np.logaddexp(0, z) - target * z)))
+        return _loss(parameters[0] * scaled + parameters[1], target, weights)
 
-    slope, intercept = minimize(loss, np.zeros(2), method="BFGS").x
+    slope, intercept = minimize(loss, (0.1, 0.0), method="L-BFGS-B", bounds=((0.01, None), (None, None))).x
     return Platt(float(slope / spread), float(intercept - slope * centre / spread))
+
+
+def fit_temperature(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> Temperature:
+    """Fit a temperature by maximum likelihood, between a thousandth and a thousand; arguments as in `fit_platt`."""
+    from scipy.optimize import minimize_scalar
+
+    x, target, weights = _targets(x, fake, weights)
+    bound = math.log(1000)
+    best = minimize_scalar(lambda t: _loss(x * math.exp(-t), target, weights), bounds=(-bound, bound), method="bounded")
+    return Temperature(math.exp(best.x))
+
+
+def fit_isotonic(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> Isotonic:
+    """Fit a line of steps by isotonic regression and join the middles of its steps; arguments as in `fit_platt`."""
+    from scipy.optimize import isotonic_regression
+
+    x, target, weights = _targets(x, fake, weights)
+    places, position = np.unique(x, return_inverse=True)
+    weight = np.bincount(position, weights)
+    fitted = isotonic_regression(np.bincount(position, weights * target) / weight, weights=weight)
+    starts = fitted.blocks[:-1]
+    middles = np.add.reduceat(places * weight, starts) / np.add.reduceat(weight, starts)
+    chances = fitted.x[starts]
+    return Isotonic(tuple(zip(middles.tolist(), np.log(chances / (1 - chances)).tolist(), strict=True)))
+
+
+METHODS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray | None], Calibrator]] = {
+    "platt": fit_platt,
+    "temperature": fit_temperature,
+    "isotonic": fit_isotonic,
+}
+"""Ways to calibrate, by the names of the field."""
+
+
+def _targets(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Give numbers, targets and weights that sum to 1.
+
+    Targets are drawn in from 0 and 1 as in Platt's paper, so that separable data give finite numbers.
+    """
+    x, fake = np.asarray(x, float), np.asarray(fake, bool)
+    if weights is None:
+        weights = np.where(fake, 0.5 / max(fake.sum(), 1), 0.5 / max((~fake).sum(), 1))
+    weights = np.asarray(weights, float)
+    target = np.where(fake, (fake.sum() + 1) / (fake.sum() + 2), 1 / ((~fake).sum() + 2))
+    return x, target, weights / weights.sum()
+
+
+def _loss(logits: np.ndarray, target: np.ndarray, weights: np.ndarray) -> float:
+    return float(np.sum(weights * (np.logaddexp(0, logits) - target * logits)))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from classifiers.architectures import ARCHITECTURES, LABELS
-from classifiers.calibration import Calibration, Platt, Thresholds
+from classifiers.calibration import Calibration, Thresholds, calibrator_from_json
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 MANIFEST = WEIGHTS_FOLDER / "manifest.json"
@@ -36,7 +37,7 @@ class ModelSpec:
         labels: meaning of the logits, in order.
         crop_size: side of the crop in pixels, which is also the side of the input.
         crop_template: where the five landmarks lie in the crop, in units of its side.
-        files: by format: "keras", "openvino_graph" and "openvino_weights".
+        files: by format: "keras", "openvino_graph" and "openvino_weights", "onnx", "tflite".
         calibration: how logits become scores.
         thresholds: how scores become verdicts.
         card: file name of the model card.
@@ -120,6 +121,26 @@ def find_model(name_or_file: str | None = None) -> ModelSpec:
         raise ModelError(f"{name_or_file} is not a manifest of models ({error!r})") from error
 
 
+def write_manifest(path: Path, specs: Iterable[ModelSpec]) -> None:
+    """Write a manifest, whole or not at all.
+
+    Args:
+        path: where; the files of the models lie beside it.
+        specs: the models, the default one first.
+
+    Raises:
+        ValueError: the files of a model lie in another folder.
+        OSError: the file cannot be written.
+    """
+    specs = list(specs)
+    for spec in specs:
+        if spec.folder.resolve() != path.parent.resolve():
+            raise ValueError(f"the files of model {spec.name!r} lie in {spec.folder}, not beside {path}")
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(json.dumps({"models": [spec.to_json() for spec in specs]}, indent=1) + "\n", encoding="utf-8")
+    temporary.replace(path)
+
+
 def _read_manifest(path: Path) -> dict[str, ModelSpec]:
     entries = json.loads(path.read_text(encoding="utf-8"))["models"]
     return {entry["name"]: _spec(entry, path.parent) for entry in entries}
@@ -143,9 +164,9 @@ def _spec(entry: dict, folder: Path) -> ModelSpec:
         calibration=Calibration(
             id=calibration["id"],
             fitted_on=calibration["fitted_on"],
-            manipulated=Platt(**calibration["manipulated"]),
-            generated=Platt(**calibration["generated"]),
-            joint=Platt(**calibration["joint"]),
+            manipulated=calibrator_from_json(calibration["manipulated"]),
+            generated=calibrator_from_json(calibration["generated"]),
+            joint=calibrator_from_json(calibration["joint"]),
         ),
         thresholds=Thresholds(**entry["thresholds"]),
         card=entry["card"],

@@ -15,16 +15,17 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from train_default import split
+from train_default import default_samples
 
 from classifiers import Engine, create_engine
 from classifiers.architectures import LABELS, build
-from classifiers.calibration import Calibration, Platt, Thresholds, fit_platt, log_odds_sum
-from classifiers.datasets import FaceSample, FaceShards
+from classifiers.calibration import UNCALIBRATED, Thresholds
+from classifiers.datasets import PictureReader, Sample
+from classifiers.evaluation.calibrate import choose_thresholds, fit_calibration, kind_weights, with_calibration
 from classifiers.evaluation.metrics import roc_auc
 from classifiers.export import export_openvino
 from classifiers.model_spec import MANIFEST, WEIGHTS_FOLDER, ModelFile, ModelSpec
-from classifiers.training.validation import ValidationSet
+from classifiers.training.validation import BlendedValidation
 from extractors.align import CropGeometry, align_face
 
 FITTED_ON = (
@@ -63,7 +64,6 @@ def main() -> None:
         "openvino_weights": export_openvino(keras_file, graph_file),
     }
     geometry = CropGeometry(network.input_shape[1])
-    uncalibrated = Platt(1.0, 0.0)
     spec = ModelSpec(
         name=name,
         architecture=name,
@@ -71,14 +71,13 @@ def main() -> None:
         crop_size=geometry.size,
         crop_template=geometry.template,
         files={kind: ModelFile(file.name, _sha256(file)) for kind, file in files.items()},
-        calibration=Calibration("", "", uncalibrated, uncalibrated, uncalibrated),
+        calibration=UNCALIBRATED,
         thresholds=Thresholds(0.5, 0.5, ""),
         card=f"{name}.md",
         folder=arguments.folder,
     )
-    shards = FaceShards(arguments.faces)
-    _, held_out = split(shards)
-    validation = ValidationSet(shards, held_out, partial(align_face, geometry=geometry))
+    held_out = [s for s in default_samples(arguments.faces) if s.split == "val"]
+    validation = BlendedValidation(PictureReader(), held_out, partial(align_face, geometry=geometry))
     spec = _calibrate(spec, validation)
     manifest = arguments.folder / MANIFEST.name
     others = []
@@ -87,32 +86,21 @@ def main() -> None:
     manifest.write_text(json.dumps({"models": [spec.to_json(), *others]}, indent=1) + "\n", encoding="utf-8")
 
 
-def _calibrate(spec: ModelSpec, validation: ValidationSet) -> ModelSpec:
+def _calibrate(spec: ModelSpec, validation: BlendedValidation) -> ModelSpec:
     clips = _score_clips(create_engine("openvino", spec), validation)
     kinds = np.array([kind for kind, _, _ in clips])
     logits = np.stack(list(clips.values()))
     fake = ~np.isin(kinds, REAL)
-    calibration = Calibration(
-        id="",
+    calibration = replace(
+        fit_calibration(logits, kinds, REAL, MANIPULATED, GENERATED),
         fitted_on=FITTED_ON.format(**{kind: len({g for k, _, g in clips if k == kind}) for kind in set(kinds)}),
-        manipulated=_fit(logits[:, 0], kinds, MANIPULATED),
-        generated=_fit(logits[:, 1], kinds, GENERATED),
-        joint=Platt(1.0, 0.0),
     )
-    summed = np.array(
-        [log_odds_sum(calibration.manipulated.logit(m), calibration.generated.logit(g)) for m, g in logits]
-    )
-    calibration = replace(calibration, joint=_fit(summed, kinds, MANIPULATED + GENERATED))
     scores = np.array([calibration.scores(*row).fake for row in logits])
-    likely_fake = round(float(np.quantile(scores[kinds == "real_video"], 0.95)), 4)
-    likely_real = round(_weighted_quantile(scores[fake], _weights(kinds[fake]), 0.10), 4)
-    if likely_real >= likely_fake:
-        raise SystemExit("the weights do not tell fakes from real clips: no thresholds can be set")
+    likely_fake, likely_real = choose_thresholds(
+        scores[kinds == "real_video"], scores[fake], kind_weights(kinds[fake]), fpr=0.05
+    )
     missed = {kind: (scores[kinds == kind] < likely_real).mean() for kind in MANIPULATED + GENERATED}
     thresholds = Thresholds(likely_fake, likely_real, OPERATING_POINT.format(**missed))
-    numbers = json.dumps([repr(calibration), repr(thresholds), spec.sha256])
-    calibration = replace(calibration, id=hashlib.sha256(numbers.encode()).hexdigest()[:12])
-
     print(f"{thresholds}\n{calibration.fitted_on}")
     for kind in sorted(set(kinds)):
         chosen = np.isin(kinds, (*REAL, kind))
@@ -120,28 +108,10 @@ def _calibrate(spec: ModelSpec, validation: ValidationSet) -> ModelSpec:
         of_kind = scores[kinds == kind]
         shares = f"likely_fake {(of_kind >= likely_fake).mean():.2f}, likely_real {(of_kind <= likely_real).mean():.2f}"
         print(f"{kind:<11} {len(of_kind)}: {auc}{shares}")
-    return replace(spec, calibration=calibration, thresholds=thresholds)
+    return with_calibration(spec, calibration, thresholds)
 
 
-def _weights(kinds: np.ndarray) -> np.ndarray:
-    """Weights that let every kind count alike, however many clips of it there are."""
-    return np.array([1 / (kinds == kind).sum() for kind in kinds])
-
-
-def _fit(x: np.ndarray, kinds: np.ndarray, fakes: tuple[str, ...]) -> Platt:
-    """Calibrate so that all real clips together weigh as much as all fakes."""
-    chosen = np.isin(kinds, REAL + fakes)
-    fake = np.isin(kinds[chosen], fakes)
-    weights = _weights(kinds[chosen])
-    return fit_platt(x[chosen], fake, weights / np.where(fake, len(fakes), len(REAL)))
-
-
-def _weighted_quantile(x: np.ndarray, weights: np.ndarray, share: float) -> float:
-    order = np.argsort(x)
-    return float(x[order][np.searchsorted(np.cumsum(weights[order]), share * weights.sum())])
-
-
-def _score_clips(engine: Engine, validation: ValidationSet) -> dict[tuple[str, str, str], np.ndarray]:
+def _score_clips(engine: Engine, validation: BlendedValidation) -> dict[tuple[str, str, str], np.ndarray]:
     """Mean logits by kind, variant and clip; a blended or restyled twin of a clip is a variant of it."""
     rows: dict[tuple[str, str, str], list[np.ndarray]] = {}
     real = [sample for sample in validation.samples if not sample.fake]
@@ -157,9 +127,9 @@ def _score_clips(engine: Engine, validation: ValidationSet) -> dict[tuple[str, s
     return {clip: np.mean(found, axis=0) for clip, found in rows.items()}
 
 
-def _kind(sample: FaceSample) -> str:
+def _kind(sample: Sample) -> str:
     if not sample.fake:
-        return "real_video" if sample.video else "real_still"
+        return "real_video" if sample.clip else "real_still"
     return "swap" if sample.family == "faceswap" else "drawn"
 
 

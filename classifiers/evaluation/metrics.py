@@ -1,12 +1,21 @@
-"""Figures of merit of scores against labels."""
+"""Figures of merit of scores against labels.
+
+Throughout, labels are bool (n,), true = fake, and scores are float (n,), higher = more fake. A figure that is not
+defined, mostly because one class is missing, is nan.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
+
+ECE_BINS = 10
+"""Bins of equal width between 0 and 1 that the expected calibration error compares chance and frequency in."""
+
+_TINIEST_CHANCE = 1e-7
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +40,179 @@ def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     Returns:
         0 to 1, or nan where one class is missing.
     """
-    labels = np.asarray(labels, dtype=bool)
-    fakes, reals = int(labels.sum()), int((~labels).sum())
-    if not fakes or not reals:
-        return float("nan")
-    ranks = rankdata(scores)
-    return float((ranks[labels].sum() - fakes * (fakes + 1) / 2) / (fakes * reals))
+    return _roc_auc(curve(labels, scores))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Everything that moving the threshold down through all scores gives.
+
+    Attributes:
+        thresholds: float (k,), falling; the first is infinite.
+        false_alarms: int (k,), reals that score at least the threshold.
+        hits: int (k,), fakes that do.
+    """
+
+    thresholds: np.ndarray
+    false_alarms: np.ndarray
+    hits: np.ndarray
+
+    @property
+    def fpr(self) -> np.ndarray:
+        """Share of the reals that are called fake, float (k,)."""
+        return _share(self.false_alarms, self.false_alarms[-1])
+
+    @property
+    def tpr(self) -> np.ndarray:
+        """Share of the fakes that are called fake, float (k,); also called recall."""
+        return _share(self.hits, self.hits[-1])
+
+    @property
+    def precision(self) -> np.ndarray:
+        """Share of fakes among what is called fake, float (k,); 1 where nothing is."""
+        called = self.hits + self.false_alarms
+        return np.where(called > 0, self.hits / np.maximum(called, 1), 1.0)
+
+
+def curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
+    """Count hits and false alarms for every threshold that makes a difference."""
+    labels, scores = np.asarray(labels, bool), np.asarray(scores, float)
+    order = np.argsort(-scores, kind="stable")
+    scores, labels = scores[order], labels[order]
+    last_of_ties = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1) if len(scores) else np.empty(0, int)
+    hits = np.cumsum(labels)[last_of_ties]
+    return Curve(
+        thresholds=np.concatenate([[math.inf], scores[last_of_ties]]),
+        false_alarms=np.concatenate([[0], last_of_ties + 1 - hits]),
+        hits=np.concatenate([[0], hits]),
+    )
+
+
+def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Precision averaged over the fakes, from the highest score down (area under the steps of the PR curve)."""
+    return _average_precision(curve(labels, scores))
+
+
+def equal_error_rate(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Error rate where as many fakes are missed as reals are called fake, on the straight lines of the ROC curve."""
+    return _equal_error_rate(curve(labels, scores))
+
+
+def tpr_at_fpr(labels: np.ndarray, scores: np.ndarray, fpr: float) -> float:
+    """Largest share of fakes found while at most the share `fpr` of the reals is called fake."""
+    return _tpr_at_fpr(curve(labels, scores), fpr)
+
+
+def confusion(labels: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
+    """Count what is called fake from a threshold up: int (2, 2), rows real and fake, columns called real and fake."""
+    labels, called = np.asarray(labels, bool), np.asarray(scores) >= threshold
+    return np.array(
+        [[(~labels & ~called).sum(), (~labels & called).sum()], [(labels & ~called).sum(), (labels & called).sum()]]
+    )
+
+
+def accuracy(labels: np.ndarray, scores: np.ndarray, threshold: float) -> float:
+    """Share that is on the right side of the threshold."""
+    return _accuracy(confusion(labels, scores, threshold))
+
+
+def balanced_accuracy(labels: np.ndarray, scores: np.ndarray, threshold: float) -> float:
+    """Mean of the shares of reals and of fakes that are on the right side of the threshold."""
+    return _balanced_accuracy(confusion(labels, scores, threshold))
+
+
+def balanced_weights(labels: np.ndarray) -> np.ndarray:
+    """Weights that sum to 1 and let both classes weigh alike; nan where one is missing."""
+    labels = np.asarray(labels, bool)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        weights = np.where(labels, 0.5 / labels.sum(), 0.5 / (~labels).sum())
+    return weights if labels.any() and not labels.all() else np.full(len(labels), math.nan)
+
+
+def log_loss(labels: np.ndarray, chances: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Mean negative logarithm of the chance given to what is true; chances of 0 and 1 are drawn in by 1e-7."""
+    chances = np.clip(np.asarray(chances, float), _TINIEST_CHANCE, 1 - _TINIEST_CHANCE)
+    return _mean(-np.log(np.where(labels, chances, 1 - chances)), weights)
+
+
+def brier_score(labels: np.ndarray, chances: np.ndarray, weights: np.ndarray | None = None) -> float:
+    """Mean squared difference of chance and truth (Brier 1950)."""
+    return _mean((np.asarray(chances, float) - np.asarray(labels, float)) ** 2, weights)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reliability:
+    """Chance against frequency, in bins of equal width; all float (bins,), the first two nan in empty bins.
+
+    Attributes:
+        chance: mean chance in the bin.
+        frequency: share of fakes in it.
+        weight: share of all in it.
+    """
+
+    chance: np.ndarray
+    frequency: np.ndarray
+    weight: np.ndarray
+
+
+def reliability(
+    labels: np.ndarray, chances: np.ndarray, weights: np.ndarray | None = None, bins: int = ECE_BINS
+) -> Reliability:
+    """Compare chances with what came true; a chance on the border of two bins belongs to the upper one."""
+    labels, chances = np.asarray(labels, float), np.asarray(chances, float)
+    weights = (
+        np.full(len(labels), 1 / max(len(labels), 1)) if weights is None else np.asarray(weights) / np.sum(weights)
+    )
+    place = np.clip((chances * bins).astype(int), 0, bins - 1)
+    weight = np.bincount(place, weights, bins)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        chance = np.bincount(place, weights * chances, bins) / weight
+        frequency = np.bincount(place, weights * labels, bins) / weight
+    return Reliability(chance, frequency, weight)
+
+
+def expected_calibration_error(
+    labels: np.ndarray, chances: np.ndarray, weights: np.ndarray | None = None, bins: int = ECE_BINS
+) -> float:
+    """Mean distance of chance and frequency, over bins of equal width (Guo et al. 2017)."""
+    if not len(labels):
+        return math.nan
+    table = reliability(labels, chances, weights, bins)
+    if np.isnan(table.weight).any():
+        return math.nan
+    return float(np.nansum(table.weight * np.abs(table.chance - table.frequency)))
+
+
+def figures(labels: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, float]:
+    """Compute every figure of calibrated scores.
+
+    The `_balanced` ones let both classes weigh alike, however many there are of each: calibrated scores are chances
+    under that mixture.
+
+    Args:
+        labels: bool (n,).
+        scores: float (n,), 0 to 1.
+        threshold: scores from here up count as fake.
+    """
+    labels, scores = np.asarray(labels, bool), np.asarray(scores, float)
+    moving, table, weights = curve(labels, scores), confusion(labels, scores, threshold), balanced_weights(labels)
+    return {
+        "auc": _roc_auc(moving),
+        "average_precision": _average_precision(moving),
+        "eer": _equal_error_rate(moving),
+        "accuracy": _accuracy(table),
+        "balanced_accuracy": _balanced_accuracy(table),
+        "tpr": _ratio(table[1, 1], table[1].sum()),
+        "fpr": _ratio(table[0, 1], table[0].sum()),
+        "tpr_at_fpr_1": _tpr_at_fpr(moving, 0.01),
+        "tpr_at_fpr_5": _tpr_at_fpr(moving, 0.05),
+        "log_loss": log_loss(labels, scores),
+        "brier": brier_score(labels, scores),
+        "ece": expected_calibration_error(labels, scores),
+        "log_loss_balanced": log_loss(labels, scores, weights),
+        "brier_balanced": brier_score(labels, scores, weights),
+        "ece_balanced": expected_calibration_error(labels, scores, weights),
+    }
 
 
 def bootstrap_interval(
@@ -48,25 +224,107 @@ def bootstrap_interval(
     draws: int = 2000,
     seed: int = 0,
 ) -> Interval:
-    """Bootstrap a figure over whole groups, since samples of one source are not independent.
+    """Bootstrap one figure; arguments as in `bootstrap_intervals`."""
+
+    def named(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+        return {"figure": figure(labels, scores)}
+
+    return bootstrap_intervals(named, labels, scores, groups, draws=draws, seed=seed)["figure"]
+
+
+def bootstrap_intervals(
+    compute: Callable[[np.ndarray, np.ndarray], dict[str, float]],
+    labels: np.ndarray,
+    scores: np.ndarray,
+    groups: Sequence[Hashable],
+    *,
+    draws: int = 2000,
+    seed: int = 0,
+) -> dict[str, Interval]:
+    """Bootstrap figures over whole groups, since samples of one source are not independent.
 
     Args:
-        figure: maps labels and scores to a number; nan where it is undefined.
+        compute: maps labels and scores to figures by name; nan where one is undefined.
         labels: (n,) labels.
-        scores: (n,) scores.
+        scores: (n,) or (n, m) scores.
         groups: (n,) the source of each sample; drawn with replacement, all samples of a group together.
-        draws: number of resamples; those for which the figure is undefined are left out.
+        draws: number of resamples; those for which a figure is undefined are left out of its interval.
         seed: of the draws.
     """
     labels, scores = np.asarray(labels), np.asarray(scores)
-    members: dict[Hashable, list[int]] = {}
-    for position, group in enumerate(groups):
-        members.setdefault(group, []).append(position)
-    blocks = [np.asarray(rows) for rows in members.values()]
+    # In the order of first appearance, so that what the groups are called plays no part.
+    numbers: dict[Hashable, int] = {}
+    group = np.array([numbers.setdefault(name, len(numbers)) for name in groups], dtype=int)
     rng = np.random.default_rng(seed)
-    values = []
-    for _ in range(draws):
-        rows = np.concatenate([blocks[i] for i in rng.integers(len(blocks), size=len(blocks))])
-        values.append(figure(labels[rows], scores[rows]))
-    low, high = np.nanpercentile(values, (2.5, 97.5)) if np.isfinite(values).any() else (np.nan, np.nan)
-    return Interval(figure(labels, scores), float(low), float(high))
+    drawn = []
+    for _ in range(draws if len(labels) else 0):
+        times = np.bincount(rng.integers(len(numbers), size=len(numbers)), minlength=len(numbers))
+        rows = np.repeat(np.arange(len(labels)), times[group])
+        drawn.append(compute(labels[rows], scores[rows]))
+    intervals = {}
+    for name, value in compute(labels, scores).items():
+        values = np.array([one[name] for one in drawn], dtype=float)
+        values = values[np.isfinite(values)]
+        low, high = np.percentile(values, (2.5, 97.5)) if len(values) else (math.nan, math.nan)
+        intervals[name] = Interval(value, float(low), float(high))
+    return intervals
+
+
+def share_interval(share: float, count: int) -> Interval:
+    """Interval of a share of independent cases (Wilson 1927)."""
+    z = 1.96
+    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
+    reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
+    return Interval(share, float(centre - reach), float(centre + reach))
+
+
+def _roc_auc(moving: Curve) -> float:
+    pairs = int(moving.hits[-1]) * int(moving.false_alarms[-1])
+    if not pairs:
+        return math.nan
+    twice = np.sum(np.diff(moving.false_alarms) * (moving.hits[1:] + moving.hits[:-1]))
+    return float(twice / (2 * pairs))
+
+
+def _average_precision(moving: Curve) -> float:
+    if not moving.hits[-1]:
+        return math.nan
+    return float(np.sum(np.diff(moving.tpr) * moving.precision[1:]))
+
+
+def _equal_error_rate(moving: Curve) -> float:
+    if not moving.hits[-1] or not moving.false_alarms[-1]:
+        return math.nan
+    fpr = moving.fpr
+    excess = 1 - moving.tpr - fpr
+    at = int(np.argmax(excess <= 0))
+    part = excess[at - 1] / (excess[at - 1] - excess[at])
+    return float(fpr[at - 1] + part * (fpr[at] - fpr[at - 1]))
+
+
+def _tpr_at_fpr(moving: Curve, fpr: float) -> float:
+    if not moving.hits[-1] or not moving.false_alarms[-1]:
+        return math.nan
+    return float(moving.tpr[moving.fpr <= fpr].max())
+
+
+def _accuracy(table: np.ndarray) -> float:
+    return _ratio(np.trace(table), table.sum())
+
+
+def _balanced_accuracy(table: np.ndarray) -> float:
+    return (_ratio(table[0, 0], table[0].sum()) + _ratio(table[1, 1], table[1].sum())) / 2
+
+
+def _share(counts: np.ndarray, total: int) -> np.ndarray:
+    return counts / total if total else np.full(len(counts), math.nan)
+
+
+def _ratio(part: int, whole: int) -> float:
+    return float(part / whole) if whole else math.nan
+
+
+def _mean(values: np.ndarray, weights: np.ndarray | None) -> float:
+    if not len(values):
+        return math.nan
+    return float(np.mean(values)) if weights is None else float(np.sum(values * weights) / np.sum(weights))

@@ -6,10 +6,31 @@ import math
 
 import numpy as np
 import pytest
+import sklearn.metrics as sk
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
 
-from classifiers.evaluation.metrics import Interval, bootstrap_interval, roc_auc
+from classifiers.evaluation.metrics import (
+    ECE_BINS,
+    Interval,
+    accuracy,
+    average_precision,
+    balanced_accuracy,
+    balanced_weights,
+    bootstrap_interval,
+    bootstrap_intervals,
+    brier_score,
+    confusion,
+    curve,
+    equal_error_rate,
+    expected_calibration_error,
+    figures,
+    log_loss,
+    reliability,
+    roc_auc,
+    tpr_at_fpr,
+)
 
 REAL, FAKE = False, True
 
@@ -115,3 +136,150 @@ def test_figure_that_is_never_defined_has_no_interval():
 
 def test_interval_reads_as_it_is_quoted():
     assert str(Interval(0.12345, 0.1, 0.9)) == "0.123 [0.100, 0.900]"
+
+
+labelled_scores = st.lists(
+    st.tuples(st.booleans(), st.one_of(st.integers(0, 8).map(lambda n: n / 8), st.floats(0, 1))),
+    min_size=1,
+    max_size=40,
+)
+of_both_classes = labelled_scores.filter(lambda rows: len({label for label, _ in rows}) == 2)
+
+
+def split(rows) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([label for label, _ in rows], bool), np.array([score for _, score in rows], float)
+
+
+@given(of_both_classes)
+def test_rankings_agree_with_scikit_learn(rows):
+    labels, scores = split(rows)
+    fpr, tpr, _ = sk.roc_curve(labels, scores, drop_intermediate=False)
+    moving = curve(labels, scores)
+    np.testing.assert_allclose(moving.fpr, fpr)
+    np.testing.assert_allclose(moving.tpr, tpr)
+    assert roc_auc(labels, scores) == pytest.approx(sk.roc_auc_score(labels, scores))
+    assert average_precision(labels, scores) == pytest.approx(sk.average_precision_score(labels, scores))
+    for limit in (0.01, 0.05, 0.3):
+        assert tpr_at_fpr(labels, scores, limit) == pytest.approx(tpr[fpr <= limit].max())
+
+
+@given(of_both_classes, st.floats(0, 1))
+def test_decisions_agree_with_scikit_learn(rows, threshold):
+    labels, scores = split(rows)
+    called = scores >= threshold
+    np.testing.assert_array_equal(confusion(labels, scores, threshold), sk.confusion_matrix(labels, called))
+    assert accuracy(labels, scores, threshold) == pytest.approx(sk.accuracy_score(labels, called))
+    assert balanced_accuracy(labels, scores, threshold) == pytest.approx(sk.balanced_accuracy_score(labels, called))
+
+
+@given(of_both_classes, st.booleans())
+def test_chances_agree_with_scikit_learn(rows, balanced):
+    labels, scores = split(rows)
+    weights = balanced_weights(labels) if balanced else None
+    drawn_in = np.clip(scores, 1e-7, 1 - 1e-7)
+    assert log_loss(labels, scores, weights) == pytest.approx(sk.log_loss(labels, drawn_in, sample_weight=weights))
+    assert brier_score(labels, scores, weights) == pytest.approx(
+        sk.brier_score_loss(labels, scores, sample_weight=weights)
+    )
+
+
+@given(of_both_classes)
+def test_reliability_agrees_with_scikit_learn(rows):
+    labels, scores = split(rows)
+    # Borders belong to the lower bin there and to the upper one here: keep off them.
+    scores = (np.floor(scores * 99) + 0.5) / 100
+    frequency, chance = calibration_curve(labels, scores, n_bins=ECE_BINS)
+    table = reliability(labels, scores)
+    np.testing.assert_allclose(table.frequency[table.weight > 0], frequency)
+    np.testing.assert_allclose(table.chance[table.weight > 0], chance)
+    assert table.weight.sum() == pytest.approx(1)
+
+
+@given(of_both_classes)
+def test_equal_error_rate_is_where_the_roc_curve_crosses_the_falling_diagonal(rows):
+    labels, scores = split(rows)
+    rate = equal_error_rate(labels, scores)
+    moving = curve(labels, scores)
+    # On vertical parts of the curve the share of hits is not unique.
+    low = moving.tpr[moving.fpr <= rate + 1e-9].max()
+    high = moving.tpr[moving.fpr >= rate - 1e-9].min()
+    assert min(low, high) - 1e-9 <= 1 - rate <= max(low, high) + 1e-9
+    assert equal_error_rate(~labels, -scores) == pytest.approx(rate)
+
+
+@pytest.mark.parametrize(
+    "labels, scores, expected",
+    [
+        ([REAL, REAL, FAKE, FAKE], [0.1, 0.2, 0.3, 0.4], 0.0),
+        ([REAL, REAL, FAKE, FAKE], [0.3, 0.4, 0.1, 0.2], 1.0),
+        ([REAL, FAKE], [0.5, 0.5], 0.5),
+        ([REAL, REAL, FAKE, FAKE], [0.1, 0.3, 0.2, 0.4], 0.5),
+        ([REAL] * 4 + [FAKE] * 4, [0.1, 0.2, 0.3, 0.6, 0.5, 0.7, 0.8, 0.9], 0.25),
+    ],
+)
+def test_equal_error_rate_by_hand(labels, scores, expected):
+    assert equal_error_rate(np.array(labels), np.array(scores)) == pytest.approx(expected)
+
+
+def test_calibration_error_by_hand():
+    labels = np.array([FAKE, REAL, REAL, REAL, FAKE, FAKE])
+    # In the bin of 0.2 a quarter is fake, in that of 0.9 all are.
+    chances = np.array([0.2, 0.2, 0.2, 0.2, 0.9, 0.9])
+    assert expected_calibration_error(labels, chances) == pytest.approx(4 / 6 * 0.05 + 2 / 6 * 0.1)
+    # Both classes weighing alike, the lower bin holds 1/6 fake and 3/6 real.
+    assert expected_calibration_error(labels, chances, balanced_weights(labels)) == pytest.approx(
+        4 / 6 * (0.25 - 0.2) + 2 / 6 * 0.1
+    )
+
+
+def test_scores_that_are_chances_have_next_to_no_calibration_error():
+    rng = np.random.default_rng(0)
+    chances = rng.random(40_000)
+    labels = rng.random(40_000) < chances
+    assert expected_calibration_error(labels, chances) < 0.01
+    assert expected_calibration_error(labels, chances**3) > 0.1
+
+
+@given(of_both_classes)
+def test_balanced_figures_do_not_depend_on_how_many_there_are_of_a_class(rows):
+    labels, scores = split(rows)
+    often = np.concatenate([np.repeat(np.flatnonzero(labels), 3), np.flatnonzero(~labels)])
+    few, many = figures(labels, scores, 0.5), figures(labels[often], scores[often], 0.5)
+    for name in ("log_loss_balanced", "brier_balanced", "ece_balanced", "balanced_accuracy", "auc", "eer"):
+        assert many[name] == pytest.approx(few[name]), name
+
+
+@given(of_both_classes, st.randoms(use_true_random=False))
+def test_figures_do_not_depend_on_the_order(rows, random):
+    before = figures(*split(rows), 0.5)
+    random.shuffle(rows)
+    assert figures(*split(rows), 0.5) == pytest.approx(before)
+
+
+@given(labelled_scores)
+def test_figures_are_shares_or_undefined(rows):
+    labels, scores = split(rows)
+    for name, value in figures(labels, scores, 0.5).items():
+        both = len(set(labels.tolist())) == 2
+        assert math.isnan(value) or value >= 0, name
+        assert math.isnan(value) or value <= 1 + 1e-9 or name.startswith("log_loss"), name
+        assert not math.isnan(value) or not both, name
+
+
+def test_figures_of_nothing_are_undefined():
+    assert all(math.isnan(value) for value in figures(np.empty(0, bool), np.empty(0), 0.5).values())
+
+
+def test_intervals_of_several_figures_are_drawn_from_the_same_resamples():
+    def compute(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+        return {"mean": float(scores.mean()), "twice": 2 * float(scores.mean()), "auc": roc_auc(labels, scores)}
+
+    labels, scores, sources = noisy_clips(20)
+    intervals = bootstrap_intervals(compute, labels, scores, sources, draws=50)
+    assert intervals["twice"].low == pytest.approx(2 * intervals["mean"].low)
+    assert intervals["auc"] == bootstrap_interval(roc_auc, labels, scores, sources, draws=50)
+
+
+def test_no_draws_give_values_without_intervals():
+    interval = bootstrap_interval(roc_auc, np.array([REAL, FAKE]), np.array([0.1, 0.9]), ["a", "b"], draws=0)
+    assert interval.value == 1 and math.isnan(interval.low) and math.isnan(interval.high)

@@ -11,13 +11,14 @@ import pytest
 
 from classifiers import ModelError, ModelSpec, find_model, shipped_models
 from classifiers.architectures import ARCHITECTURES, LABELS
-from classifiers.model_spec import ModelFile
+from classifiers.calibration import Calibration, Isotonic, Platt, Temperature
+from classifiers.model_spec import ModelFile, write_manifest
 from extractors.align import CropGeometry
 
 shipped = pytest.mark.parametrize("model", shipped_models().values(), ids=shipped_models().keys())
 
 
-def write_manifest(folder: Path, **changes: object) -> ModelSpec:
+def small_model(folder: Path, **changes: object) -> ModelSpec:
     """Write a manifest of one model like the shipped one, but with small files of its own, and read it."""
     contents = {file_format: f"this is {file_format}".encode() for file_format in find_model().files}
     files = {name: ModelFile(f"{name}.bin", hashlib.sha256(text).hexdigest()) for name, text in contents.items()}
@@ -53,26 +54,44 @@ def test_default_model_is_the_first():
 
 
 def test_manifest_of_ones_own(tmp_path):
-    spec = write_manifest(tmp_path)
+    spec = small_model(tmp_path)
     assert (spec.name, spec.folder) == ("mine", tmp_path)
     assert spec.read("keras") == b"this is keras"
     assert spec.sha256 == hashlib.sha256(b"this is keras").hexdigest()
 
 
 def test_manifest_holds_all_there_is_to_know(tmp_path):
-    spec = write_manifest(tmp_path)
-    (tmp_path / "copy.json").write_text(json.dumps({"models": [spec.to_json()]}))
+    spec = small_model(tmp_path)
+    every_kind = Calibration("id", "clips", Temperature(1.5), Isotonic(((-1, -2), (0.5, 1))), Platt(2.0, 1.0))
+    other = replace(spec, name="other", calibration=every_kind)
+    write_manifest(tmp_path / "copy.json", [other, spec])
+    assert find_model(str(tmp_path / "copy.json")) == other
+    write_manifest(tmp_path / "copy.json", [spec])
     assert find_model(str(tmp_path / "copy.json")) == spec
 
 
+def test_manifest_is_written_beside_the_files_of_its_models(tmp_path):
+    spec = small_model(tmp_path)
+    with pytest.raises(ValueError, match="not beside"):
+        write_manifest(tmp_path / "deeper" / "manifest.json", [spec])
+
+
+def test_scores_of_the_shipped_model_stay_what_they_are():
+    spec = shipped_models()["mobilenet_v2"]
+    assert spec.calibration.id == "bcad435cde9d"
+    scores = spec.calibration.scores(0.5, -1.0)
+    assert (scores.manipulated, scores.generated) == pytest.approx((0.733073, 0.167302), abs=1e-6)
+    assert scores.fake == pytest.approx(0.623208, abs=1e-6)
+
+
 def test_manifest_may_lie_anywhere(tmp_path, monkeypatch):
-    write_manifest(tmp_path)
+    small_model(tmp_path)
     monkeypatch.chdir(tmp_path)
     assert find_model("mine.json").read("keras") == b"this is keras"
 
 
 def test_damaged_file_is_refused(tmp_path):
-    spec = write_manifest(tmp_path)
+    spec = small_model(tmp_path)
     path = tmp_path / spec.files["keras"].file
     path.write_bytes(path.read_bytes()[:-1] + b"?")
     with pytest.raises(ModelError, match=r"keras\.bin is not the file that model 'mine' was released with"):
@@ -81,7 +100,7 @@ def test_damaged_file_is_refused(tmp_path):
 
 
 def test_missing_file_is_named(tmp_path):
-    spec = write_manifest(tmp_path)
+    spec = small_model(tmp_path)
     (tmp_path / spec.files["keras"].file).unlink()
     with pytest.raises(ModelError, match=r"cannot read .*keras\.bin of model 'mine': No such file"):
         spec.read("keras")
@@ -138,4 +157,4 @@ def test_file_that_is_no_manifest(tmp_path, content):
 )
 def test_manifest_that_lacks_something(tmp_path, changes):
     with pytest.raises(ModelError, match=r"mine\.json is not a manifest of models"):
-        write_manifest(tmp_path, **changes)
+        small_model(tmp_path, **changes)

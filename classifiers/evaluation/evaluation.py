@@ -1,0 +1,296 @@
+"""All figures of one model on one data set."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from classifiers.calibration import Thresholds
+from classifiers.evaluation.metrics import Interval, bootstrap_intervals, confusion, figures, roc_auc
+from classifiers.evaluation.predictions import Unscored
+from classifiers.evaluation.scored import LEVELS, Level, Scored, Subset, bootstrap_groups, subsets
+from classifiers.model_spec import ModelSpec
+
+SCHEMA = "facewitness/evaluation/1"
+CSV_COLUMNS = ("model", "level", "subset", "metric", "value", "low", "high", "n")
+CALLED_REAL = "inputs without a score called real"
+
+_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Section:
+    """The figures of one part of the data at one level.
+
+    Attributes:
+        level: what one score is for.
+        subset: which part: "all", "family:NAME", "source:NAME", "sources:PATTERNS", "pooling:NAME",
+            "robustness:CHANGE" or `CALLED_REAL`.
+        against: what stands for the class that the part itself lacks, in words; "" where it lacks none.
+        reals: number of real ones.
+        fakes: number of fakes.
+        groups: number of independent groups that were drawn from for the intervals.
+        grouped_by: what these are: "source" or "clip".
+        figures: value and interval by name.
+        confusion: int (2, 2), rows real and fake, columns called real and fake at `likely_fake`.
+        verdicts: by class, how many are likely fake, inconclusive and likely real.
+    """
+
+    level: Level
+    subset: str
+    against: str
+    reals: int
+    fakes: int
+    groups: int
+    grouped_by: str
+    figures: dict[str, Interval]
+    confusion: np.ndarray
+    verdicts: dict[str, dict[str, int]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """One model on one data set.
+
+    Attributes:
+        model: what it is called here; unique among the models that are evaluated together.
+        spec: the model.
+        engine: what ran it.
+        tables: the scores by level, those of videos by the default pooling.
+        inputs: by level and class, how many inputs had which status.
+        unscored: the inputs without a score.
+        sections: the figures.
+    """
+
+    model: str
+    spec: ModelSpec
+    engine: str
+    tables: Mapping[Level, Scored]
+    inputs: Mapping[str, Mapping[str, Mapping[str, int]]]
+    unscored: Sequence[tuple[Level, Unscored]]
+    sections: Sequence[Section]
+
+    def section(self, level: Level, subset: str = "all") -> Section:
+        """Give the figures of a part.
+
+        Raises:
+            KeyError: there are none.
+        """
+        for section in self.sections:
+            if (section.level, section.subset) == (level, subset):
+                return section
+        raise KeyError((level, subset))
+
+    @property
+    def main_level(self) -> Level:
+        """The weightiest level that has scores."""
+        return next(level for level in LEVELS if level in self.tables)
+
+    def to_json(self) -> dict[str, object]:
+        """Give everything as plain data; figures that are not defined are null."""
+        spec = self.spec
+        return {
+            "model": self.model,
+            "name": spec.name,
+            "architecture": spec.architecture,
+            "weights_sha256": spec.sha256,
+            "engine": self.engine,
+            "calibration": {"id": spec.calibration.id, "fitted_on": spec.calibration.fitted_on},
+            "thresholds": {
+                "likely_fake": spec.thresholds.likely_fake,
+                "likely_real": spec.thresholds.likely_real,
+                "operating_point": spec.thresholds.operating_point,
+            },
+            "inputs": self.inputs,
+            "unscored": [
+                {
+                    "level": level,
+                    "name": item.sample.name,
+                    "label": _class(item.sample.fake),
+                    "status": item.status,
+                    "message": item.message,
+                }
+                for level, item in self.unscored
+            ],
+            "sections": [_section_json(section) for section in self.sections],
+        }
+
+    def csv_rows(self) -> list[tuple[object, ...]]:
+        """Give one row for each figure, with the columns `CSV_COLUMNS`."""
+        rows: list[tuple[object, ...]] = []
+        for section in self.sections:
+            head, count = (self.model, section.level, section.subset), section.reals + section.fakes
+            for name, interval in section.figures.items():
+                rows.append((*head, name, *map(_cell, (interval.value, interval.low, interval.high)), count))
+            for row, true in enumerate(("real", "fake")):
+                for column, called in enumerate(("real", "fake")):
+                    rows.append((*head, f"{true}_called_{called}", int(section.confusion[row, column]), "", "", count))
+        for level, classes in self.inputs.items():
+            for label, statuses in classes.items():
+                for status, number in statuses.items():
+                    rows.append((self.model, level, label, f"status_{status}", number, "", "", sum(statuses.values())))
+        return rows
+
+
+def evaluate(
+    model: str,
+    spec: ModelSpec,
+    engine: str,
+    tables: Sequence[Scored],
+    *,
+    unscored: Sequence[tuple[Level, Unscored]] = (),
+    poolings: Mapping[str, Scored] | None = None,
+    robustness: Mapping[str, Sequence[Scored]] | None = None,
+    source_patterns: Sequence[str] = (),
+    draws: int = 1000,
+) -> Evaluation:
+    """Compute all figures.
+
+    Args:
+        model: what the model is called in the result.
+        spec: the model.
+        engine: what ran it.
+        tables: the scores, one table a level; those of videos by the default pooling.
+        unscored: inputs without a score, and the level that each belongs to.
+        poolings: scores of the videos by every way to make one score of many faces.
+        robustness: the same tables after each change of the pictures.
+        source_patterns: sources that together are a part of their own, such as "ffpp*".
+        draws: resamples for the intervals; 0 for none.
+    """
+    by_level = {table.level: table for level in LEVELS for table in tables if table.level == level}
+    threshold = spec.thresholds
+
+    def section(table: Scored, subset: Subset) -> Section:
+        return _section(table, subset, threshold, draws)
+
+    sections = [
+        section(table, subset) for table in by_level.values() for subset in subsets(table.samples, source_patterns)
+    ]
+    for level, table in by_level.items():
+        lost = [item for where, item in unscored if where == level]
+        if lost:
+            called_real = Scored(
+                level,
+                [*table.samples, *(item.sample for item in lost)],
+                np.concatenate([table.scores, np.zeros((len(lost), 3))]),
+            )
+            sections.append(section(called_real, _everything(called_real, CALLED_REAL)))
+    for name, table in (poolings or {}).items():
+        sections.append(section(table, _everything(table, f"pooling:{name}")))
+    for change, changed in (robustness or {}).items():
+        sections += [section(table, _everything(table, f"robustness:{change}")) for table in changed]
+    return Evaluation(model, spec, engine, by_level, _count_inputs(tables, unscored), list(unscored), sections)
+
+
+def to_json(evaluations: Sequence[Evaluation], dataset: str, split: str, draws: int, version: str) -> dict[str, object]:
+    """Give several models on one data set as plain data."""
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "facewitness", "version": version},
+        "dataset": dataset,
+        "split": split,
+        "intervals": {"level": 0.95, "method": "bootstrap over groups", "draws": draws, "seed": 0},
+        "models": [evaluation.to_json() for evaluation in evaluations],
+    }
+
+
+def to_csv(evaluations: Sequence[Evaluation]) -> str:
+    """Give the figures of several models as one tidy table."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for evaluation in evaluations:
+        writer.writerows(evaluation.csv_rows())
+    return text.getvalue()
+
+
+def _everything(table: Scored, name: str) -> Subset:
+    return Subset(name, np.arange(len(table.samples)))
+
+
+def _section(table: Scored, subset: Subset, thresholds: Thresholds, draws: int) -> Section:
+    samples = [table.samples[row] for row in subset.rows]
+    labels, scores = table.labels[subset.rows], table.scores[subset.rows]
+    grouped_by, groups = bootstrap_groups(samples)
+    # Repeated sorting while bootstrapping is fast on what is nearly sorted.
+    order = np.argsort(-scores[:, 0], kind="stable")
+
+    def compute(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+        found = figures(labels, scores[:, 0], thresholds.likely_fake)
+        found["auc_manipulated"], found["auc_generated"] = (roc_auc(labels, scores[:, part]) for part in (1, 2))
+        return found
+
+    return Section(
+        level=table.level,
+        subset=subset.name,
+        against=subset.against,
+        reals=int((~labels).sum()),
+        fakes=int(labels.sum()),
+        groups=len(set(groups)),
+        grouped_by=grouped_by,
+        figures=bootstrap_intervals(compute, labels[order], scores[order], [groups[row] for row in order], draws=draws),
+        confusion=confusion(labels, scores[:, 0], thresholds.likely_fake),
+        verdicts={_class(fake): _verdicts(scores[labels == fake, 0], thresholds) for fake in (False, True)},
+    )
+
+
+def _verdicts(scores: np.ndarray, thresholds: Thresholds) -> dict[str, int]:
+    fake, real = scores >= thresholds.likely_fake, scores <= thresholds.likely_real
+    counts = {"likely_fake": fake.sum(), "inconclusive": (~fake & ~real).sum(), "likely_real": (real & ~fake).sum()}
+    return {name: int(count) for name, count in counts.items()}
+
+
+def _count_inputs(
+    tables: Sequence[Scored], unscored: Sequence[tuple[Level, Unscored]]
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Count statuses by level and class."""
+    seen = [(table.level, _class(sample.fake), "ok") for table in tables for sample in table.samples]
+    seen += [(level, _class(item.sample.fake), item.status) for level, item in unscored]
+    counts = Counter(seen)
+    return {
+        level: {
+            label: {status: n for (where, what, status), n in sorted(counts.items()) if (where, what) == (level, label)}
+            for label in ("real", "fake")
+        }
+        for level in LEVELS
+        if any(where == level for where, _, _ in counts)
+    }
+
+
+def _class(fake: bool) -> str:
+    return "fake" if fake else "real"
+
+
+def _section_json(section: Section) -> dict[str, object]:
+    return {
+        "level": section.level,
+        "subset": section.subset,
+        "against": section.against,
+        "reals": section.reals,
+        "fakes": section.fakes,
+        "groups": section.groups,
+        "grouped_by": section.grouped_by,
+        "figures": {
+            name: {"value": _number(i.value), "low": _number(i.low), "high": _number(i.high)}
+            for name, i in section.figures.items()
+        },
+        "confusion": {
+            "real": {"called_real": int(section.confusion[0, 0]), "called_fake": int(section.confusion[0, 1])},
+            "fake": {"called_real": int(section.confusion[1, 0]), "called_fake": int(section.confusion[1, 1])},
+        },
+        "verdicts": section.verdicts,
+    }
+
+
+def _number(value: float) -> float | None:
+    return round(value, _DIGITS) if math.isfinite(value) else None
+
+
+def _cell(value: float) -> float | str:
+    return round(value, _DIGITS) if math.isfinite(value) else ""

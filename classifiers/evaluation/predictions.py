@@ -1,0 +1,151 @@
+"""The logits of a data set's face crops, and what gave none."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from classifiers.datasets import DataError, PictureReader, Sample
+from classifiers.engines import Engine
+
+log = logging.getLogger(__name__)
+
+AlignFace = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Cuts the crop of a picture (RGB uint8), given the five landmarks in it; the one that scanning uses."""
+
+ChangePicture = Callable[[np.ndarray, int], np.ndarray]
+"""Degrades a picture (RGB uint8), given a seed; it may change the size."""
+
+_BATCH = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Unscored:
+    """An input that gave no score.
+
+    Attributes:
+        sample: the input.
+        status: why, in one word: "unreadable", or the status of its scan.
+        message: why, in one sentence.
+    """
+
+    sample: Sample
+    status: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What a network says of the faces of a data set.
+
+    Attributes:
+        samples: of each crop; those of one group may stand apart.
+        logits: float32 (n, 2), manipulated and generated.
+        unscored: the inputs that gave nothing.
+    """
+
+    samples: Sequence[Sample]
+    logits: np.ndarray
+    unscored: Sequence[Unscored] = ()
+
+    def groups(self) -> list[np.ndarray]:
+        """Give the rows of each clip or still, in order of first appearance."""
+        rows: dict[str, list[int]] = {}
+        for row, sample in enumerate(self.samples):
+            rows.setdefault(sample.group, []).append(row)
+        return [np.array(found) for found in rows.values()]
+
+
+def choose_split(samples: Sequence[Sample], wanted: str | None, default: str) -> list[Sample]:
+    """Take the samples of one split.
+
+    Args:
+        samples: of a data set.
+        wanted: name of the split; "all" for everything; None for `default`, or for everything where the data set
+            has no more than one split.
+        default: the split to take if none is named.
+
+    Raises:
+        DataError: there is no such split, or nothing at all.
+    """
+    if not samples:
+        raise DataError("the data set is empty")
+    splits = list(dict.fromkeys(sample.split for sample in samples))
+    if wanted == "all" or (wanted is None and default not in splits and len(splits) == 1):
+        return list(samples)
+    name = wanted or default
+    if name not in splits:
+        there = ", ".join(split or "(none)" for split in splits)
+        raise DataError(f"the data set has no split {name!r}, only {there}; name one of them with --split, or all")
+    return [sample for sample in samples if sample.split == name]
+
+
+def predict(
+    engine: Engine,
+    samples: Sequence[Sample],
+    reader: PictureReader,
+    align: AlignFace,
+    *,
+    change: ChangePicture | None = None,
+    max_unreadable: float = 0.01,
+    progress: Callable[[Iterable[Sample]], Iterable[Sample]] = iter,
+) -> Predictions:
+    """Classify face crops, a batch at a time.
+
+    Args:
+        engine: runs the network.
+        samples: pictures with landmarks.
+        reader: reads the pictures.
+        align: cuts the crop that the network was trained on.
+        change: what happens to each picture before its crop is cut, or None.
+        max_unreadable: share of the pictures that may be unreadable; these are left out and told.
+        progress: wraps the samples to show how far it has come.
+
+    Raises:
+        DataError: a sample has no landmarks, or too many pictures cannot be read.
+    """
+    for sample in samples:
+        if sample.landmarks is None:
+            raise DataError(f"{sample.name} has no landmarks; make face crops of the data set with `facewitness faces`")
+    kept: list[Sample] = []
+    unscored: list[Unscored] = []
+    logits: list[np.ndarray] = [np.empty((0, 2), np.float32)]
+    crops: list[np.ndarray] = []
+    for sample in progress(samples):
+        try:
+            crops.append(_crop(sample, reader, align, change))
+        except (DataError, ValueError) as error:
+            log.warning("left out: %s", error)
+            unscored.append(Unscored(sample, "unreadable", str(error)))
+            if len(unscored) > max_unreadable * len(samples):
+                raise DataError(
+                    f"more than {max_unreadable:.1%} of {len(samples)} pictures cannot be used, the last one because "
+                    f"{error}; allow more with --max-unreadable"
+                ) from error
+            continue
+        kept.append(sample)
+        if len(crops) == _BATCH:
+            logits.append(engine.predict(np.stack(crops)))
+            crops.clear()
+    if crops:
+        logits.append(engine.predict(np.stack(crops)))
+    return Predictions(kept, np.concatenate(logits), unscored)
+
+
+def _crop(sample: Sample, reader: PictureReader, align: AlignFace, change: ChangePicture | None) -> np.ndarray:
+    image = reader.read(sample)
+    landmarks = sample.landmarks
+    if change is not None:
+        height, width = image.shape[:2]
+        image = change(image, _seed(sample))
+        landmarks = landmarks * np.float32([image.shape[1] / width, image.shape[0] / height])
+    return align(image, landmarks)
+
+
+def _seed(sample: Sample) -> int:
+    """Seed of a picture's own noise: the same on every machine, wherever the data set lies."""
+    return zlib.crc32((sample.member or sample.path.name).encode("utf-8", "surrogateescape"))

@@ -1,0 +1,274 @@
+"""Measuring and calibrating a model from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.util
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import cv2
+import pytest
+
+pytest.importorskip("av", reason="re-encoding needs the extra 'train'")
+
+from classifiers import find_model
+from classifiers.evaluation.evaluation import CALLED_REAL
+from pipeline.cli import calibrate, evaluate
+from tests.tiny_shards import FACE, write_shards
+
+SAMPLES = Path(__file__).parents[2] / "sample_videos"
+VIDEOS = {
+    "real.mp4": ("real", "", "one"),
+    "manipulated.mp4": ("fake", "faceswap", "one"),
+    "no_face.mp4": ("fake", "faceswap", "two"),
+}
+
+
+def run(*arguments: object) -> int:
+    """Run evaluate or calibrate."""
+    parser = argparse.ArgumentParser()
+    subparsers = parser.add_subparsers()
+    for command in (evaluate, calibrate):
+        command.add_parser(subparsers)
+    options = parser.parse_args([str(argument) for argument in arguments])
+    return options.run(options)
+
+
+def report(folder: Path) -> dict:
+    """The figures of the only model."""
+    (model,) = json.loads((folder / "evaluation.json").read_text(encoding="utf-8"))["models"]
+    return model
+
+
+def sections(model: dict) -> dict[tuple[str, str], dict]:
+    return {(section["level"], section["subset"]): section for section in model["sections"]}
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Stills and clips, real and fake."""
+    return write_shards(tmp_path_factory.mktemp("shards"))
+
+
+@pytest.fixture(scope="module")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Sample videos, a portrait and a damaged video, with their labels."""
+    folder = tmp_path_factory.mktemp("media")
+    for name in VIDEOS:
+        (folder / name).symlink_to(SAMPLES / name)
+    cv2.imwrite(str(folder / "portrait.png"), cv2.resize(FACE, None, fx=2, fy=2)[..., ::-1])
+    (folder / "damaged.mp4").write_bytes((SAMPLES / "real.mp4").read_bytes()[:900])
+    facts = {**VIDEOS, "portrait.png": ("real", "", "one"), "damaged.mp4": ("real", "", "two")}
+    with (folder / "labels.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerows([("file", "label", "family", "source"), *((name, *row) for name, row in facts.items())])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def crops(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The evaluation of the face crops, with degraded copies."""
+    out = tmp_path_factory.mktemp("crops")
+    assert run("evaluate", shards, "--split", "train", "-o", out, "--bootstrap", 20, "--robustness") == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def scanned(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The evaluation of the videos and pictures."""
+    out = tmp_path_factory.mktemp("scanned")
+    assert run("evaluate", media, "-o", out, "--frames", 4, "--bootstrap", 20) == 0
+    return out
+
+
+def test_help_loads_nothing_heavy():
+    code = (
+        "import sys, argparse; from pipeline.cli import evaluate, calibrate\n"
+        "subparsers = argparse.ArgumentParser().add_subparsers()\n"
+        "evaluate.add_parser(subparsers), calibrate.add_parser(subparsers)\n"
+        "print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"numpy", "cv2", "openvino", "scipy", "matplotlib", "tensorflow", "tqdm"} & set(loaded)
+
+
+def test_face_crops_are_measured_as_stills_frames_and_clips(crops):
+    model = report(crops)
+    assert model["inputs"] == {
+        "video": {"real": {"ok": 3}, "fake": {"ok": 2}},
+        "image": {"real": {"ok": 3}, "fake": {"ok": 2}},
+        "frame": {"real": {"ok": 9}, "fake": {"ok": 6}},
+    }
+    found = sections(model)
+    assert found["frame", "family:reenactment"]["fakes"] == 3
+    assert found["image", "family:gan"]["figures"]["auc"]["value"] is not None
+    assert {("video", f"pooling:{name}") for name in ("track_max", "mean", "top_k", "frame_max")} <= set(found)
+
+
+def test_degraded_copies_are_measured(crops):
+    found = sections(report(crops))
+    degraded = [name for level, name in found if level == "frame" and name.startswith("robustness:")]
+    assert {"robustness:jpeg 30", "robustness:h264 crf 40", "robustness:scale 1/4"} <= set(degraded)
+    losses = {found["frame", name]["figures"]["log_loss"]["value"] for name in ("all", *degraded)}
+    assert len(losses) == 1 + len(degraded), "every change must change the scores"
+
+
+def test_plots_are_written(crops, scanned):
+    assert {"video_roc.png", "frame_reliability.png", "image_scores.png", "video_robustness.png"} <= {
+        path.name for path in crops.glob("*.png")
+    }
+    assert (scanned / "image_confusion.png").is_file()
+
+
+def test_the_same_command_writes_the_same_files(shards, crops, tmp_path):
+    assert run("evaluate", shards, "--split", "train", "-o", tmp_path, "--bootstrap", 20, "--robustness") == 0
+    names = sorted(path.name for path in crops.iterdir())
+    assert names == sorted(path.name for path in tmp_path.iterdir())
+    assert all((crops / name).read_bytes() == (tmp_path / name).read_bytes() for name in names)
+
+
+def test_scans_count_what_has_no_face(scanned):
+    model = report(scanned)
+    assert model["inputs"]["video"] == {"real": {"ok": 1, "undecodable": 1}, "fake": {"no_face": 1, "ok": 1}}
+    assert model["inputs"]["image"] == {"real": {"ok": 1}, "fake": {}}
+    assert {Path(item["name"]).name: item["status"] for item in model["unscored"]} == {
+        "no_face.mp4": "no_face",
+        "damaged.mp4": "undecodable",
+    }
+    found = sections(model)
+    assert found["video", "all"]["figures"]["auc"]["value"] == 1.0
+    assert found["video", CALLED_REAL]["figures"]["auc"]["value"] < 1.0
+    assert (found["video", CALLED_REAL]["reals"], found["video", CALLED_REAL]["fakes"]) == (2, 2)
+
+
+def test_scans_score_as_scanning_does(scanned, media):
+    result = json.loads((scanned / "mobilenet_v2" / "scans" / "real.mp4.json").read_text())
+    brier = {pooling: sections(report(scanned))["video", f"pooling:{pooling}"] for pooling in ("track_max", "mean")}
+    fake = json.loads((scanned / "mobilenet_v2" / "scans" / "manipulated.mp4.json").read_text())
+    expected = (result["score"] ** 2 + (1 - fake["score"]) ** 2) / 2
+    assert brier["track_max"]["figures"]["brier"]["value"] == pytest.approx(expected, abs=2e-4)
+    seen = [[o["score"] for track in one["tracks"] for o in track["observations"]] for one in (result, fake)]
+    real_mean, fake_mean = (sum(scores) / len(scores) for scores in seen)
+    expected = (real_mean**2 + (1 - fake_mean) ** 2) / 2
+    assert brier["mean"]["figures"]["brier"]["value"] == pytest.approx(expected, abs=2e-4)
+    assert sections(report(scanned))["frame", "all"]["reals"] == 4
+
+
+def test_scans_are_not_done_twice(scanned, media, monkeypatch):
+    from pipeline.scan import Scanner
+
+    looked_at = []
+    scan = Scanner.scan
+    monkeypatch.setattr(Scanner, "scan", lambda self, path: looked_at.append(path.name) or scan(self, path))
+    before = (scanned / "evaluation.json").read_bytes()
+    (scanned / "mobilenet_v2" / "logits" / "real.mp4.json").unlink()
+    assert run("evaluate", media, "-o", scanned, "--frames", 4, "--bootstrap", 20) == 0
+    # What failed is tried again, and so is what its logits are missing of.
+    assert sorted(looked_at) == ["damaged.mp4", "real.mp4"]
+    assert (scanned / "evaluation.json").read_bytes() == before
+
+
+def test_the_table_shows_the_main_figures(media, capsys):
+    assert run("evaluate", media, "--frames", 4, "--bootstrap", 0, "--sources", "o*") == 0
+    output = capsys.readouterr().out
+    assert "video fake: 1 no_face, 1 ok" in output
+    line = next(line for line in output.splitlines() if line.startswith("video family:faceswap"))
+    assert line.split()[2:5] == ["1", "1", "1.000"]
+    assert "video sources:o*" in output
+
+
+def test_several_models_stand_side_by_side(shards, tmp_path, capsys):
+    model = find_model()
+    manifest = str(model.folder / "manifest.json")
+    arguments = ("--split", "train", "--model", model.name, "--model", manifest, "-o", tmp_path, "--bootstrap", 0)
+    assert run("evaluate", shards, *arguments) == 0
+    with (tmp_path / "evaluation.csv").open(encoding="utf-8", newline="") as file:
+        assert {row["model"] for row in csv.DictReader(file)} == {"mobilenet_v2", "mobilenet_v2-2"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["evaluate", "SHARDS", "--split", "test"], "no split 'test'"),
+        (["evaluate", "SHARDS", "--split", "all", "--model", "nonesuch"], "nonesuch"),
+        (["evaluate", "SHARDS", "--split", "all", "--engine", "nonesuch"], "no engine is called 'nonesuch'"),
+        (["evaluate", "SHARDS", "--bootstrap", "-1"], "--bootstrap"),
+        (["evaluate", "MEDIA", "--robustness"], "facewitness faces"),
+        (["evaluate", "MEDIA/nonesuch"], "nonesuch"),
+        (["calibrate", "SHARDS", "--split", "val", "-o", "OUT"], "no split 'val'"),
+        (["calibrate", "SHARDS/real.csv", "-o", "OUT"], "all 3 samples"),
+        (["calibrate", "SHARDS", "--fpr", "2", "-o", "OUT"], "between 0 and 1"),
+        (["calibrate", "SHARDS", "-o", "MODEL"], "folder of the model itself"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_one_sentence(shards, media, tmp_path, capsys, arguments, words):
+    places = {"SHARDS": shards, "MEDIA": media, "OUT": tmp_path, "MODEL": find_model().folder}
+    for name, place in places.items():
+        arguments = [argument.replace(name, str(place)) for argument in arguments]
+    assert run(*arguments) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"facewitness {arguments[0]}: ")
+    assert words in message
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize(("library", "option"), [("matplotlib", ["-o", "out"]), ("av", ["--robustness"])])
+def test_a_library_that_is_not_installed_is_asked_for_before_anything_is_done(
+    shards, capsys, monkeypatch, library, option
+):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == library else find_spec(name))
+    assert run("evaluate", shards, *option) == 2
+    assert f"needs {library}; install it with" in capsys.readouterr().err
+
+
+def test_unreadable_pictures_are_counted_up_to_a_limit(tmp_path, capsys):
+    (tmp_path / "data").mkdir()
+    shards = write_shards(tmp_path / "data")
+    rows = (shards / "real.csv").read_text().splitlines()
+    (shards / "real.csv").write_text("\n".join([*rows, rows[-1].replace("real2.jpg", "broken.jpg")]) + "\n")
+    with zipfile.ZipFile(shards / "real-00.zip", "a") as shard:
+        shard.writestr("broken.jpg", b"no picture")
+    assert run("evaluate", shards, "--bootstrap", 0) == 2
+    assert "broken.jpg is not a picture that can be decoded" in capsys.readouterr().err
+    assert run("evaluate", shards, "--bootstrap", 0, "--max-unreadable", 0.1, "-o", tmp_path / "out") == 0
+    assert report(tmp_path / "out")["inputs"]["image"]["real"] == {"ok": 3, "unreadable": 1}
+
+
+def test_nothing_that_could_be_scored(tmp_path, capsys):
+    (tmp_path / "no_face.mp4").symlink_to(SAMPLES / "no_face.mp4")
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "labels.csv").write_text("file,label\nno_face.mp4,fake\nempty.mp4,real\n")
+    assert run("evaluate", tmp_path, "--frames", 2) == 1
+    output = capsys.readouterr().out
+    assert "video fake: 1 no_face" in output and "video real: 1 undecodable" in output
+    assert run("calibrate", tmp_path, "--frames", 2, "-o", tmp_path / "out") == 2
+    assert "nothing to calibrate on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["platt", "isotonic"])
+def test_a_calibrated_model_is_a_model(shards, tmp_path, capsys, method):
+    assert run("calibrate", shards, "-o", tmp_path / "model", "--method", method, "--fpr", 0.2) == 0
+    output = capsys.readouterr().out
+    assert "before" in output and "after" in output
+    before, after = find_model(), find_model(str(tmp_path / "model" / "manifest.json"))
+    assert after.sha256 == before.sha256
+    assert all(after.read(file_format) == before.read(file_format) for file_format in before.files)
+    assert after.calibration.id != before.calibration.id
+    assert method in after.calibration.fitted_on
+    assert "at most 20.0% wanted" in after.thresholds.operating_point
+    assert run("evaluate", shards, "--model", tmp_path / "model" / "manifest.json", "--bootstrap", 0) == 0
+    assert f"likely_fake from {after.thresholds.likely_fake}" in capsys.readouterr().out
+
+
+def test_videos_can_be_calibrated_on(media, tmp_path, capsys):
+    assert run("calibrate", media, "-o", tmp_path, "--frames", 4) == 0
+    assert "2 inputs gave no score" in capsys.readouterr().out
+    fitted_on = find_model(str(tmp_path / "manifest.json")).calibration.fitted_on
+    assert fitted_on.startswith("2 real, 1 manipulated and 0 generated")
+    assert "none was generated" in fitted_on
