@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import io
+import itertools
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
+
+_ENCODERS = {
+    "h264": ("libx264", {"threads": "1", "x264-params": "mbtree=0"}),
+    "hevc": ("libx265", {"x265-params": "log-level=none:pools=none:frame-threads=1:cutree=0"}),
+}
+"""Encoder and its options by codec: one thread, since batches are made in several, and no macroblock tree, with which
+x264 does not give the same bytes every time."""
 
 
 def degrade(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) -> np.ndarray:
@@ -40,8 +49,32 @@ def degrade(image: np.ndarray, rng: np.random.Generator, strength: float = 1.0) 
     elif codec < 0.40 * strength:
         image = webp(image, round(25 + 65 * quality))
     elif codec < 0.80 * strength:
-        image = h264_frame(image, crf=round(18 + 17 * quality))
+        clip, at = _moving(image, np.random.default_rng(seed))
+        # x265 takes several times as long to start, so it gets few of the pictures.
+        image = video_frame(clip, at, crf=round(18 + 19 * quality), codec="hevc" if codec < 0.43 * strength else "h264")
     return image
+
+
+def _moving(image: np.ndarray, rng: np.random.Generator) -> tuple[list[np.ndarray], int]:
+    """Make a short clip in which parts of a picture move and others rest, and say where in it the picture is.
+
+    What moves is coded anew in each frame and what rests is carried over, so that in a real clip a face and its
+    ground may differ in sharpness: a detector must not take that for a forgery.
+    """
+    before, after = int(rng.integers(0, 5)), int(rng.integers(0, 3))
+    height, width = image.shape[:2]
+    field = rng.normal(0, rng.uniform(0, 0.02) * width, (4, 4, 2)) * rng.random((4, 4, 1)) ** 2
+    field = cv2.resize(field.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    clip = [
+        image
+        if step == 0
+        else cv2.remap(
+            image, x + step * field[..., 0], y + step * field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT
+        )
+        for step in range(-before, after + 1)
+    ]
+    return clip, before
 
 
 def recolour(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -64,27 +97,60 @@ def webp(image: np.ndarray, quality: int) -> np.ndarray:
     return _recode(image, ".webp", cv2.IMWRITE_WEBP_QUALITY, quality)
 
 
-def h264_frame(image: np.ndarray, crf: int) -> np.ndarray:
-    """Encode one picture as an H.264 key frame and decode it again.
+def video_frame(clip: Sequence[np.ndarray], at: int, crf: int, codec: str = "h264") -> np.ndarray:
+    """Encode a short clip as H.264 or HEVC and decode one frame of it.
 
     Args:
-        image: RGB uint8 (height, width, 3); odd sizes lose their last row or column.
-        crf: constant rate factor of x264, 0 to 51.
+        clip: RGB uint8 (height, width, 3) each, all of one size; odd sizes lose their last row or column.
+        at: which frame to give; the first is a key frame, later ones are coded from their neighbours.
+        crf: constant rate factor of x264 or x265, 0 to 51.
+        codec: "h264" or "hevc".
     """
     import av
 
-    image = np.ascontiguousarray(image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2])
+    height, width = (side // 2 * 2 for side in clip[0].shape[:2])
     memory = io.BytesIO()
-    with av.open(memory, "w", format="h264") as container:
-        stream = container.add_stream("libx264", rate=25)
-        stream.height, stream.width = image.shape[:2]
+    with av.open(memory, "w", format=codec) as container:
+        encoder, options = _ENCODERS[codec]
+        stream = container.add_stream(encoder, rate=25)
+        stream.height, stream.width = height, width
         stream.pix_fmt = "yuv420p"
-        stream.options = {"crf": str(crf), "preset": "veryfast", "threads": "1"}
-        container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        stream.options = {"crf": str(crf), "preset": "veryfast", **options}
+        for image in clip:
+            frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image[:height, :width]), format="rgb24")
+            container.mux(stream.encode(frame))
         container.mux(stream.encode())
     memory.seek(0)
-    with av.open(memory, "r", format="h264") as container:
-        return next(container.decode(video=0)).to_ndarray(format="rgb24")
+    with av.open(memory, "r", format=codec) as container:
+        frames = itertools.islice(container.decode(video=0), at, None)
+        return next(frames).to_ndarray(format="rgb24")
+
+
+def overlay(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Lay a caption, a logo or a sticker over a picture, where editors and hosts put them."""
+    height, width = image.shape[:2]
+    covered = image.copy()
+    colour = tuple(int(value) for value in rng.integers(0, 256, 3))
+    kind = rng.integers(3)
+    if kind == 0:
+        bottom = round(height * rng.uniform(0.85, 1.0))
+        top = round(bottom - height * rng.uniform(0.06, 0.15))
+        cv2.rectangle(covered, (0, top), (width, bottom), colour, cv2.FILLED)
+        _write(covered, (round(0.05 * width), round(0.5 * (top + bottom))), rng)
+    elif kind == 1:
+        _write(covered, (round(width * rng.uniform(0.02, 0.6)), round(height * rng.uniform(0.06, 0.95))), rng)
+    else:
+        centre = (round(width * rng.choice((0.1, 0.9))), round(height * rng.uniform(0.08, 0.92)))
+        cv2.circle(covered, centre, round(width * rng.uniform(0.04, 0.12)), colour, cv2.FILLED, cv2.LINE_AA)
+    opacity = float(rng.uniform(0.4, 1.0))
+    return cv2.addWeighted(covered, opacity, image, 1 - opacity, 0)
+
+
+def _write(image: np.ndarray, place: tuple[int, int], rng: np.random.Generator) -> None:
+    text = "".join(chr(code) for code in rng.integers(65, 91, int(rng.integers(3, 14))))
+    shade = (255, 255, 255) if rng.random() < 0.7 else (0, 0, 0)
+    size = image.shape[1] / 400 * float(rng.uniform(0.6, 1.4))
+    cv2.putText(image, text, place, cv2.FONT_HERSHEY_SIMPLEX, size, shade, 1, cv2.LINE_AA)
 
 
 def _recode(image: np.ndarray, extension: str, option: int, quality: int) -> np.ndarray:

@@ -2,105 +2,114 @@
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from classifiers.training.samples import BatchMaker
+from classifiers.datasets import DataError
+from classifiers.training.batch import BatchSource
+from classifiers.training.checkpoint import Checkpoint, state
+from classifiers.training.config import TrainingConfig
+from classifiers.training.input_pipeline import InputPipeline, WaitingClock
+from classifiers.training.journal import Round, write_journal
 
 log = logging.getLogger(__name__)
 
 Predict = Callable[[np.ndarray], np.ndarray]
 """Maps uint8 (n, size, size, 3) RGB crops to float32 (n, 2) logits."""
 
-
-@dataclass(frozen=True, slots=True)
-class TrainingSettings:
-    """How long and how hard to train.
-
-    Attributes:
-        steps: optimiser steps in all.
-        round_steps: steps between two validations.
-        learning_rate: peak of the cosine schedule.
-        warmup_steps: steps of linear rise before it.
-        weight_decay: of AdamW.
-        ema_momentum: of the running mean of the weights, which is what is validated and kept.
-        mask_weight: weight of the mask loss beside the loss of the logits.
-        label_smoothing: keeps targets this far from 0 and 1.
-    """
-
-    steps: int
-    round_steps: int = 200
-    learning_rate: float = 2e-4
-    warmup_steps: int = 100
-    weight_decay: float = 0.02
-    ema_momentum: float = 0.997
-    mask_weight: float = 0.5
-    label_smoothing: float = 0.03
+BEST_WEIGHTS = "best.weights.h5"
 
 
 def train(
     classifier: keras.Model,
-    batches: BatchMaker,
-    settings: TrainingSettings,
+    batches: BatchSource,
+    config: TrainingConfig,
     validate: Callable[[Predict], dict[str, float]],
     folder: Path,
-) -> Path:
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> list[Round]:
     """Train a classifier, keep the best round, and go on from the last one after an interruption.
 
-    While it trains, the network also predicts which cells of its last feature map were forged.
+    An interrupted run ends with the same weights as one that was left alone, since everything random follows from
+    the seed and the number of the step, and the rest is in the checkpoint.
 
     Args:
-        classifier: as `classifiers.architectures.build` gives it; its weights are changed.
+        classifier: as `classifiers.architectures.build` gives it; ends with the weights of the best round. While it
+            trains, the network also predicts which cells of its last feature map were forged.
         batches: where training batches come from.
-        settings: how long and how hard.
+        config: how long and how hard.
         validate: gives figures of merit; the one called "selection" decides which round is best.
-        folder: gets `settings.json`, `rounds.jsonl` and the weights `best.weights.h5`; also the backup that an
-            interrupted run resumes from.
+        folder: gets the journal of the rounds, the weights of the best, and the checkpoint.
+        callbacks: told of the progress besides.
 
     Returns:
-        The file of the best round's weights.
+        Figures of every round: those of the losses, of `validate`, "seconds", and "waiting", the share of the time
+        for which the trainer waited for data.
+
+    Raises:
+        DataError: the checkpoint in the folder is damaged or of another network, or the training diverges.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "settings.json").write_text(json.dumps(asdict(settings), indent=1))
+    checkpoint = Checkpoint(folder / "checkpoint.npz")
+    rounds = checkpoint.rounds()
     trainer = _with_mask_head(classifier)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        settings.learning_rate / 50,
-        decay_steps=settings.steps - settings.warmup_steps,
-        alpha=0.02,
-        warmup_target=settings.learning_rate,
-        warmup_steps=settings.warmup_steps,
-    )
-    optimizer = keras.optimizers.AdamW(
-        schedule, weight_decay=settings.weight_decay, use_ema=True, ema_momentum=settings.ema_momentum
-    )
-    trainer.compile(
-        optimizer,
-        loss={
-            "logits": _known_cross_entropy(settings.label_smoothing),
-            "mask": _known_cross_entropy(settings.label_smoothing),
-        },
-        loss_weights={"logits": 1.0, "mask": settings.mask_weight},
-    )
-    best = folder / "best.weights.h5"
-    rounds = _Rounds(batches, settings.round_steps)
-    trainer.fit(
-        rounds,
-        epochs=settings.steps // settings.round_steps,
-        callbacks=[
-            keras.callbacks.BackupAndRestore(folder / "backup"),
-            keras.callbacks.LambdaCallback(on_epoch_begin=rounds.start),
-            keras.callbacks.SwapEMAWeights(swap_on_epoch=True),
-            _KeepBest(classifier, validate, folder / "rounds.jsonl", best),
-        ],
-        verbose=0,
-    )
-    return best
+    head_rounds = config.head_steps // config.round_steps
+    last_round = head_rounds + config.steps // config.round_steps
+    for first, end, learns_all in ((0, head_rounds, False), (head_rounds, last_round, True)):
+        if len(rounds) > end or end == 0:
+            continue
+        _freeze(classifier, frozen=not learns_all)
+        trainer.compile(
+            _optimizer(config, learns_all),
+            loss={output: KnownCrossEntropy(config.label_smoothing) for output in ("logits", "mask")},
+            loss_weights={"logits": 1.0, "mask": config.mask_weight},
+        )
+        trainer.optimizer.build(trainer.trainable_variables)
+        if len(rounds) > first:
+            checkpoint.restore(trainer)
+        if len(rounds) < end and not _patience_is_over(rounds, config):
+            pipeline = InputPipeline(batches, config.round_steps, len(rounds), config.loaders)
+            ending = _RoundEnd(classifier, validate, rounds, config, pipeline.clock, checkpoint, folder)
+            trainer.fit(
+                **pipeline.fit_arguments(),
+                epochs=end,
+                initial_epoch=len(rounds),
+                callbacks=[*pipeline.callbacks, *callbacks, ending],
+                shuffle=False,
+                verbose=0,
+            )
+        else:
+            # What `fit` does at its end, for a run that died between two phases.
+            trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
+        _freeze(classifier, frozen=False)
+    classifier.load_weights(folder / BEST_WEIGHTS)
+    return rounds
+
+
+class KnownCrossEntropy(keras.losses.Loss):
+    """Cross entropy of logits over the targets that are known, that is, not negative.
+
+    Args:
+        smoothing: targets are kept this far from 0 and 1.
+    """
+
+    def __init__(self, smoothing: float) -> None:
+        super().__init__()
+        self._smoothing = smoothing
+
+    def call(self, y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+        """Give one value a sample, whose mean over the batch is the mean over all known targets."""
+        ops = keras.ops
+        y_true, y_pred = (ops.reshape(y, (ops.shape(y)[0], -1)) for y in (y_true, ops.cast(y_pred, "float32")))
+        known = ops.cast(y_true >= 0, "float32")
+        soft = ops.clip(y_true, self._smoothing, 1 - self._smoothing)
+        losses = ops.sum(known * (ops.softplus(y_pred) - soft * y_pred), axis=1)
+        return losses / (ops.mean(ops.sum(known, axis=1)) + 1e-6)
 
 
 def _with_mask_head(classifier: keras.Model) -> keras.Model:
@@ -110,55 +119,74 @@ def _with_mask_head(classifier: keras.Model) -> keras.Model:
     return keras.Model(classifier.input, {"logits": classifier.output, "mask": mask})
 
 
-def _known_cross_entropy(smoothing: float) -> Callable[[object, object], object]:
-    """Cross entropy of logits over the targets that are known, that is, not negative."""
-
-    def loss(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-        known = keras.ops.cast(target >= 0, "float32")
-        soft = keras.ops.clip(target, smoothing, 1 - smoothing)
-        softplus = keras.ops.softplus(logits)
-        return keras.ops.sum(known * (softplus - soft * logits)) / (keras.ops.sum(known) + 1e-6)
-
-    return loss
+def _freeze(classifier: keras.Model, *, frozen: bool) -> None:
+    """Keep everything up to the last feature map from learning, or let it."""
+    for layer in keras.Model(classifier.input, classifier.get_layer("features").output).layers:
+        layer.trainable = not frozen
 
 
-class _Rounds(keras.utils.PyDataset):
-    def __init__(self, batches: BatchMaker, steps: int) -> None:
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=6)
-        self._batches, self._steps, self._round = batches, steps, 0
-
-    def __len__(self) -> int:
-        return self._steps
-
-    def __getitem__(self, step: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-        batch = self._batches.batch(self._round * self._steps + step)
-        return batch.crops.astype(np.float32), {"logits": batch.logits, "mask": batch.masks}
-
-    def start(self, number: int, logs: object = None) -> None:
-        """Go to a round; a resumed run does not begin with the first one."""
-        self._round = number
+def _optimizer(config: TrainingConfig, learns_all: bool) -> keras.optimizers.Optimizer:
+    steps = config.steps if learns_all else config.head_steps
+    peak = config.learning_rate if learns_all else config.head_learning_rate
+    warmup = min(config.warmup_steps, steps - 1)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        peak / 50, decay_steps=steps - warmup, alpha=0.02, warmup_target=peak, warmup_steps=warmup
+    )
+    return keras.optimizers.AdamW(
+        schedule, weight_decay=config.weight_decay, use_ema=True, ema_momentum=config.ema_momentum
+    )
 
 
-class _KeepBest(keras.callbacks.Callback):
+def _patience_is_over(rounds: Sequence[Round], config: TrainingConfig) -> bool:
+    rounds = rounds[config.head_steps // config.round_steps :]
+    if not config.patience or not rounds:
+        return False
+    best = max(range(len(rounds)), key=lambda number: rounds[number]["selection"])
+    return len(rounds) - 1 - best >= config.patience
+
+
+class _RoundEnd(keras.callbacks.Callback):
+    """Validates the running mean of the weights, keeps it if it is the best, and saves the state."""
+
     def __init__(
         self,
         classifier: keras.Model,
         validate: Callable[[Predict], dict[str, float]],
-        journal: Path,
-        best: Path,
+        rounds: list[Round],
+        config: TrainingConfig,
+        clock: WaitingClock,
+        checkpoint: Checkpoint,
+        folder: Path,
     ) -> None:
         super().__init__()
-        self._classifier, self._validate, self._journal, self._best = classifier, validate, journal, best
+        self._classifier, self._validate, self._rounds, self._config = classifier, validate, rounds, config
+        self._clock, self._checkpoint, self._folder = clock, checkpoint, folder
+        self._begun = time.perf_counter()
+
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:
+        self._begun = time.perf_counter()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        figures = self._validate(self._predict)
-        earlier = [json.loads(line) for line in self._journal.open()] if self._journal.exists() else []
+        measured = {"seconds": round(time.perf_counter() - self._begun, 3), "waiting": round(self._clock.share, 3)}
+        learnt = [keras.ops.convert_to_numpy(variable) for variable in state(self.model)]
+        # From here to the end of the function the network holds the running mean.
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         losses = {name: float(value) for name, value in (logs or {}).items()}
-        if all(figures["selection"] > row["selection"] for row in earlier):
-            self._classifier.save_weights(self._best)
-        with self._journal.open("a") as journal:
-            journal.write(json.dumps({"round": epoch, **losses, **figures}) + "\n")
-        log.info("round %d: %s", epoch, figures)
+        if not np.isfinite(losses["loss"]):
+            raise DataError(f"the loss of round {epoch + 1} is not a number; begin anew with a lower learning rate")
+        figures = {"round": epoch, **losses, **self._validate(self._predict), **measured}
+        if all(figures["selection"] > earlier["selection"] for earlier in self._rounds):
+            part = self._folder / f"part.{BEST_WEIGHTS}"
+            self._classifier.save_weights(part)
+            part.replace(self._folder / BEST_WEIGHTS)
+        self._rounds.append(figures)
+        for variable, value in zip(state(self.model), learnt, strict=True):
+            variable.assign(value)
+        self._checkpoint.save(learnt, self._rounds)
+        write_journal(self._rounds, self._folder)
+        log.info("round %d: %s", epoch + 1, {name: round(value, 4) for name, value in figures.items()})
+        if _patience_is_over(self._rounds, self._config):
+            self.model.stop_training = True
 
     def _predict(self, crops: np.ndarray) -> np.ndarray:
         # Not a plain call of the model: with PyTorch that would keep every activation for a gradient.

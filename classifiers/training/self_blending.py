@@ -50,11 +50,13 @@ class Blend:
         target: RGB uint8 (height, width, 3), the picture that received the face. It is the real twin: its ground may
             have been restyled, and were the twin the picture as it was, style alone would give the forgery away.
         mask: float32 (height, width), share of the pixel that was replaced, 0 to 1.
+        drawn: whether a network drew the face that was blended in.
     """
 
     image: np.ndarray
     target: np.ndarray
     mask: np.ndarray
+    drawn: bool = False
 
 
 def self_blend(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Blend:
@@ -96,10 +98,28 @@ def swap_blend(
     known = cv2.warpAffine(np.full(donor.shape[:2], 255, np.uint8), warp, (width, height)) == 255
     face = np.where(known[..., None], face, image)
     core = _outline("inner", landmarks, image.shape[:2], np.zeros(2), np.ones(2)) > 0.5
-    face = _match_colour(face, image, core)
+    face = match_colour(face, image, core)
     if rng.random() < 0.5:
         face = _restyle(face, rng)
     return _blend(face, image, landmarks, rng)
+
+
+def redrawn_blend(
+    redrawn: np.ndarray, resampled: np.ndarray, image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator
+) -> Blend:
+    """Blend a face that a network drew onto the picture that it was drawn from.
+
+    Args:
+        redrawn: RGB uint8 (height, width, 3), the picture with its face drawn again.
+        resampled: the same with the face only resampled; now and then the real twin has it, under the same mask, so
+            that a softer region alone tells nothing.
+        image: the picture itself.
+        landmarks: (5, 2) in pixels of the image.
+        rng: source of every random choice.
+    """
+    mask = _blend_mask(landmarks, image.shape[:2], rng)
+    target = _composite(resampled, image, mask) if rng.random() < 0.4 else image
+    return Blend(_composite(redrawn, image, mask), target, mask, drawn=True)
 
 
 def landmark_shape(landmarks: np.ndarray) -> np.ndarray:
@@ -109,10 +129,20 @@ def landmark_shape(landmarks: np.ndarray) -> np.ndarray:
 
 
 def _blend(source: np.ndarray, target: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Blend:
+    mask = _blend_mask(landmarks, target.shape[:2], rng)
+    return Blend(_composite(source, target, mask), target, mask)
+
+
+def _composite(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    image = source * mask[..., None] + target * (1 - mask[..., None])
+    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+
+def _blend_mask(landmarks: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     region = str(rng.choice(_REGIONS, p=_REGION_SHARES))
     shift = rng.normal(0, 0.012, 2)
     stretch = rng.uniform(0.86, 1.10, 2)
-    mask = _outline(region, landmarks, target.shape[:2], shift, stretch)
+    mask = _outline(region, landmarks, shape, shift, stretch)
     mask = _deform(mask, landmarks, rng)
     face_width = _face_width(landmarks)
     for limit in (0.05, 0.16):
@@ -122,9 +152,7 @@ def _blend(source: np.ndarray, target: np.ndarray, landmarks: np.ndarray, rng: n
     if peak > 0:
         # Small regions must not vanish under the blur.
         mask = mask / peak
-    mask = mask * float(rng.choice((0.5, 0.75, 1.0, 1.0, 1.0)))
-    image = source * mask[..., None] + target * (1 - mask[..., None])
-    return Blend(np.clip(np.rint(image), 0, 255).astype(np.uint8), target, mask)
+    return mask * float(rng.choice((0.5, 0.75, 1.0, 1.0, 1.0)))
 
 
 def _outline(
@@ -211,7 +239,7 @@ def _resample(image: np.ndarray, scale: float, rng: np.random.Generator) -> np.n
     return cv2.resize(small, (width, height), interpolation=way)
 
 
-def _match_colour(face: np.ndarray, image: np.ndarray, region: np.ndarray) -> np.ndarray:
+def match_colour(face: np.ndarray, image: np.ndarray, region: np.ndarray) -> np.ndarray:
     """Give the face the mean and spread of the region in Lab (Reinhard et al. 2001)."""
     if not region.any():
         return face

@@ -6,41 +6,109 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from classifiers.datasets import FaceSample, FaceShards
+from classifiers.datasets import DataError, PictureReader, Sample
 from classifiers.evaluation.metrics import roc_auc
+from classifiers.training.batch import AlignFace, targets
 from classifiers.training.degrade import degrade
-from classifiers.training.samples import AlignFace
-from classifiers.training.self_blending import self_blend
+from classifiers.training.resynthesis import FaceGenerators
+from classifiers.training.self_blending import redrawn_blend, self_blend
 
 _BLEND_SEED = 20_000_003
+_MOST_CROPS = 4000
 
 
-class ValidationSet:
-    """Crops of held-out sources, as they are and degraded, with a self-blended twin of each real face.
+class LabelledValidation:
+    """Crops of the validation split as they are, against their labels.
+
+    Args:
+        reader: reads the pictures.
+        samples: held-out samples, real and fake; of more than a few thousand an even part is taken.
+        align: cuts the crop.
+
+    Raises:
+        DataError: a class is missing.
+    """
+
+    def __init__(self, reader: PictureReader, samples: Sequence[Sample], align: AlignFace) -> None:
+        samples = list(samples)[:: -(-len(samples) // _MOST_CROPS) or 1]
+        self._fake = np.array([sample.fake for sample in samples])
+        if not self._fake.any() or self._fake.all():
+            raise DataError("the validation split needs real and fake samples")
+        self._crops = np.stack([align(reader.read(sample), sample.landmarks) for sample in samples])
+        self._targets = np.float32([targets(sample) for sample in samples])
+
+    def figures(self, predict: Callable[[np.ndarray], np.ndarray]) -> dict[str, float]:
+        """Compute figures of single crops.
+
+        Args:
+            predict: uint8 (n, size, size, 3) crops to (n, 2) logits.
+
+        Returns:
+            "held_out_loss": cross entropy of the known targets; "accuracy": of the larger logit's sign; "auc" and
+            "selection": area under the ROC curve of the summed odds.
+        """
+        logits = np.asarray(predict(self._crops), np.float64)
+        known = self._targets >= 0
+        losses = np.logaddexp(0, logits) - self._targets * logits
+        odds = np.logaddexp(logits[:, 0], logits[:, 1])
+        auc = roc_auc(self._fake, odds)
+        return {
+            "held_out_loss": float(losses[known].mean()),
+            "accuracy": float(((logits.max(axis=1) > 0) == self._fake).mean()),
+            "auc": auc,
+            "selection": auc,
+        }
+
+
+class BlendedValidation:
+    """Crops of held-out sources, as they are and degraded, with a self-blended and a redrawn twin of each real face.
 
     The random choices of blending and degrading are fixed and are never met in training.
 
     Args:
-        shards: where the pictures are.
+        reader: reads the pictures.
         samples: held-out samples, real and fake.
         align: cuts the crop.
+        generators: redraw the real faces; none of their decoders may be met in training. None for no such figure.
+
+    Raises:
+        DataError: real faces are missing.
     """
 
-    def __init__(self, shards: FaceShards, samples: Sequence[FaceSample], align: AlignFace) -> None:
+    def __init__(
+        self,
+        reader: PictureReader,
+        samples: Sequence[Sample],
+        align: AlignFace,
+        generators: FaceGenerators | None = None,
+    ) -> None:
+        if all(sample.fake for sample in samples):
+            raise DataError("the validation split needs real faces to blend")
         self.samples = list(samples)
-        self._video = np.array([s.video for s in self.samples])
-        clean, degraded, targets, blends = [], [], [], []
+        self._video = np.array([bool(s.clip) for s in self.samples])
+        clean, degraded = [], []
+        # Crops of the pictures that received a face, and of the forgeries.
+        blended: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+        redrawn: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
         for number, sample in enumerate(self.samples):
-            image = shards.read(sample)
+            image = reader.read(sample)
             clean.append(align(image, sample.landmarks))
             degraded.append(_degraded_crop(image, sample.landmarks, align, number))
             if not sample.fake:
-                # Twins share the history, so only the seam tells them apart.
-                blend = self_blend(image, sample.landmarks, np.random.default_rng((_BLEND_SEED, number)))
-                targets.append(_degraded_crop(blend.target, sample.landmarks, align, number))
-                blends.append(_degraded_crop(blend.image, sample.landmarks, align, number))
+                rng = np.random.default_rng((_BLEND_SEED, number))
+                forged = [(self_blend(image, sample.landmarks, rng), blended)]
+                if generators:
+                    face = generators.redraw(image, sample.landmarks, rng)
+                    forged.append((redrawn_blend(face.image, face.resampled, image, sample.landmarks, rng), redrawn))
+                for blend, (reals, fakes) in forged:
+                    # Twins share the history, so only the forgery tells them apart.
+                    reals.append(_degraded_crop(blend.target, sample.landmarks, align, number))
+                    fakes.append(_degraded_crop(blend.image, sample.landmarks, align, number))
         self.clean, self.degraded = np.stack(clean), np.stack(degraded)
-        self.targets, self.blends = np.stack(targets), np.stack(blends)
+        self.targets, self.blends = (np.stack(crops) for crops in blended)
+        self._twins = {"blend": (self.targets, self.blends)}
+        if generators:
+            self._twins["resynth"] = (np.stack(redrawn[0]), np.stack(redrawn[1]))
 
     def figures(self, predict: Callable[[np.ndarray], np.ndarray]) -> dict[str, float]:
         """Compute areas under the ROC curve, of clips where there are several crops of one.
@@ -49,24 +117,29 @@ class ValidationSet:
             predict: uint8 (n, size, size, 3) crops to (n, 2) logits.
 
         Returns:
-            "blend": degraded real faces against their blended twins, by the first logit; "drawn": clips of animated
-            portraits against real clips, by the second; "swap": clips of face swaps against real clips, by the
-            first; the last two also degraded; "selection": the mean of all.
+            "blend" and "resynth": degraded real faces against their self-blended or redrawn twins, by the first
+            logit; "drawn": clips of animated portraits against real clips, by the second; "swap": clips of face
+            swaps against real clips, by the first; the last two also degraded; "selection": the mean of all. What the
+            samples lack is left out.
         """
-        degraded, targets, blends = predict(self.degraded), predict(self.targets), predict(self.blends)
-        labels = np.repeat([False, True], (len(targets), len(blends)))
-        figures = {"blend": roc_auc(labels, np.concatenate([targets[:, 0], blends[:, 0]]))}
-        clips = (("", predict(self.clean[self._video])), ("_degraded", degraded[self._video]))
-        for name, logits in clips:
+        figures = {}
+        for name, (reals, fakes) in self._twins.items():
+            labels = np.repeat([False, True], (len(reals), len(fakes)))
+            figures[name] = roc_auc(labels, np.concatenate([predict(reals)[:, 0], predict(fakes)[:, 0]]))
+        clips = (("", self.clean), ("_degraded", self.degraded)) if self._video.any() else ()
+        for name, crops in clips:
+            logits = predict(crops[self._video])
             figures[f"swap{name}"] = self._clip_auc(logits[:, 0], lambda s: s.family == "faceswap")
             figures[f"drawn{name}"] = self._clip_auc(logits[:, 1], lambda s: s.fake and s.family != "faceswap")
+        # A data set may lack a kind of forgery.
+        figures = {name: value for name, value in figures.items() if np.isfinite(value)}
         figures["selection"] = float(np.mean(list(figures.values())))
         return figures
 
-    def _clip_auc(self, logits: np.ndarray, is_fake: Callable[[FaceSample], bool]) -> float:
+    def _clip_auc(self, logits: np.ndarray, is_fake: Callable[[Sample], bool]) -> float:
         clips: dict[str, list[float]] = {}
         labels: dict[str, bool] = {}
-        video = [sample for sample in self.samples if sample.video]
+        video = [sample for sample in self.samples if sample.clip]
         for sample, logit in zip(video, logits, strict=True):
             if not sample.fake or is_fake(sample):
                 clips.setdefault(sample.group, []).append(float(logit))

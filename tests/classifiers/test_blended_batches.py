@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("av", reason="degrading needs the extra 'train'")
 
-from classifiers.datasets import FaceSample, FaceShards
-from classifiers.training.samples import UNKNOWN, BatchMaker, Mixture, SourceBalanced, flip, jitter_landmarks
+from classifiers.datasets import PictureReader, Sample, face_shards
+from classifiers.training.augment import flip, jitter_landmarks
+from classifiers.training.batch import UNKNOWN
+from classifiers.training.blended_batches import BlendedBatches, Mixture, SourceBalanced
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
@@ -23,11 +26,10 @@ NOTHING = Mixture(pairs=0, reals=0, swaps=0, generated=0)
 @pytest.fixture(scope="module")
 def maker(tmp_path_factory):
     """Gives a batch maker for a mixture and a seed."""
-    shards = FaceShards(write_shards(tmp_path_factory.mktemp("shards")))
-    samples = [s for name in ("real", "generated", "video_faces") for s in shards.index(name)]
+    samples = face_shards.samples(write_shards(tmp_path_factory.mktemp("shards")))
 
-    def make(mixture: Mixture, seed: int = 1) -> BatchMaker:
-        return BatchMaker(shards, samples, partial(align_face, geometry=CROP), mixture, CELLS, seed)
+    def make(mixture: Mixture, seed: int = 1) -> BlendedBatches:
+        return BlendedBatches(PictureReader(), samples, partial(align_face, geometry=CROP), mixture, CELLS, seed)
 
     return make
 
@@ -126,11 +128,11 @@ def test_landmarks_are_moved_a_little_and_in_no_direction():
     np.testing.assert_allclose(moved.mean(axis=0), FACE_LANDMARKS, atol=0.02 * size)
 
 
-def sample(source: str, group: str) -> FaceSample:
-    return FaceSample("shard.zip", group, "train", False, "", source, group, True, FACE_LANDMARKS)
+def sample(source: str, group: str) -> Sample:
+    return Sample(Path("shard.zip"), False, group, "train", "", source, group, landmarks=FACE_LANDMARKS)
 
 
-def shares(samples: list[FaceSample], attribute: str) -> dict[str, float]:
+def shares(samples: list[Sample], attribute: str) -> dict[str, float]:
     """How often each value of an attribute is drawn."""
     draw, rng = SourceBalanced(samples).draw, np.random.default_rng(0)
     values, counts = np.unique([getattr(draw(rng), attribute) for _ in range(4000)], return_counts=True)

@@ -1,0 +1,214 @@
+"""Batches of real faces, forgeries blended from them, and forgeries of other people's making."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from classifiers.datasets import GENERATED_FAMILIES, DataError, PictureReader, Sample
+from classifiers.training.augment import augmented_crop, augmented_mask, flip, with_history
+from classifiers.training.batch import UNKNOWN, AlignFace, Batch, targets
+from classifiers.training.resynthesis import FaceGenerators
+from classifiers.training.self_blending import Blend, landmark_shape, redrawn_blend, self_blend, swap_blend
+
+_REDRAWN_SHARE = 0.35
+"""Of the pairs, how many have a face that a generator redrew, where there are generators."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """How many of each kind a batch holds; a pair is a real face and its blend, with one history for both."""
+
+    pairs: int = 11
+    reals: int = 4
+    swaps: int = 2
+    generated: int = 4
+
+    @classmethod
+    def of(cls, samples: Sequence[Sample], batch_size: int) -> Mixture:
+        """Share a batch out as by default, without the kinds of forgery that the samples lack."""
+        usual = cls()
+        fakes = [s.family in GENERATED_FAMILIES for s in samples if s.fake]
+        scale = batch_size / usual.batch_size
+        reals = round(scale * usual.reals)
+        swaps = round(scale * usual.swaps) if not all(fakes) else 0
+        generated = round(scale * usual.generated) if any(fakes) else 0
+        pairs = (batch_size - reals - swaps - generated) // 2
+        return cls(pairs, batch_size - 2 * pairs - swaps - generated, swaps, generated)
+
+    @property
+    def batch_size(self) -> int:
+        """Crops in a batch."""
+        return 2 * self.pairs + self.reals + self.swaps + self.generated
+
+
+class SourceBalanced:
+    """Draws samples so that a source counts by the square root of its size and a clip counts once.
+
+    A few sources hold most of the pictures; drawn evenly they would be what the network learns.
+    """
+
+    def __init__(self, samples: Sequence[Sample]) -> None:
+        clips: dict[str, dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
+        for sample in samples:
+            clips[sample.source][sample.group].append(sample)
+        self._clips = [list(groups.values()) for groups in clips.values()]
+        share = np.sqrt([len(groups) for groups in self._clips])
+        self._share = share / share.sum()
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        """Draw one sample."""
+        groups = self._clips[rng.choice(len(self._clips), p=self._share)]
+        group = groups[rng.integers(len(groups))]
+        return group[rng.integers(len(group))]
+
+
+class _StillsAndFrames:
+    """Draws a still or a video frame, in fixed shares as long as there are both."""
+
+    def __init__(self, samples: Sequence[Sample], frames_share: float) -> None:
+        self._kinds = [
+            (share, SourceBalanced(found))
+            for share, video in ((1 - frames_share, False), (frames_share, True))
+            if (found := [s for s in samples if bool(s.clip) is video])
+        ]
+        total = sum(share for share, _ in self._kinds) or 1.0
+        self._shares = [share / total for share, _ in self._kinds]
+
+    def __bool__(self) -> bool:
+        return bool(self._kinds)
+
+    def draw(self, rng: np.random.Generator) -> Sample:
+        return self._kinds[rng.choice(len(self._kinds), p=self._shares)][1].draw(rng)
+
+
+class _Row(NamedTuple):
+    """One crop of a batch, as in `Batch`."""
+
+    crop: np.ndarray
+    logits: tuple[float, float]
+    mask: np.ndarray
+
+
+class BlendedBatches:
+    """Batches of self-blended pairs beside real faces and, where the data set has some, forgeries.
+
+    Args:
+        reader: reads the pictures.
+        samples: the training samples, real and fake, stills and video frames.
+        align: cuts the crop.
+        mixture: what a batch is made of.
+        mask_cells: cells along a side of the network's last feature map.
+        seed: of every random choice.
+        generators: redraw the faces of some pairs; None for pairs without.
+
+    Raises:
+        DataError: there are no real faces, or none of a kind that the mixture asks for.
+    """
+
+    def __init__(
+        self,
+        reader: PictureReader,
+        samples: Sequence[Sample],
+        align: AlignFace,
+        mixture: Mixture,
+        mask_cells: int,
+        seed: int,
+        generators: FaceGenerators | None = None,
+    ) -> None:
+        self._reader, self._align, self._mixture = reader, align, mixture
+        self._cells, self._seed, self._generators = mask_cells, seed, generators
+        real = [sample for sample in samples if not sample.fake]
+        if not real:
+            raise DataError("blending needs real faces, and the training split has none")
+        self._real = {video: [s for s in real if bool(s.clip) is video] for video in (False, True)}
+        self._shapes = {
+            video: np.stack([landmark_shape(s.landmarks) for s in found])
+            for video, found in self._real.items()
+            if found
+        }
+        drawn = [s for s in samples if s.fake and s.family in GENERATED_FAMILIES]
+        self._draw_real = _StillsAndFrames(real, frames_share=0.6)
+        self._draw_extra = _StillsAndFrames(real, frames_share=0.7)
+        self._draw_swap = _StillsAndFrames([s for s in samples if s.fake and s.family not in GENERATED_FAMILIES], 1.0)
+        self._draw_drawn = _StillsAndFrames(drawn, frames_share=0.65)
+        for share, pool, kind in (
+            (mixture.swaps, self._draw_swap, "altered"),
+            (mixture.generated, self._draw_drawn, "generated"),
+        ):
+            if share and not pool:
+                raise DataError(f"a batch is to hold {share} {kind} faces, and the training split has none")
+
+    def batch(self, number: int) -> Batch:
+        """Make batch `number`."""
+        rng = np.random.default_rng((self._seed, number))
+        mixture = self._mixture
+        rows: list[_Row] = []
+        for _ in range(mixture.pairs):
+            rows += self._pair(rng)
+        rows += [self._single(self._draw_extra.draw(rng), 0.0, rng) for _ in range(mixture.reals)]
+        rows += [self._single(self._draw_swap.draw(rng), UNKNOWN, rng) for _ in range(mixture.swaps)]
+        rows += [self._single(self._draw_drawn.draw(rng), UNKNOWN, rng) for _ in range(mixture.generated)]
+        return Batch(
+            np.stack([row.crop for row in rows]),
+            np.float32([row.logits for row in rows]),
+            np.float32([row.mask for row in rows]),
+            np.ones(len(rows), np.float32),
+        )
+
+    def _pair(self, rng: np.random.Generator) -> list[_Row]:
+        sample = self._draw_real.draw(rng)
+        image, landmarks = with_history(*self._read(sample, rng), rng, 1.0)
+        blend = self._blend(sample, image, landmarks, rng)
+        # Both halves of the pair get the same history and the same crop, so only the forgery tells them apart.
+        seeds = rng.integers(2**62, size=2)
+        # Whether a network that drew the inner face generated it is a matter of words: not asked.
+        generated = UNKNOWN if blend.drawn else 0.0
+        return [
+            self._row(blend.target, np.zeros_like(blend.mask), landmarks, (0.0, 0.0), seeds),
+            self._row(blend.image, blend.mask, landmarks, (1.0, generated), seeds),
+        ]
+
+    def _blend(self, sample: Sample, image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Blend:
+        if self._generators and rng.random() < _REDRAWN_SHARE:
+            redrawn = self._generators.redraw(image, landmarks, rng)
+            return redrawn_blend(redrawn.image, redrawn.resampled, image, landmarks, rng)
+        if rng.random() < 0.65:
+            return self_blend(image, landmarks, rng)
+        # The donor is the face of most similar pose among a few dozen of the same kind, never the same clip.
+        pool = self._real[bool(sample.clip)]
+        chosen = rng.choice(len(pool), size=min(60, len(pool)), replace=False)
+        distance = np.linalg.norm(self._shapes[bool(sample.clip)][chosen] - landmark_shape(landmarks), axis=1)
+        strangers = [pool[i] for i in chosen[np.argsort(distance)] if pool[i].group != sample.group]
+        if not strangers:
+            return self_blend(image, landmarks, rng)
+        donor = strangers[0]
+        return swap_blend(self._reader.read(donor), donor.landmarks, image, landmarks, rng)
+
+    def _single(self, sample: Sample, mask: float, rng: np.random.Generator) -> _Row:
+        image, landmarks = with_history(*self._read(sample, rng), rng, 1.0)
+        seeds = rng.integers(2**62, size=2)
+        return self._row(image, np.full(image.shape[:2], mask, np.float32), landmarks, targets(sample), seeds)
+
+    def _row(
+        self,
+        image: np.ndarray,
+        mask: np.ndarray,
+        landmarks: np.ndarray,
+        logits: tuple[float, float],
+        seeds: np.ndarray,
+    ) -> _Row:
+        history, jitter = (np.random.default_rng(seed) for seed in seeds)
+        again = np.random.default_rng(seeds[1])
+        crop = augmented_crop(image, landmarks, self._align, history, jitter, 1.0)
+        return _Row(crop, logits, augmented_mask(mask, landmarks, self._align, again, self._cells))
+
+    def _read(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        image, landmarks = self._reader.read(sample), sample.landmarks
+        if rng.random() < 0.5:
+            image, landmarks = flip(image, landmarks)
+        return image, landmarks

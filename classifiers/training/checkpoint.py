@@ -1,0 +1,73 @@
+"""The whole state of a training run in one file, replaced in one step, so that a run can die at any moment."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from classifiers.datasets import DataError
+from classifiers.training.journal import Round
+
+if TYPE_CHECKING:
+    import keras
+
+
+class Checkpoint:
+    """Variables of network and optimiser, states of random generators among them, and the rounds so far.
+
+    Args:
+        file: where it is kept.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def rounds(self) -> list[Round]:
+        """Read the figures of the rounds that are behind the run; none where there is no checkpoint.
+
+        Raises:
+            DataError: the file is damaged.
+        """
+        if not self._file.exists():
+            return []
+        with self._open() as arrays:
+            return json.loads(str(arrays["rounds"]))
+
+    def save(self, variables: Sequence[np.ndarray], rounds: Sequence[Round]) -> None:
+        """Write the state as it is after a round."""
+        part = self._file.with_suffix(".part")
+        with part.open("wb") as file:
+            np.savez(file, rounds=np.array(json.dumps(list(rounds))), **{f"v{i}": v for i, v in enumerate(variables)})
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._file)
+
+    def restore(self, trainer: keras.Model) -> None:
+        """Give a compiled network and its optimiser the state that was saved.
+
+        Raises:
+            DataError: the file is damaged, or is of another network.
+        """
+        variables = state(trainer)
+        with self._open() as arrays:
+            saved = [arrays[f"v{i}"] for i in range(len(arrays.files) - 1)]
+        if [v.shape for v in saved] != [tuple(v.shape) for v in variables]:
+            raise DataError(f"the checkpoint {self._file} is of another network; take another folder for this run")
+        for variable, value in zip(variables, saved, strict=True):
+            variable.assign(value)
+
+    def _open(self) -> np.lib.npyio.NpzFile:
+        try:
+            return np.load(self._file, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"the checkpoint {self._file} is damaged; remove it to begin the run anew") from error
+
+
+def state(trainer: keras.Model) -> list[keras.Variable]:
+    """List every variable that decides how training goes on."""
+    return [*trainer.variables, *trainer.optimizer.variables]

@@ -1,0 +1,110 @@
+"""Everything that decides what a training run does, as one record that is saved with its result."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from classifiers.architectures import ARCHITECTURES
+from classifiers.datasets import DataError
+
+RECIPES = ("labelled", "self_blending")
+"""Learn the labels of the data set; or the seams of blends that are made from its real faces, beside its fakes."""
+
+BALANCES = ("none", "weights", "sampling", "undersample")
+"""What is done about classes of unequal size: nothing; the rarer counts more; each fills half of every batch; or the
+larger loses as many as it has too many."""
+
+PRECISIONS = ("float32", "mixed_bfloat16")
+
+
+def _option(default: object, text: str, choices: tuple[str, ...] | None = None) -> Any:
+    return field(default=default, metadata={"help": text, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Settings of a training run.
+
+    Raises:
+        DataError: a value that makes no sense.
+    """
+
+    architecture: str = _option("mobilenet_v2", "network to train", tuple(sorted(ARCHITECTURES)))
+    input_size: int = _option(0, "side of the crop in pixels; 0 for the architecture's usual one")
+    start: str = _option("random", "first weights: random, imagenet or a file of weights")
+    recipe: str = _option("labelled", "what to learn: the labels, or self-blended faces beside them", RECIPES)
+    generators: str = _option("", "folder of face generators that redraw faces for self_blending; none if empty")
+    steps: int = _option(3000, "optimiser steps in all, after those of the head")
+    round_steps: int = _option(200, "steps from one validation and checkpoint to the next")
+    batch_size: int = _option(32, "crops in a step")
+    head_steps: int = _option(0, "steps of a first phase in which only the head learns")
+    head_learning_rate: float = _option(1e-3, "peak learning rate of that phase")
+    learning_rate: float = _option(3e-4, "peak learning rate of the cosine schedule")
+    warmup_steps: int = _option(100, "steps of linear rise before it")
+    weight_decay: float = _option(0.02, "of AdamW")
+    ema_momentum: float = _option(0.997, "of the running mean of the weights, which is what is validated and kept")
+    label_smoothing: float = _option(0.03, "keeps targets this far from 0 and 1")
+    mask_weight: float = _option(0.5, "weight of the loss of the forged region, where it is known")
+    balance: str = _option("sampling", "what to do about classes of unequal size", BALANCES)
+    augment: float = _option(1.0, "strength of the augmentation, 0 to 1")
+    precision: str = _option("float32", "number format of the arithmetic", PRECISIONS)
+    patience: int = _option(0, "stop after so many rounds without a better one; 0: never")
+    seed: int = _option(1, "of every random choice")
+    loaders: int = _option(2, "threads that make batches")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            value, choices = getattr(self, item.name), item.metadata["choices"]
+            if type(value) is int and isinstance(item.default, float):
+                value = float(value)
+                object.__setattr__(self, item.name, value)
+            if type(value) is not type(item.default):
+                raise DataError(f"{item.name} must be of type {type(item.default).__name__}, not {value!r}")
+            if choices and value not in choices:
+                raise DataError(f"{item.name} must be one of {', '.join(choices)}, not {value!r}")
+            if not isinstance(value, str) and value < 0:
+                raise DataError(f"{item.name} must not be negative, but is {value}")
+        for name in ("steps", "round_steps", "batch_size", "loaders"):
+            if getattr(self, name) < 1:
+                raise DataError(f"{name} must be at least 1")
+        if self.steps % self.round_steps or self.head_steps % self.round_steps:
+            raise DataError(
+                f"steps ({self.steps}) and head_steps ({self.head_steps}) must be multiples of round_steps "
+                f"({self.round_steps}): a run is checked and saved after every round"
+            )
+        if not 0 <= self.augment <= 1:
+            raise DataError(f"augment must lie between 0 and 1, but is {self.augment}")
+
+    @classmethod
+    def from_yaml(cls, path: Path, changes: dict[str, object] | None = None) -> TrainingConfig:
+        """Read a configuration, of which `changes` replace some values.
+
+        Raises:
+            DataError: the file cannot be read, is no mapping, or has keys or values that make no sense.
+        """
+        import yaml
+
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            raise DataError(f"cannot read the configuration {path}: {' '.join(str(error).split())}") from error
+        if not isinstance(values, dict):
+            raise DataError(f"the configuration {path} must be a mapping of names to values")
+        unknown = sorted(str(name) for name in set(values) - {item.name for item in fields(cls)})
+        if unknown:
+            raise DataError(f"the configuration {path} has unknown settings: {', '.join(unknown)}")
+        return cls(**{**values, **(changes or {})})
+
+    def difference(self, other: TrainingConfig) -> str:
+        """Name the settings in which two runs differ in what comes out of them, for people to read."""
+        names = [item.name for item in fields(self) if item.name != "loaders"]
+        pairs = ((name, getattr(self, name), getattr(other, name)) for name in names)
+        return ", ".join(f"{name} {mine}, not {theirs}" for name, mine, theirs in pairs if mine != theirs)
+
+    def to_yaml(self) -> str:
+        """Write this so that `from_yaml` reads it."""
+        import yaml
+
+        return yaml.safe_dump(asdict(self), sort_keys=False)

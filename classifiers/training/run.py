@@ -1,0 +1,190 @@
+"""A whole training run: from samples to a folder with a calibrated model that scans."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from classifiers.architectures import ARCHITECTURES, LABELS, build
+from classifiers.calibration import UNCALIBRATED, Thresholds
+from classifiers.datasets import DataError, PictureReader, Sample
+from classifiers.engines import create_engine
+from classifiers.evaluation.calibrate import calibrate
+from classifiers.evaluation.predictions import predict
+from classifiers.model_spec import MANIFEST, ModelFile, ModelSpec, write_manifest
+from classifiers.training.batch import AlignFace, BatchSource
+from classifiers.training.config import TrainingConfig
+
+if TYPE_CHECKING:
+    import keras
+
+    from classifiers.training.resynthesis import FaceGenerators
+
+SETTINGS = "settings.yaml"
+
+
+def train_model(
+    config: TrainingConfig,
+    samples: Sequence[Sample],
+    align: AlignFace,
+    size: int,
+    template: tuple[tuple[float, float], ...],
+    folder: Path,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> ModelSpec:
+    """Train a classifier on the training split, and calibrate it on the validation split.
+
+    Args:
+        config: how.
+        samples: face crops with landmarks and the splits "train" and "val"; others are not looked at.
+        align: cuts the crop of a picture, given its landmarks.
+        size: side of that crop in pixels.
+        template: where the landmarks lie in it, in units of its side.
+        folder: of the run; one that is there already goes on where it stopped. Ends with `manifest.json`, by which
+            every other command finds the model.
+        callbacks: told of the progress besides.
+
+    Returns:
+        The trained model.
+
+    Raises:
+        DataError: the samples or the folder cannot be used for this.
+    """
+    import keras
+
+    from classifiers.training.devices import all_devices
+    from classifiers.training.fit import train
+
+    of_split = {name: [s for s in samples if s.split == name] for name in ("train", "val")}
+    _check(of_split)
+    folder.mkdir(parents=True, exist_ok=True)
+    _claim(folder, config)
+    reader = PictureReader()
+    keras.utils.set_random_seed(config.seed)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(config.precision)
+    try:
+        with all_devices() as devices:
+            if config.batch_size % devices:
+                raise DataError(f"batch_size {config.batch_size} cannot be shared among {devices} devices")
+            weights = None if config.start == "random" else config.start
+            try:
+                classifier = build(config.architecture, input_size=size, weights=weights)
+            except ValueError as error:
+                raise DataError(str(error)) from error
+            cells = classifier.get_layer("features").output.shape[1]
+            batches, validate = _recipe(config, of_split, reader, align, cells)
+            train(classifier, batches, config, validate, folder, callbacks)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    spec = _save(classifier, config, size, template, folder)
+    spec = calibrate(spec, predict(create_engine("auto", spec), of_split["val"], reader, align))
+    write_manifest(folder / MANIFEST.name, [spec])
+    return spec
+
+
+def crop_size(config: TrainingConfig) -> int:
+    """Side of the crop in pixels that a configuration asks for."""
+    return config.input_size or importlib.import_module(ARCHITECTURES[config.architecture]).INPUT_SIZE
+
+
+def face_generators(config: TrainingConfig, purpose: str) -> FaceGenerators | None:
+    """Load the generators that redraw faces, for "training" or, with other decoders, for "validation".
+
+    Raises:
+        DataError: the folder that the configuration names has none.
+    """
+    if not config.generators:
+        return None
+    from classifiers.training.resynthesis import FaceGenerators
+
+    try:
+        return FaceGenerators(Path(config.generators, purpose))
+    except FileNotFoundError as error:
+        raise DataError(f"{error}; scripts/train_generators.py trains some") from error
+
+
+def _check(of_split: dict[str, list[Sample]]) -> None:
+    for name, samples in of_split.items():
+        if not samples:
+            raise DataError(f"the data set has no {name} split; split it first, or let --split-by do it")
+        bare = next((s for s in samples if s.landmarks is None), None)
+        if bare:
+            raise DataError(
+                f"{bare.name} has no landmarks, so its face cannot be aligned as in scanning: make face crops with "
+                "`facewitness faces` and train on these"
+            )
+
+
+def _claim(folder: Path, config: TrainingConfig) -> None:
+    """Write the settings into a new folder; a run that is there already must have been started with the same."""
+    settings = folder / SETTINGS
+    if not settings.exists():
+        settings.write_text(config.to_yaml(), encoding="utf-8")
+        return
+    earlier = TrainingConfig.from_yaml(settings)
+    if difference := earlier.difference(config):
+        raise DataError(
+            f"{folder} holds a run with other settings ({difference}); give it these, or take another folder"
+        )
+
+
+def _recipe(
+    config: TrainingConfig,
+    of_split: dict[str, list[Sample]],
+    reader: PictureReader,
+    align: AlignFace,
+    cells: int,
+) -> tuple[BatchSource, Callable[..., dict[str, float]]]:
+    """Give what makes the batches, and what validates."""
+    if config.recipe == "self_blending":
+        from classifiers.training.blended_batches import BlendedBatches, Mixture
+        from classifiers.training.validation import BlendedValidation
+
+        mixture = Mixture.of(of_split["train"], config.batch_size)
+        generators = [face_generators(config, purpose) for purpose in ("training", "validation")]
+        batches = BlendedBatches(reader, of_split["train"], align, mixture, cells, config.seed, generators[0])
+        return batches, BlendedValidation(reader, of_split["val"], align, generators[1]).figures
+    from classifiers.training.labelled_batches import LabelledBatches
+    from classifiers.training.validation import LabelledValidation
+
+    batches = LabelledBatches(
+        reader, of_split["train"], align, config.batch_size, cells, config.seed, config.balance, config.augment
+    )
+    return batches, LabelledValidation(reader, of_split["val"], align).figures
+
+
+def _save(
+    trained: keras.Model,
+    config: TrainingConfig,
+    size: int,
+    template: tuple[tuple[float, float], ...],
+    folder: Path,
+) -> ModelSpec:
+    """Write the network in float32, whatever it was trained in, and describe it."""
+    import keras
+
+    network = build(config.architecture, input_size=size)
+    network.set_weights(trained.get_weights())
+    paths = {"keras": folder / f"{config.architecture}.keras"}
+    network.save(paths["keras"])
+    if keras.backend.backend() in ("tensorflow", "torch"):
+        from classifiers.export import export_openvino
+
+        paths["openvino_graph"] = folder / f"{config.architecture}.xml"
+        paths["openvino_weights"] = export_openvino(paths["keras"], paths["openvino_graph"])
+    return ModelSpec(
+        name=config.architecture,
+        architecture=config.architecture,
+        labels=LABELS,
+        crop_size=size,
+        crop_template=template,
+        files={kind: ModelFile(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for kind, p in paths.items()},
+        calibration=UNCALIBRATED,
+        thresholds=Thresholds(0.5, 0.5, ""),
+        card=SETTINGS,
+        folder=folder,
+    )
