@@ -53,7 +53,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--detector", default="mtcnn", metavar="NAME", help="mtcnn (default), mtcnn-reference, dlib-hog or dlib-cnn"
     )
     parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
-    parser.add_argument("--engine", choices=("auto", "openvino", "tensorflow"), default="auto")
+    parser.add_argument("--engine", choices=("auto", "openvino", "onnxruntime", "keras", "tensorflow"), default="auto")
     parser.add_argument("--workers", type=_count, default=1, metavar="N", help="scan N files at a time (1)")
     parser.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")

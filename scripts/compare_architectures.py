@@ -1,0 +1,78 @@
+"""Explore a data set of still faces, train every architecture on it, and compare and evaluate them, in one go.
+
+    python scripts/compare_architectures.py --faces SHARDS/dev_images.csv --out out/comparison
+
+Takes the FFHQ photographs and the StyleGAN faces of an index of face shards (or, with --sources, any others), splits
+them by person, and leaves in --out: `data/`, `explore/`, `compare/` with a folder for each trained network, and
+`evaluate/`. A run that was interrupted goes on. Every step is a command that can be given alone; it is printed first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from classifiers.architectures import ARCHITECTURES
+from classifiers.datasets import PictureReader, face_shards
+
+
+def main() -> None:
+    """Run all steps."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faces", type=Path, required=True, help="index CSV of face shards")
+    parser.add_argument("--sources", default="140k-real-and-fake", help="take sources that begin like this")
+    parser.add_argument("--out", type=Path, required=True, help="folder of everything that is made")
+    parser.add_argument("--input-size", default="96", help="side of the crop in pixels")
+    parser.add_argument("--steps", default="300")
+    parser.add_argument("--batch-size", default="32")
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    data = arguments.out / "data"
+    _write_data_set(arguments.faces, arguments.sources, data)
+    _run("explore", data, "-o", arguments.out / "explore")
+    training = ["--input-size", arguments.input_size, "--steps", arguments.steps, "--round-steps", "50"]
+    training += ["--batch-size", arguments.batch_size, "--learning-rate", "1e-3", "--ema-momentum", "0.97"]
+    training += ["--warmup-steps", "20", "--augment", "0.25", "--split-by", "clip,person"]
+    compared = arguments.out / "compare"
+    _run("compare", data, "-o", compared, "--architectures", "all", *training)
+    models = [part for name in sorted(ARCHITECTURES) for part in ("--model", compared / name / "manifest.json")]
+    _run("evaluate", data, "-o", arguments.out / "evaluate", "--split", "test", "--split-by", "clip,person", *models)
+    print(f"\nAll of it took {(time.monotonic() - began) / 60:.1f} minutes; see {arguments.out}")
+
+
+def _write_data_set(index: Path, sources: str, folder: Path) -> None:
+    """Copy the pictures into one folder a class, with a table that says where the landmarks are."""
+    table = folder / "faces.csv"
+    if table.exists():
+        return
+    reader, rows = PictureReader(), []
+    for sample in face_shards.samples(index):
+        if not sample.source.startswith(sources):
+            continue
+        file = Path("fake" if sample.fake else "real", sample.member)
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(reader.bytes(sample))
+        landmarks = " ".join(f"{x:.1f},{y:.1f}" for x, y in sample.landmarks)
+        rows.append({"file": file, "label": file.parent, "family": sample.family, "landmarks": landmarks})
+    if not rows:
+        sys.exit(f"{index} has no source that begins with {sources!r}")
+    with table.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _run(*arguments: object) -> None:
+    command = ["facewitness", *map(str, arguments)]
+    print(f"\n$ {shlex.join(command)}", flush=True)
+    if status := subprocess.run(command).returncode:
+        sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

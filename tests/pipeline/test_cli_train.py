@@ -1,0 +1,148 @@
+"""`facewitness train` and `compare`, from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipeline.cli import main
+from tests.tiny_shards import FACE, write_shards
+
+pytest.importorskip("av", reason="training needs the extra 'train'")
+pytest.importorskip("yaml", reason="training needs the extra 'train'")
+
+RUN = "from pipeline.cli import main; import sys; sys.exit(main(sys.argv[1:]))"
+WITHOUT_TENSORFLOW = """
+import sys
+from importlib.machinery import PathFinder
+
+class WithoutTensorFlow(PathFinder):
+    # Finds what is installed, but for TensorFlow.
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name == "tensorflow" else PathFinder.find_spec(name, path, target)
+
+sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutTensorFlow
+"""
+TWO_DEVICES = "--xla_force_host_platform_device_count=2"
+SMALL = [
+    "--input-size", "64", "--steps", "4", "--round-steps", "2", "--batch-size", "4", "--warmup-steps", "1",
+    "--split-by", "clip",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory) -> Path:
+    return write_shards(tmp_path_factory.mktemp("shards"))
+
+
+def facewitness(*arguments: object, backend: str = "tensorflow", before: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", before + RUN, *map(str, arguments)],
+        # With JAX the batches are shared among two devices.
+        env={**os.environ, "KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "XLA_FLAGS": TWO_DEVICES},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+
+
+@pytest.mark.slow
+def test_trained_model_scans(shards, tmp_path):
+    run = facewitness("train", shards, "-o", tmp_path / "run", "--architecture", "cnn", *SMALL)
+    assert run.returncode == 0, run.stderr
+    assert "waiting for data" in run.stdout and "best round" in run.stdout
+    manifest = tmp_path / "run" / "manifest.json"
+    (model,) = json.loads(manifest.read_text())["models"]
+    assert model["crop_size"] == 64 and {"keras", "openvino_graph"} <= set(model["files"])
+    video = Path(__file__).parents[2] / "sample_videos" / "real.mp4"
+    assert main(["scan", str(video), "-o", str(tmp_path / "out"), "--model", str(manifest)]) == 0
+    result = json.loads((tmp_path / "out" / "real.mp4.json").read_text())
+    assert result["status"] == "ok" and 0 <= result["score"] <= 1
+
+    # Another setting must not go on with the weights of this run.
+    again = facewitness("train", shards, "-o", tmp_path / "run", "--architecture", "cnn", *SMALL, "--seed", "7")
+    assert again.returncode == 2
+    assert "seed 1, not 7" in again.stderr.splitlines()[-1] and "Traceback" not in again.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["jax", "torch"])
+def test_other_backends_train_and_evaluate_without_tensorflow(shards, tmp_path, backend):
+    pytest.importorskip(backend)
+    folder = tmp_path / "run"
+    options = ["--architecture", "mesonet", "--recipe", "self_blending", "--precision", "mixed_bfloat16", *SMALL]
+    run = facewitness("train", shards, "-o", folder, *options, backend=backend, before=WITHOUT_TENSORFLOW)
+    assert run.returncode == 0, run.stderr
+    run = facewitness(
+        "evaluate", shards, "--split", "all", "--model", folder / "manifest.json", "--bootstrap", "20",
+        "-o", tmp_path / "figures", backend=backend, before=WITHOUT_TENSORFLOW,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    (model,) = json.loads((tmp_path / "figures" / "evaluation.json").read_text())["models"]
+    assert model["architecture"] == "mesonet" and model["sections"]
+
+
+@pytest.mark.slow
+def test_comparison(shards, tmp_path):
+    shipped = ["--model", "mobilenet_v2", "--bootstrap", "20"]
+    run = facewitness("compare", shards, "-o", tmp_path, "--architectures", "cnn,mesonet", *shipped, *SMALL)
+    assert run.returncode == 0, run.stderr
+    with (tmp_path / "compare.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["model"] for row in rows] == ["cnn", "mesonet", "mobilenet_v2"]
+    assert [row["best"] for row in rows].count("1") == 1
+    assert all(float(row["crops_per_second"]) > 0 and int(row["parameters"]) > 1000 for row in rows)
+    page = (tmp_path / "compare.html").read_text()
+    assert "mesonet" in page and "data:image/png;base64," in page and "http" not in page
+    assert (tmp_path / "compare.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["train", "nowhere", "-o", "run"], "there is no file and no folder nowhere"),
+        (["train", "nowhere", "-o", "run", "--steps", "5"], "multiples of round_steps"),
+        (["train", "nowhere", "-o", "run", "--config", "none.yaml"], "cannot read the configuration none.yaml"),
+        (["compare", "nowhere", "-o", "run"], "nothing to compare"),
+        (["compare", "nowhere", "-o", "run", "--architectures", "cnn,nn"], "no architecture is called 'nn'"),
+    ],
+)
+def test_wrong_usage_is_told_in_one_sentence(capsys, monkeypatch, tmp_path, arguments, sentence):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    errors = capsys.readouterr().err
+    assert sentence in errors and errors.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_faces_without_landmarks_are_sent_through_the_detector_first(capsys, tmp_path):
+    write_pictures(tmp_path)
+    assert main(["train", str(tmp_path), "-o", str(tmp_path / "run")]) == 2
+    assert "facewitness faces" in capsys.readouterr().err
+
+
+def test_damaged_pictures_are_told_and_left_out_up_to_a_limit(capsys, tmp_path):
+    write_pictures(tmp_path)
+    (tmp_path / "real" / "0.png").write_bytes(b"no picture")
+    assert main(["train", str(tmp_path), "-o", str(tmp_path / "run")]) == 2
+    assert "1 of 12 pictures cannot be read" in capsys.readouterr().err
+    # Within the limit the next fault is the one that stops it.
+    assert main(["train", str(tmp_path), "-o", str(tmp_path / "run"), "--max-unreadable", "0.1"]) == 2
+    assert "facewitness faces" in capsys.readouterr().err
+
+
+def write_pictures(folder: Path) -> None:
+    """Write a data set of pictures in which nobody has looked for faces yet."""
+    for name, picture in (("real", FACE), ("fake", FACE[:, ::-1])):
+        (folder / name).mkdir()
+        for number in range(6):
+            cv2.imwrite(str(folder / name / f"{number}.png"), np.uint8(picture * (1 - number / 9)))
