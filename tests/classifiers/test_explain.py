@@ -1,0 +1,247 @@
+"""Heat maps: they add up to the logits that the engine gives, and point at what was forged."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import cv2
+import numpy as np
+import openvino as ov
+import pytest
+from openvino import opset13 as ops
+from skimage import data
+
+from classifiers import ModelError, ModelSpec, create_engine, find_model
+from classifiers.explain import FULL_COLOUR_LOGIT, HeatMapper, colours, overlay, strength
+from classifiers.model_spec import ModelFile
+from classifiers.training.self_blending import Blend, self_blend
+from extractors.align import CropGeometry, align_face, warp_crop
+from tests.tiny_shards import FACE, FACE_LANDMARKS
+
+MODEL = find_model()
+GEOMETRY = CropGeometry(MODEL.crop_size, MODEL.crop_template)
+
+
+@pytest.fixture(scope="module")
+def mapper() -> HeatMapper:
+    return HeatMapper(MODEL, threads=1)
+
+
+@pytest.fixture(scope="module")
+def crops() -> np.ndarray:
+    """More than one batch of crops of a face, and some of noise and plain colours."""
+    rng = np.random.default_rng(0)
+    faces = [align_face(FACE, FACE_LANDMARKS + rng.normal(0, 4, (5, 2)), GEOMETRY) for _ in range(15)]
+    noise = rng.integers(0, 256, (4, *faces[0].shape), np.uint8)
+    plain = np.broadcast_to(np.array([0, 255], np.uint8)[:, None, None, None], (2, *faces[0].shape))
+    return np.concatenate([faces, noise, plain])
+
+
+def test_maps_of_the_default_model_add_up_to_the_logits_of_the_engine(mapper, crops):
+    heat = mapper.heat(crops)
+    assert heat.method == mapper.method == "class_activation"
+    assert heat.maps.shape == (len(crops), 2, 7, 7) and heat.maps.dtype == np.float32
+    logits = create_engine("openvino", MODEL, threads=1).predict(crops)
+    np.testing.assert_allclose(heat.maps.sum(axis=(2, 3)) + heat.bias, logits, atol=1e-3)
+    np.testing.assert_allclose(heat.logits, logits, atol=1e-3)
+    # A map of one value everywhere would add up as well.
+    assert (np.ptp(heat.maps, axis=(2, 3)) > 0.01).sum() > len(crops)
+
+
+def test_no_crops(mapper):
+    heat = mapper.heat(np.empty((0, MODEL.crop_size, MODEL.crop_size, 3), np.uint8))
+    assert heat.maps.shape == (0, 2, 7, 7) and heat.logits.shape == (0, 2)
+
+
+@pytest.mark.parametrize("shape, dtype", [((1, 8, 8, 3), np.uint8), ((1, 224, 224, 3), np.float32)])
+def test_crops_of_another_form(mapper, shape, dtype):
+    with pytest.raises(ValueError, match=r"crops must be uint8 \(n, 224, 224, 3\), not"):
+        mapper.heat(np.zeros(shape, dtype))
+
+
+def test_model_without_openvino_files():
+    with pytest.raises(ModelError, match="'mobilenet_v2' has no OpenVINO graph to draw heat maps from"):
+        HeatMapper(replace(MODEL, files={"keras": MODEL.files["keras"]}))
+
+
+SIZE = 64
+"""Side of the crops of the small graphs below."""
+
+WEIGHTS = np.float32([[1, -2, 0.5], [0.25, 3, -1]])
+BIAS = np.float32([0.5, -0.25])
+
+
+def pooled(x: ov.Node, layout: str, *, half: bool = False, transposed: bool = True, keep: bool = False) -> ov.Node:
+    """A head that averages the map and weighs the averages, in one of the forms that exporters give it."""
+    if layout == "NCHW":
+        x = ops.transpose(x, np.int64([0, 3, 1, 2]))
+    axes = {"NCHW": [2, 3], "NHWC": [1, -2]}[layout]
+    mean = ops.reduce_mean(x, np.int64(axes), keep_dims=keep)
+    if keep:
+        mean = ops.reshape(mean, np.int64([0, 3]), special_zero=True)
+    matrix = WEIGHTS if transposed else np.ascontiguousarray(WEIGHTS.T)
+    weights = ops.constant(matrix.astype(np.float16) if half else matrix)
+    weights = ops.convert(weights, "f32") if half else weights
+    return ops.add(ops.constant(BIAS[None]), ops.matmul(mean, weights, False, transposed))
+
+
+def brightest(x: ov.Node) -> ov.Node:
+    """A head without a sum: the strongest cell of each channel decides."""
+    return ops.matmul(ops.reduce_max(x, np.int64([1, 2]), keep_dims=False), ops.constant(WEIGHTS), False, True)
+
+
+def small_model(folder: Path, head) -> ModelSpec:
+    """A graph that averages squares of eight pixels, scaled to 0 to 1, before its head; written as a model."""
+    crop = ops.parameter([-1, SIZE, SIZE, 3], np.float32)
+    planes = ops.transpose(ops.multiply(crop, np.float32(1 / 255)), np.int64([0, 3, 1, 2]))
+    cells = ops.avg_pool(planes, [8, 8], [0, 0], [0, 0], [8, 8], True)
+    graph = ov.Model([head(ops.transpose(cells, np.int64([0, 2, 3, 1])))], [crop], "small")
+    ov.save_model(graph, folder / "small.xml", compress_to_fp16=False)
+    files = {"openvino_graph": "small.xml", "openvino_weights": "small.bin"}
+    entries = {name: ModelFile(file, sha256((folder / file).read_bytes()).hexdigest()) for name, file in files.items()}
+    return replace(MODEL, name="small", crop_size=SIZE, files={**MODEL.files, **entries}, folder=folder)
+
+
+def crop_with_square() -> np.ndarray:
+    """Black, but for one cell in red: row 2, column 5."""
+    crop = np.zeros((SIZE, SIZE, 3), np.uint8)
+    crop[16:24, 40:48, 0] = 255
+    return crop
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"layout": "NHWC"},
+        {"layout": "NCHW"},
+        {"layout": "NHWC", "half": True},
+        {"layout": "NCHW", "transposed": False},
+        {"layout": "NHWC", "keep": True},
+    ],
+    ids=str,
+)
+def test_averaging_heads_are_recognised_in_any_form(tmp_path, form):
+    model = small_model(tmp_path, lambda x: pooled(x, **form))
+    heat = HeatMapper(model, threads=1).heat(crop_with_square()[None])
+    assert heat.method == "class_activation"
+    # The value of the one bright cell is 1, and an average is a 64th of the sum.
+    wanted = np.zeros((2, 8, 8), np.float32)
+    wanted[:, 2, 5] = WEIGHTS[:, 0] / 64
+    np.testing.assert_allclose(heat.maps[0], wanted, atol=1e-6)
+    np.testing.assert_allclose(heat.bias, BIAS)
+    np.testing.assert_allclose(heat.logits[0], BIAS + WEIGHTS[:, 0] / 64, atol=1e-5)
+
+
+def test_other_heads_are_explained_by_occlusion(tmp_path):
+    mapper = HeatMapper(small_model(tmp_path, brightest), threads=1)
+    heat = mapper.heat(np.stack([crop_with_square(), np.zeros((SIZE, SIZE, 3), np.uint8)]))
+    assert heat.method == mapper.method == "occlusion" and heat.bias is None
+    np.testing.assert_allclose(heat.logits[0], WEIGHTS[:, 0], atol=1e-5)
+    cells = heat.maps.shape[-1]
+    row, column = np.unravel_index(heat.maps[0, 0].argmax(), (cells, cells))
+    middle = (np.array([row, column]) + 0.5) * SIZE / cells
+    assert np.abs(middle - (20, 44)).max() < SIZE / cells
+    assert heat.maps[0, 0].max() > 0.2
+    # Nothing hangs on any part of a black crop.
+    np.testing.assert_allclose(heat.maps[1], 0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_capsule_network_is_explained_by_occlusion(tmp_path):
+    from classifiers.architectures import build
+    from classifiers.export import export_openvino
+
+    build("capsnet", input_size=32).save(tmp_path / "capsnet.keras")
+    export_openvino(tmp_path / "capsnet.keras", tmp_path / "capsnet.xml")
+    files = {"keras": "capsnet.keras", "openvino_graph": "capsnet.xml", "openvino_weights": "capsnet.bin"}
+    entries = {
+        name: ModelFile(file, sha256((tmp_path / file).read_bytes()).hexdigest()) for name, file in files.items()
+    }
+    model = replace(MODEL, name="capsnet", architecture="capsnet", crop_size=32, files=entries, folder=tmp_path)
+    crop = cv2.resize(FACE, (32, 32), interpolation=cv2.INTER_AREA)
+    heat = HeatMapper(model, threads=1).heat(crop[None])
+    assert heat.method == "occlusion" and np.isfinite(heat.maps).all() and np.ptp(heat.maps) > 0
+
+
+def test_strength_depends_on_the_numbers_alone():
+    cells = np.zeros((7, 7), np.float32)
+    cells[1, 2], cells[3, 3], cells[5, 5], cells[6, 0] = np.float32([0.5, 1.0, 3.0, -1.0]) * FULL_COLOUR_LOGIT / 49
+    shown = strength(cells)
+    assert (shown[1, 2], shown[3, 3], shown[5, 5], shown[6, 0]) == pytest.approx((0.5, 1.0, 1.0, 0.0))
+    # The same evidence on a finer map, where each cell is a fourth, looks the same.
+    np.testing.assert_allclose(strength(np.kron(cells, np.full((2, 2), 0.25))), np.kron(shown, np.ones((2, 2))))
+
+
+def test_overlay_colours_only_what_speaks_for_a_forgery():
+    cells = np.full((7, 7), -0.1, np.float32)
+    cells[3, 1] = FULL_COLOUR_LOGIT / 49
+    crop = np.full((70, 70, 3), 120, np.uint8)
+    shown = overlay(crop, cells)
+    assert shown.shape == crop.shape and shown.dtype == np.uint8
+    assert np.abs(shown[35, 15].astype(int) - 120).max() > 60
+    np.testing.assert_array_equal(shown[:, 40:], crop[:, 40:])
+    np.testing.assert_array_equal(crop, 120)
+
+
+def test_stronger_evidence_is_lighter_in_even_steps():
+    rgb = colours(np.linspace(0, 1, 9)).astype(np.uint8)
+    lightness = cv2.cvtColor(rgb[None], cv2.COLOR_RGB2LAB)[0, :, 0].astype(float)
+    steps = np.diff(lightness)
+    assert (steps > 0).all() and steps.max() < 2.5 * steps.min()
+
+
+PORTRAIT_LANDMARKS = np.float32([[203.5, 100.1], [245.4, 102.2], [224.2, 126.4], [201.8, 138.6], [244.4, 140.4]])
+"""Pixels of `skimage.data.astronaut()`."""
+
+
+def varied_face(rng: np.random.Generator, side: int = 256) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the portrait anew: other size, turn, proportions, side, crop, light and colour; with its landmarks."""
+    zoom, turn, stretch = rng.uniform(1.05, 1.5), np.radians(rng.uniform(-15, 15)), rng.uniform(0.92, 1.08)
+    cos, sin = zoom * np.cos(turn), zoom * np.sin(turn)
+    linear = np.array([[stretch * cos, -sin], [stretch * sin, cos]])
+    mirrored = rng.random() < 0.5
+    if mirrored:
+        linear[0] *= -1
+    shift = side / 2 - linear @ (PORTRAIT_LANDMARKS.mean(axis=0) + rng.normal(0, 6, 2))
+    picture = cv2.warpAffine(
+        data.astronaut(), np.column_stack([linear, shift]), (side, side), borderMode=cv2.BORDER_REFLECT
+    )
+    landmarks = PORTRAIT_LANDMARKS @ linear.T + shift
+    if mirrored:
+        landmarks = landmarks[[1, 0, 2, 4, 3]]
+    lit = (picture / 255) ** rng.uniform(0.7, 1.4) * 255 * rng.uniform(0.85, 1.1, 3)
+    return np.clip(lit, 0, 255).astype(np.uint8), landmarks.astype(np.float32)
+
+
+def varied_blend(number: int) -> tuple[Blend, np.ndarray]:
+    rng = np.random.default_rng((0, number))
+    picture, landmarks = varied_face(rng)
+    return self_blend(picture, landmarks, rng), landmarks
+
+
+@pytest.mark.slow
+def test_maps_of_self_blended_faces_point_into_the_blended_region(mapper, capsys):
+    """The pointing game (Zhang et al., ECCV 2016): the strongest cell of a map is to lie in the region."""
+    blends = [varied_blend(number) for number in range(50)]
+    heat = mapper.heat(np.stack([align_face(blend.image, points, GEOMETRY) for blend, points in blends]))
+    cells = heat.maps.shape[-1]
+    side = MODEL.crop_size // cells
+    near = np.ones((2 * side + 1, 2 * side + 1), np.uint8)
+    middles = np.arange(cells) * side + side // 2
+    hits, chances = [], []
+    for (blend, points), cells_of in zip(blends, heat.maps[:, 0], strict=True):
+        region = warp_crop(blend.mask, GEOMETRY.transform(points), MODEL.crop_size) > 0.1
+        regions = [region, cv2.dilate(region.astype(np.uint8), near) > 0]
+        row, column = np.unravel_index(cells_of.argmax(), cells_of.shape)
+        hits.append([found[middles[row], middles[column]] for found in regions])
+        chances.append([found[np.ix_(middles, middles)].mean() for found in regions])
+    (inside, within), (chance_inside, chance_within) = np.mean(hits, axis=0), np.mean(chances, axis=0)
+    with capsys.disabled():
+        print(
+            f"\npointing game over {len(blends)} self-blended faces: {within:.0%} in the blended region or a cell from"
+            f" it (chance {chance_within:.0%}), {inside:.0%} in the region itself (chance {chance_inside:.0%})"
+        )
+    assert within > 0.85 and within > chance_within + 0.1
+    assert inside > 0.45 and inside > chance_inside + 0.1
