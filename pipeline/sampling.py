@@ -1,16 +1,18 @@
 """Which frames of a video to look at.
 
 A plan knows nothing of files or decoders: it takes the presentation times of all frames and names the ones to look at.
-Three plans exist:
+Four plans exist:
 
     SamplingPlan.spread(32)      32 frames spread evenly over the whole duration
     SamplingPlan.at_fps(2.0)     two frames a second, however long the video
     SamplingPlan.every_frame()   all of them
+    SamplingPlan.at_times(...)   those on screen at given times, to look at them again
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,17 +29,19 @@ TICK_TOLERANCE = 1e-3
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """A rule that chooses frames by their presentation time; build one with the three class methods.
+    """A rule that chooses frames by their presentation time; build one with the class methods.
 
     `str(plan)` says in words what it takes.
 
     Attributes:
         count: Number of frames to spread evenly, or None.
-        fps: Frames per second to take, or None. With both None every frame is taken.
+        fps: Frames per second to take, or None.
+        times_s: Presentation times of the frames to take, or None. With all three None every frame is taken.
     """
 
     count: int | None = None
     fps: float | None = None
+    times_s: tuple[float, ...] | None = None
 
     def __post_init__(self):
         if self.count is not None and self.fps is not None:
@@ -48,6 +52,8 @@ class SamplingPlan:
             raise ValueError(f"frames per second must be a positive number, not {self.fps}")
 
     def __str__(self):
+        if self.times_s is not None:
+            return f"{len(self.times_s)} chosen frames"
         if self.count is not None:
             return f"{self.count} evenly spread frames"
         return "every frame" if self.fps is None else f"{self.fps:g} frames per second"
@@ -80,6 +86,18 @@ class SamplingPlan:
         """Take every frame."""
         return cls()
 
+    @classmethod
+    def at_times(cls, times_s: Iterable[float]) -> SamplingPlan:
+        """Take the frames whose presentation times are nearest to the given ones, each once.
+
+        Raises:
+            ValueError: there are none, or more than `MAX_COUNT` of them.
+        """
+        times = tuple(float(time_s) for time_s in times_s)
+        if not 0 < len(times) <= MAX_COUNT:
+            raise ValueError(f"a plan of chosen frames takes 1 to {MAX_COUNT} of them, not {len(times)}")
+        return cls(times_s=times)
+
     def choose(self, times_s: np.ndarray, end_s: float) -> np.ndarray:
         """Choose among the frames of one video.
 
@@ -92,6 +110,13 @@ class SamplingPlan:
         """
         frames = len(times_s)
         everything = np.arange(frames)
+        if self.times_s is not None and frames:
+            wanted = np.asarray(self.times_s)
+            after = np.searchsorted(times_s, wanted).clip(1, max(frames - 1, 1))
+            before = after - 1
+            after = np.minimum(after, frames - 1)
+            nearer_before = wanted - times_s[before] <= times_s[after] - wanted
+            return np.unique(np.where(nearer_before, before, after))
         if self.fps is not None and frames:
             ticks = np.floor((times_s - times_s[0]) * self.fps + TICK_TOLERANCE)
             return everything[np.diff(ticks, prepend=-1.0) > 0]

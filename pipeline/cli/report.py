@@ -1,0 +1,119 @@
+"""`facewitness report`: pages that show the evidence of stored results."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pipeline.report.folder import Stored
+
+_DESCRIPTION = """\
+Make an HTML page of a stored result: the verdict and what it means, when each person looked forged, the strongest
+frames and where the model looked, what could be wrong, and the record. A page is one file that loads nothing.
+
+RESULT is a JSON file of `facewitness scan -o`, or its folder: then each result gets a page beside it, and index.html
+lists them. Pages that are up to date are kept unless --overwrite is given.
+
+The pictures are cut out of the scanned file again, which must be where it was (or --media says where) and have the
+same SHA-256. Without it the page has no pictures and says so.
+
+exit status: 0 every result got a page, 1 some did not, 2 wrong usage or no result"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the parser."""
+    parser = subparsers.add_parser(
+        "report",
+        help="make HTML pages of stored results",
+        description=_DESCRIPTION,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("result", metavar="RESULT", help="JSON file of a result, or a folder of them")
+    parser.add_argument(
+        "-o", "--output", metavar="FILE|DIR", help="write the page of one result here (beside it), or into this folder"
+    )
+    parser.add_argument("--media", metavar="FILE|DIR", help="the scanned file, or its folder, if it was moved")
+    parser.add_argument("--model", metavar="NAME|FILE", help="what scan --model had; see `facewitness models`")
+    parser.add_argument("--overwrite", action="store_true", help="make pages again that are up to date")
+    parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Make the pages and say where they are."""
+    import logging
+
+    logging.basicConfig(
+        level=logging.DEBUG if options.debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
+    )
+    logging.captureWarnings(True)
+    path = Path(options.result)
+    try:
+        if path.is_dir():
+            return _folder(path, options)
+        return _one(path, options)
+    except OSError as error:
+        from pipeline.verdict import display_path
+
+        print(f"facewitness report: cannot read {display_path(path)}: {error.strerror}", file=sys.stderr)
+        return 2
+
+
+def _one(path: Path, options: argparse.Namespace) -> int:
+    from pipeline.report.folder import Stored
+    from pipeline.report.making import make_page
+    from pipeline.report.reading import NotAResultError
+    from pipeline.verdict import display_path
+    from pipeline.writers import WriteError
+
+    page = path.with_suffix(".html")
+    if options.output:
+        output = Path(options.output)
+        page = output / page.name if output.is_dir() or options.output.endswith("/") else output
+    try:
+        make_page(Stored(path, path.read_bytes(), page), media=_media(options), model=options.model)
+    except NotAResultError as error:
+        print(f"facewitness report: {display_path(path)} {error}; scan a file with -o DIR first", file=sys.stderr)
+        return 2
+    except WriteError as error:
+        print(f"facewitness report: {error}", file=sys.stderr)
+        return 1
+    print(f"The report is {display_path(page)}")
+    return 0
+
+
+def _folder(folder: Path, options: argparse.Namespace) -> int:
+    from pipeline.report.making import report_folder
+    from pipeline.verdict import display_path
+    from pipeline.writers import WriteError
+
+    if options.output:
+        print("facewitness report: a folder gets its pages inside of it; leave out --output", file=sys.stderr)
+        return 2
+    try:
+        pages, index = report_folder(
+            folder, media=_media(options), model=options.model, keep=not options.overwrite, progress=_bar
+        )
+    except WriteError as error:
+        print(f"facewitness report: {error}", file=sys.stderr)
+        return 1
+    if index is None:
+        print(f"facewitness report: no result is in {display_path(folder)}; scan with -o first", file=sys.stderr)
+        return 2
+    print(f"{pages} {'page' if pages == 1 else 'pages'}; the index is {display_path(index)}")
+    return 0
+
+
+def _media(options: argparse.Namespace) -> Path | None:
+    return Path(options.media) if options.media else None
+
+
+def _bar(stored: Sequence[Stored]) -> Iterable[Stored]:
+    from tqdm import tqdm
+
+    # disable=None: no bar where standard error is not a terminal.
+    return tqdm(stored, unit="page", desc="reporting", disable=None, leave=False)

@@ -1,0 +1,69 @@
+"""Writes where the model looked as PNG files, for those who put them elsewhere than into the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from classifiers import ModelSpec
+from pipeline.evidence_pictures import crop_geometry, cut_face
+from pipeline.media import MediaInfo
+from pipeline.report.pictures import MAX_PERSONS, heat_maps, heat_output, read_all
+from pipeline.report.reading import Reading
+from pipeline.verdict import display_path
+from pipeline.writers import WriteError
+
+EACH = 8
+"""Strongest faces of a person that are written."""
+
+
+def write_heat_maps(reading: Reading, media: MediaInfo, spec: ModelSpec, folder: Path) -> list[Path]:
+    """Write the strongest faces of every person that was judged, each as it is and with its heat map.
+
+    The files are called as `person-1_4.920s_0.97_face.png` and `person-1_4.920s_0.97_manipulated.png`, by the output
+    that the map explains.
+
+    Args:
+        reading: the result.
+        media: what `pipeline.evidence_pictures.reopen` gave.
+        spec: the model that made the scores.
+        folder: where; it is made if there is something to write.
+
+    Returns:
+        The files.
+
+    Raises:
+        PicturesError: nothing can be decoded.
+        ModelError: the model cannot be explained.
+        WriteError: a file cannot be written.
+    """
+    persons = reading.judged[:MAX_PERSONS]
+    wanted = [sighting for person in persons for sighting in person.strongest[:EACH]]
+    geometry, faces, seen = crop_geometry(spec), {}, {}
+    for image, sightings in read_all(media, wanted):
+        for sighting in sightings:
+            if (crop := cut_face(image, sighting.observation, geometry)) is not None:
+                key = sighting.track, sighting.position
+                faces[key], seen[key] = crop, sighting
+    outputs = {person.id: heat_output(person) for person in persons}
+    written = []
+    for key, drawn in heat_maps(persons, faces, spec).items():
+        sighting = seen[key]
+        start = f"person-{sighting.track}_{sighting.time_s:.3f}s_{sighting.score:.2f}"
+        written.append(_write(folder / f"{start}_face.png", faces[key]))
+        written.append(_write(folder / f"{start}_{outputs[sighting.track]}.png", drawn))
+    return written
+
+
+def _write(file: Path, image: np.ndarray) -> Path:
+    encoded, content = cv2.imencode(".png", image[..., ::-1])
+    if not encoded:
+        raise WriteError(f"cannot encode {display_path(file)} as PNG")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content.tobytes())
+    except OSError as error:
+        raise WriteError(f"cannot write {display_path(file)}: {error.strerror}") from error
+    return file

@@ -1,0 +1,86 @@
+"""Makes the pictures of the README: reports of sample videos as a browser shows them.
+
+    python scripts/make_screenshots.py docs/pictures
+
+Needs Chromium and the Python package playwright. Every picture is of `sample_videos`, and stays below 300 KB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from PIL import Image
+
+from pipeline import Scanner
+from pipeline.report import report_folder
+
+SAMPLES = Path(__file__).parent.parent / "sample_videos"
+MAX_BYTES = 300_000
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_WIDTH = 1180
+
+# Name of the picture, page, colour scheme, first and last element that it shows.
+PICTURES = (
+    ("report-verdict.png", "two_people.mp4.html", "light", "header", "#timeline + p + .timeline"),
+    ("report-evidence.png", "two_people.mp4.html", "dark", "#person-1", "#person-1"),
+    ("report-index.png", "index.html", "light", "header", "#files"),
+)
+
+
+def main() -> int:
+    """Scan the samples, make their pages and photograph them."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=Path("docs/pictures"), help="write the pictures here")
+    folder = parser.parse_args().folder
+    from playwright.sync_api import sync_playwright
+
+    executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if executable is None:
+        print("make_screenshots: no Chromium was found; install it", file=sys.stderr)
+        return 1
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary, sync_playwright() as driver:
+        pages = Path(temporary) / "sample_videos"
+        pages.mkdir()
+        scanner = Scanner()
+        for video in sorted(SAMPLES.glob("*.mp4")):
+            result = scanner.scan(video).to_json()
+            result["input"]["path"] = f"sample_videos/{video.name}"
+            (pages / f"{video.name}.json").write_text(json.dumps(result), encoding="utf-8")
+        report_folder(pages, media=SAMPLES)
+        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        for name, page, scheme, first, last in PICTURES:
+            picture = _photograph(browser, pages / page, scheme, first, last)
+            (folder / name).write_bytes(picture)
+            print(f"{folder / name}: {len(picture):,} bytes")
+        browser.close()
+    return 0
+
+
+def _photograph(browser: object, page: Path, scheme: str, first: str, last: str) -> bytes:
+    """Take a picture from the top of one element to the bottom of another, with a margin."""
+    context = browser.new_context(viewport={"width": _WIDTH, "height": 900}, color_scheme=scheme, offline=True)
+    opened = context.new_page()
+    opened.goto(page.as_uri())
+    top = opened.locator(first).first.bounding_box()["y"]
+    end = opened.locator(last).first.bounding_box()
+    clip = {"x": 0, "y": max(0, top - 24), "width": _WIDTH, "height": end["y"] + end["height"] - max(0, top - 24) + 32}
+    shot = Image.open(io.BytesIO(opened.screenshot(full_page=True, clip=clip))).convert("RGB")
+    context.close()
+    # A palette shows flat colours exactly and photographs well enough; fewer colours where it is still too large.
+    for colours in (256, 192, 128, 64):
+        content = io.BytesIO()
+        shot.quantize(colours, kmeans=3).save(content, "PNG", optimize=True)
+        if content.tell() <= MAX_BYTES:
+            return content.getvalue()
+    raise ValueError(f"the picture of {page.name} is larger than {MAX_BYTES:,} bytes")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
