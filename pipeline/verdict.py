@@ -1,4 +1,4 @@
-"""The result of one file. A verdict knows how to become JSON and nothing else."""
+"""The result of one file. A verdict knows how to become JSON; whatever shows it starts from there."""
 
 from __future__ import annotations
 
@@ -126,6 +126,16 @@ class Verdict:
             "timing_s": {stage: _round(seconds, 3) for stage, seconds in self.timing_s.items()},
             "warnings": list(self.warnings),
         }
+
+    def __repr__(self):
+        said = self.status if self.score is None else f"{self.label} {_round(self.score)}"
+        return f"<Verdict on {display_path(self.path)!r}: {said}>"
+
+    def _repr_html_(self) -> str:
+        """Show the verdict in a notebook, which asks for a method of this name."""
+        from pipeline.notebook_view import to_html
+
+        return to_html(self.to_json())
 
 
 def label_of(score: float, thresholds: Thresholds) -> Label:
