@@ -59,7 +59,7 @@ class ResultWriter:
             return None
         if self._format == "jsonl":
             return self._stored_lines.get(display_path(source.path))
-        return _read(self._path(source))
+        return _read(self.path(source))
 
     def write(self, source: Input, result: Result) -> None:
         """Take in one result; what was not given by `stored` is on disk when this returns.
@@ -77,7 +77,7 @@ class ResultWriter:
             except OSError as error:
                 raise WriteError(f"cannot write {self.folder / 'results.jsonl'}: {error.strerror}") from error
         else:
-            _write_whole(self._path(source), json.dumps(result, indent=1, allow_nan=False) + "\n")
+            _write_whole(self.path(source), json.dumps(result, indent=1, allow_nan=False) + "\n")
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -103,7 +103,7 @@ class ResultWriter:
             labels = [(Path(name).name, score or "0.5") for name, _, _, score in rows.values()]
             _write_whole(self.folder / "labels.csv", _csv(("filename", "label"), labels))
 
-    def _path(self, source: Input) -> Path:
+    def path(self, source: Input) -> Path:
         """Name the file of a result: the next free name where another input of that name has a result already."""
         place, name = self.folder / source.relative.parent, source.relative.name
         numbered = (place / f"{name}-{number}.json" for number in itertools.count(2))

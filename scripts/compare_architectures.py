@@ -27,17 +27,17 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, required=True, help="index CSV of face shards")
     parser.add_argument("--sources", default="140k-real-and-fake", help="take sources that begin like this")
     parser.add_argument("--out", type=Path, required=True, help="folder of everything that is made")
-    parser.add_argument("--input-size", default="96", help="side of the crop in pixels")
-    parser.add_argument("--steps", default="300")
-    parser.add_argument("--batch-size", default="32")
+    parser.add_argument("--input-size", default="80", help="side of the crop in pixels")
+    parser.add_argument("--steps", default="350")
+    parser.add_argument("--batch-size", default="12")
     arguments = parser.parse_args()
     began = time.monotonic()
     data = arguments.out / "data"
     _write_data_set(arguments.faces, arguments.sources, data)
     _run("explore", data, "-o", arguments.out / "explore")
     training = ["--input-size", arguments.input_size, "--steps", arguments.steps, "--round-steps", "50"]
-    training += ["--batch-size", arguments.batch_size, "--learning-rate", "1e-3", "--ema-momentum", "0.97"]
-    training += ["--warmup-steps", "20", "--augment", "0.25", "--split-by", "clip,person"]
+    training += ["--batch-size", arguments.batch_size, "--learning-rate", "1e-3", "--ema-momentum", "0.98"]
+    training += ["--warmup-steps", "20", "--augment", "0.1", "--split-by", "clip,person"]
     compared = arguments.out / "compare"
     _run("compare", data, "-o", compared, "--architectures", "all", *training)
     models = [part for name in sorted(ARCHITECTURES) for part in ("--model", compared / name / "manifest.json")]

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Sequence
 
 from pipeline import __version__
-from pipeline.cli import calibrate, compare, evaluate, explore, export, faces, models, scan, train
+from pipeline.cli import calibrate, compare, evaluate, explore, export, faces, models, report, scan, train
 
-_COMMANDS = (scan, models, faces, explore, train, evaluate, compare, calibrate, export)
+_COMMANDS = (scan, report, models, faces, explore, train, evaluate, compare, calibrate, export)
 
 WRONG_USAGE = 2
 INTERRUPTED = 130

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pipeline.inputs import Input
     from pipeline.sampling import SamplingPlan
-    from pipeline.writers import Result, TableRow
+    from pipeline.writers import Result, ResultWriter, TableRow
 
 _DESCRIPTION = """\
 Scan videos and images for manipulated faces.
@@ -54,6 +55,15 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
     parser.add_argument("--engine", choices=("auto", "openvino", "onnxruntime", "keras", "tensorflow"), default="auto")
+    parser.add_argument("--report", action="store_true", help="also make an HTML page of each result, and index.html")
+    parser.add_argument(
+        "--annotate",
+        action="store_true",
+        help="also write a copy of each file with boxes and scores drawn on it; with --fps 5 the boxes follow well",
+    )
+    parser.add_argument(
+        "--heatmaps", action="store_true", help="also write the strongest faces and where the model looked, as PNG"
+    )
     parser.add_argument("--workers", type=_count, default=1, metavar="N", help="scan N files at a time (1)")
     parser.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
@@ -77,6 +87,10 @@ def run(options: argparse.Namespace) -> int:
     logging.captureWarnings(True)
     to_pipe = options.output == "-"
     folder = None if to_pipe or options.output is None else Path(options.output)
+    extras = [name for name in ("report", "annotate", "heatmaps") if getattr(options, name)]
+    if extras and folder is None:
+        print(f"facewitness scan: --{extras[0]} writes files: name their folder with -o DIR", file=sys.stderr)
+        return 2
     try:
         settings = ScannerSettings(options.model, options.engine, options.detector, _plan(options))
         scanner = settings.scanner()
@@ -89,7 +103,13 @@ def run(options: argparse.Namespace) -> int:
             results = scan_batch(
                 inputs, scanner, settings, writer, workers=options.workers, overwrite=options.overwrite
             )
+            if options.annotate or options.heatmaps:
+                results = _with_pictures(results, inputs, writer, options)
             rows, failed = _collect(results, len(inputs), to_pipe)
+        if options.report:
+            from pipeline.report import report_folder
+
+            report_folder(folder, model=options.model)
     except WriteError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return 1
@@ -106,6 +126,38 @@ def _plan(options: argparse.Namespace) -> SamplingPlan:
     if options.fps:
         return SamplingPlan.at_fps(options.fps)
     return SamplingPlan.every_frame() if options.frames == "all" else SamplingPlan.spread(options.frames)
+
+
+def _with_pictures(
+    results: Iterator[Result], inputs: Sequence[Input], writer: ResultWriter, options: argparse.Namespace
+) -> Iterator[Result]:
+    """Draw what was asked for of each file that was scanned; what cannot be drawn is told and costs nothing else."""
+    from classifiers import ModelError
+    from pipeline.annotate import annotate, annotated_path
+    from pipeline.evidence_pictures import PicturesError
+    from pipeline.verdict import FAILURES
+    from pipeline.writers import WriteError
+
+    for source, result in zip(inputs, results, strict=True):
+        if result["status"] not in FAILURES:
+            file = writer.path(source)
+            try:
+                if options.annotate:
+                    annotate(result, source.path, annotated_path(file, result))
+                if options.heatmaps:
+                    _write_heat_maps(result, source, file.with_suffix(".heatmaps"), options.model)
+            except (PicturesError, ModelError, WriteError) as error:
+                print(f"facewitness scan: {error}", file=sys.stderr)
+        yield result
+
+
+def _write_heat_maps(result: Result, source: Input, folder: Path, model: str | None) -> None:
+    from pipeline.evidence_pictures import model_of, reopen
+    from pipeline.report import read_result
+    from pipeline.report.heat_map_files import write_heat_maps
+
+    reading = read_result(result)
+    write_heat_maps(reading, reopen(reading.result, source.path), model_of(reading.result, model), folder)
 
 
 def _collect(results: Iterator[Result], total: int, to_pipe: bool) -> tuple[list[TableRow], bool]:
