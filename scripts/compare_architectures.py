@@ -58,7 +58,8 @@ def _write_data_set(index: Path, sources: str, folder: Path) -> None:
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(reader.bytes(sample))
         landmarks = " ".join(f"{x:.1f},{y:.1f}" for x, y in sample.landmarks)
-        rows.append({"file": file, "label": file.parent, "family": sample.family, "landmarks": landmarks})
+        known = {"family": sample.family, "clip": sample.clip, "person": sample.person}
+        rows.append({"file": file, "label": file.parent, **known, "landmarks": landmarks})
     if not rows:
         sys.exit(f"{index} has no source that begins with {sources!r}")
     with table.open("w", encoding="utf-8", newline="") as file:

@@ -20,7 +20,7 @@ from train_default import default_samples
 from classifiers import Engine, create_engine
 from classifiers.architectures import LABELS, build
 from classifiers.calibration import UNCALIBRATED, Thresholds
-from classifiers.datasets import PictureReader, Sample
+from classifiers.datasets import GENERATED_FAMILIES, PictureReader, Sample
 from classifiers.evaluation.calibrate import choose_thresholds, fit_calibration, kind_weights, with_calibration
 from classifiers.evaluation.metrics import roc_auc
 from classifiers.export import export_openvino
@@ -34,8 +34,8 @@ FITTED_ON = (
     "as it is, degraded or restyled; a forgery is taken to be as likely as none, and each kind as likely as the others"
 )
 OPERATING_POINT = (
-    "likely_fake: exceeded by 5% of held-out real video clips; likely_real: undercut by 10% of held-out fakes, each "
-    "kind weighing alike (face swaps {swap:.0%}, animated portraits {drawn:.0%}, self-blended {blend:.0%})"
+    "likely_fake: reached by at most 5% of held-out real video clips; likely_real: undercut by 10% of held-out fakes, "
+    "each kind weighing alike (face swaps {swap:.0%}, animated portraits {drawn:.0%}, self-blended {blend:.0%})"
 )
 REAL = ("real_video", "real_still")
 MANIPULATED = ("swap", "blend")
@@ -130,7 +130,7 @@ def _score_clips(engine: Engine, validation: BlendedValidation) -> dict[tuple[st
 def _kind(sample: Sample) -> str:
     if not sample.fake:
         return "real_video" if sample.clip else "real_still"
-    return "swap" if sample.family == "faceswap" else "drawn"
+    return "drawn" if sample.family in GENERATED_FAMILIES else "swap"
 
 
 def _sha256(path: Path) -> str:

@@ -15,8 +15,9 @@ import numpy as np
 
 from classifiers.engines import Engine
 from classifiers.evaluation.evaluation import Evaluation
-from classifiers.evaluation.metrics import Interval, accuracy, share_interval
+from classifiers.evaluation.metrics import Interval, accuracy, bootstrap_interval
 from classifiers.evaluation.plots import MODEL_COLOURS, house_style, new_figure
+from classifiers.evaluation.scored import bootstrap_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,6 +26,10 @@ CSV_COLUMNS = (
     "model", "architecture", "crop_size", "parameters", "megabytes", "crops_per_second", "engine",
     "auc", "auc_low", "auc_high", "accuracy", "accuracy_low", "accuracy_high", "log_loss", "reals", "fakes", "best",
 )  # fmt: skip
+
+
+_WEIGHTS = {"openvino": "openvino_weights", "onnxruntime": "onnx"}
+"""By engine, the file of a model that holds the weights that it reads; any other reads the Keras file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,9 @@ class Contender:
     fakes: int
 
 
-def contender(evaluation: Evaluation, engine: Engine, parameters: int, crops: np.ndarray) -> Contender:
+def contender(
+    evaluation: Evaluation, engine: Engine, parameters: int, crops: np.ndarray, draws: int = 1000
+) -> Contender:
     """Sum one evaluated model up, and measure its speed.
 
     Args:
@@ -68,12 +75,13 @@ def contender(evaluation: Evaluation, engine: Engine, parameters: int, crops: np
         engine: runs it.
         parameters: number of its weights.
         crops: uint8 (n, size, size, 3), a full batch to measure with.
+        draws: resamples for the interval of the accuracy.
     """
     spec, level = evaluation.spec, evaluation.main_level
     section, table = evaluation.section(level), evaluation.tables[level]
-    right = accuracy(table.labels, table.scores[:, 0], 0.5)
-    weights = spec.files.get("openvino_weights") if engine.name == "openvino" else None
-    file = spec.folder / (weights or spec.files["keras"]).file
+    _, groups = bootstrap_groups(table.samples)
+    right = bootstrap_interval(_accuracy, table.labels, table.scores[:, 0], groups, draws=draws)
+    file = spec.folder / spec.files[_WEIGHTS.get(engine.name, "keras")].file
     return Contender(
         name=evaluation.model,
         architecture=spec.architecture,
@@ -83,7 +91,7 @@ def contender(evaluation: Evaluation, engine: Engine, parameters: int, crops: np
         crops_per_second=crops_per_second(engine, crops),
         engine=engine.name,
         auc=section.figures["auc"],
-        accuracy=share_interval(right, section.reals + section.fakes),
+        accuracy=right,
         log_loss=section.figures["log_loss"].value,
         reals=section.reals,
         fakes=section.fakes,
@@ -202,6 +210,10 @@ def _cells(c: Contender) -> tuple[str, ...]:
         f"{c.accuracy.value:.1%}",
         str(c.auc),
     )
+
+
+def _accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
+    return accuracy(labels, scores, 0.5)
 
 
 def _label_points(axes: Axes, contenders: Sequence[Contender]) -> None:

@@ -55,20 +55,27 @@ def augmented_crop(
     Returns:
         RGB uint8 crop.
     """
-    if strength == 0:
-        return align(image, landmarks)
     coloured = recolour(image, history) if history.random() < 0.5 * strength else image
     covered = overlay(coloured, history) if history.random() < 0.08 * strength else coloured
     worse = degrade(covered, history, strength)
-    return align(worse, scaled(jitter_landmarks(landmarks, jitter), image, worse))
+    return align(worse, scaled(_jittered(landmarks, jitter, strength), image, worse))
 
 
 def augmented_mask(
-    mask: np.ndarray, landmarks: np.ndarray, align: AlignFace, jitter: np.random.Generator, cells: int
+    mask: np.ndarray,
+    landmarks: np.ndarray,
+    align: AlignFace,
+    jitter: np.random.Generator,
+    strength: float,
+    cells: int,
 ) -> np.ndarray:
     """Cut a float32 (height, width) mask as `augmented_crop` cuts the picture, and sum it up in cells."""
-    crop = align(mask, jitter_landmarks(landmarks, jitter))
+    crop = align(mask, _jittered(landmarks, jitter, strength))
     return cv2.resize(crop, (cells, cells), interpolation=cv2.INTER_AREA)
+
+
+def _jittered(landmarks: np.ndarray, jitter: np.random.Generator, strength: float) -> np.ndarray:
+    return landmarks + strength * (jitter_landmarks(landmarks, jitter) - landmarks)
 
 
 def scaled(landmarks: np.ndarray, image: np.ndarray, resized: np.ndarray) -> np.ndarray:

@@ -30,14 +30,20 @@ class Mixture:
 
     @classmethod
     def of(cls, samples: Sequence[Sample], batch_size: int) -> Mixture:
-        """Share a batch out as by default, without the kinds of forgery that the samples lack."""
+        """Share a batch out as by default, without the kinds of forgery that the samples lack.
+
+        Raises:
+            DataError: the batch is too small.
+        """
         usual = cls()
         fakes = [s.family in GENERATED_FAMILIES for s in samples if s.fake]
         scale = batch_size / usual.batch_size
-        reals = round(scale * usual.reals)
-        swaps = round(scale * usual.swaps) if not all(fakes) else 0
-        generated = round(scale * usual.generated) if any(fakes) else 0
+        reals = max(1, round(scale * usual.reals))
+        swaps = max(1, round(scale * usual.swaps)) if not all(fakes) else 0
+        generated = max(1, round(scale * usual.generated)) if any(fakes) else 0
         pairs = (batch_size - reals - swaps - generated) // 2
+        if pairs < 1:
+            raise DataError(f"a batch of {batch_size} is too small for self-blending; take at least 8")
         return cls(pairs, batch_size - 2 * pairs - swaps - generated, swaps, generated)
 
     @property
@@ -76,8 +82,8 @@ class _StillsAndFrames:
             for share, video in ((1 - frames_share, False), (frames_share, True))
             if (found := [s for s in samples if bool(s.clip) is video])
         ]
-        total = sum(share for share, _ in self._kinds) or 1.0
-        self._shares = [share / total for share, _ in self._kinds]
+        total = sum(share for share, _ in self._kinds)
+        self._shares = [share / total if total else 1.0 for share, _ in self._kinds]
 
     def __bool__(self) -> bool:
         return bool(self._kinds)
@@ -105,6 +111,7 @@ class BlendedBatches:
         mask_cells: cells along a side of the network's last feature map.
         seed: of every random choice.
         generators: redraw the faces of some pairs; None for pairs without.
+        strength: of the augmentation, 0 to 1.
 
     Raises:
         DataError: there are no real faces, or none of a kind that the mixture asks for.
@@ -119,8 +126,9 @@ class BlendedBatches:
         mask_cells: int,
         seed: int,
         generators: FaceGenerators | None = None,
+        strength: float = 1.0,
     ) -> None:
-        self._reader, self._align, self._mixture = reader, align, mixture
+        self._reader, self._align, self._mixture, self._strength = reader, align, mixture, strength
         self._cells, self._seed, self._generators = mask_cells, seed, generators
         real = [sample for sample in samples if not sample.fake]
         if not real:
@@ -162,7 +170,7 @@ class BlendedBatches:
 
     def _pair(self, rng: np.random.Generator) -> list[_Row]:
         sample = self._draw_real.draw(rng)
-        image, landmarks = with_history(*self._read(sample, rng), rng, 1.0)
+        image, landmarks = with_history(*self._read(sample, rng), rng, self._strength)
         blend = self._blend(sample, image, landmarks, rng)
         # Both halves of the pair get the same history and the same crop, so only the forgery tells them apart.
         seeds = rng.integers(2**62, size=2)
@@ -190,7 +198,7 @@ class BlendedBatches:
         return swap_blend(self._reader.read(donor), donor.landmarks, image, landmarks, rng)
 
     def _single(self, sample: Sample, mask: float, rng: np.random.Generator) -> _Row:
-        image, landmarks = with_history(*self._read(sample, rng), rng, 1.0)
+        image, landmarks = with_history(*self._read(sample, rng), rng, self._strength)
         seeds = rng.integers(2**62, size=2)
         return self._row(image, np.full(image.shape[:2], mask, np.float32), landmarks, targets(sample), seeds)
 
@@ -204,8 +212,9 @@ class BlendedBatches:
     ) -> _Row:
         history, jitter = (np.random.default_rng(seed) for seed in seeds)
         again = np.random.default_rng(seeds[1])
-        crop = augmented_crop(image, landmarks, self._align, history, jitter, 1.0)
-        return _Row(crop, logits, augmented_mask(mask, landmarks, self._align, again, self._cells))
+        crop = augmented_crop(image, landmarks, self._align, history, jitter, self._strength)
+        cells = augmented_mask(mask, landmarks, self._align, again, self._strength, self._cells)
+        return _Row(crop, logits, cells)
 
     def _read(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         image, landmarks = self._reader.read(sample), sample.landmarks

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,10 @@ from classifiers.training.journal import Round
 
 if TYPE_CHECKING:
     import keras
+
+
+CHECKPOINT = "checkpoint.npz"
+"""Its name in the folder of a run."""
 
 
 class Checkpoint:
@@ -35,8 +41,7 @@ class Checkpoint:
         """
         if not self._file.exists():
             return []
-        with self._open() as arrays:
-            return json.loads(str(arrays["rounds"]))
+        return json.loads(str(self._read()["rounds"]))
 
     def save(self, variables: Sequence[np.ndarray], rounds: Sequence[Round]) -> None:
         """Write the state as it is after a round."""
@@ -54,17 +59,18 @@ class Checkpoint:
             DataError: the file is damaged, or is of another network.
         """
         variables = state(trainer)
-        with self._open() as arrays:
-            saved = [arrays[f"v{i}"] for i in range(len(arrays.files) - 1)]
+        arrays = self._read()
+        saved = [arrays[f"v{i}"] for i in range(len(arrays) - 1)]
         if [v.shape for v in saved] != [tuple(v.shape) for v in variables]:
             raise DataError(f"the checkpoint {self._file} is of another network; take another folder for this run")
         for variable, value in zip(variables, saved, strict=True):
             variable.assign(value)
 
-    def _open(self) -> np.lib.npyio.NpzFile:
+    def _read(self) -> dict[str, np.ndarray]:
         try:
-            return np.load(self._file, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+            with np.load(self._file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
             raise DataError(f"the checkpoint {self._file} is damaged; remove it to begin the run anew") from error
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -57,15 +59,17 @@ class TrainingConfig:
     def __post_init__(self) -> None:
         for item in fields(self):
             value, choices = getattr(self, item.name), item.metadata["choices"]
-            if type(value) is int and isinstance(item.default, float):
-                value = float(value)
-                object.__setattr__(self, item.name, value)
+            if isinstance(item.default, float) and type(value) in (int, str):
+                # YAML takes 1e-3 for a text.
+                with contextlib.suppress(ValueError):
+                    value = float(value)
+                    object.__setattr__(self, item.name, value)
             if type(value) is not type(item.default):
                 raise DataError(f"{item.name} must be of type {type(item.default).__name__}, not {value!r}")
             if choices and value not in choices:
                 raise DataError(f"{item.name} must be one of {', '.join(choices)}, not {value!r}")
-            if not isinstance(value, str) and value < 0:
-                raise DataError(f"{item.name} must not be negative, but is {value}")
+            if not isinstance(value, str) and not 0 <= value < math.inf:
+                raise DataError(f"{item.name} must be a number from 0 up, but is {value}")
         for name in ("steps", "round_steps", "batch_size", "loaders"):
             if getattr(self, name) < 1:
                 raise DataError(f"{name} must be at least 1")
@@ -74,6 +78,8 @@ class TrainingConfig:
                 f"steps ({self.steps}) and head_steps ({self.head_steps}) must be multiples of round_steps "
                 f"({self.round_steps}): a run is checked and saved after every round"
             )
+        if self.ema_momentum >= 1 or self.label_smoothing >= 0.5:
+            raise DataError("ema_momentum must be below 1, and label_smoothing below 0.5")
         if not 0 <= self.augment <= 1:
             raise DataError(f"augment must lie between 0 and 1, but is {self.augment}")
 

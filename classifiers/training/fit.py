@@ -12,7 +12,7 @@ import numpy as np
 
 from classifiers.datasets import DataError
 from classifiers.training.batch import BatchSource
-from classifiers.training.checkpoint import Checkpoint, state
+from classifiers.training.checkpoint import CHECKPOINT, Checkpoint, state
 from classifiers.training.config import TrainingConfig
 from classifiers.training.input_pipeline import InputPipeline, WaitingClock
 from classifiers.training.journal import Round, write_journal
@@ -23,6 +23,8 @@ Predict = Callable[[np.ndarray], np.ndarray]
 """Maps uint8 (n, size, size, 3) RGB crops to float32 (n, 2) logits."""
 
 BEST_WEIGHTS = "best.weights.h5"
+
+_BATCH = 64
 
 
 def train(
@@ -55,8 +57,11 @@ def train(
         DataError: the checkpoint in the folder is damaged or of another network, or the training diverges.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoint = Checkpoint(folder / "checkpoint.npz")
+    checkpoint = Checkpoint(folder / CHECKPOINT)
     rounds = checkpoint.rounds()
+    if rounds:
+        # The run may have died between its checkpoint and its journal.
+        write_journal(rounds, folder)
     trainer = _with_mask_head(classifier)
     head_rounds = config.head_steps // config.round_steps
     last_round = head_rounds + config.steps // config.round_steps
@@ -189,5 +194,8 @@ class _RoundEnd(keras.callbacks.Callback):
             self.model.stop_training = True
 
     def _predict(self, crops: np.ndarray) -> np.ndarray:
+        # Full batches, since several devices can share no other.
+        padded = np.zeros((-(-len(crops) // _BATCH) * _BATCH, *crops.shape[1:]), crops.dtype)
+        padded[: len(crops)] = crops
         # Not a plain call of the model: with PyTorch that would keep every activation for a gradient.
-        return np.asarray(self._classifier.predict(crops, batch_size=64, verbose=0))
+        return np.asarray(self._classifier.predict(padded, batch_size=_BATCH, verbose=0))[: len(crops)]

@@ -8,14 +8,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from classifiers.architectures import ARCHITECTURES, LABELS, build
 from classifiers.calibration import UNCALIBRATED, Thresholds
 from classifiers.datasets import DataError, PictureReader, Sample
+from classifiers.datasets.leakage import check_usable
 from classifiers.engines import create_engine
 from classifiers.evaluation.calibrate import calibrate
 from classifiers.evaluation.predictions import predict
-from classifiers.model_spec import MANIFEST, ModelFile, ModelSpec, write_manifest
+from classifiers.model_spec import MANIFEST, ModelFile, ModelSpec, find_model, write_manifest
 from classifiers.training.batch import AlignFace, BatchSource
+from classifiers.training.checkpoint import CHECKPOINT
 from classifiers.training.config import TrainingConfig
 
 if TYPE_CHECKING:
@@ -56,12 +60,12 @@ def train_model(
     import keras
 
     from classifiers.training.devices import all_devices
-    from classifiers.training.fit import train
+    from classifiers.training.fit import BEST_WEIGHTS, train
 
     of_split = {name: [s for s in samples if s.split == name] for name in ("train", "val")}
-    _check(of_split)
+    check_trainable(samples)
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, config)
+    _claim(folder, config, _digest([*of_split["train"], *of_split["val"]]))
     reader = PictureReader()
     keras.utils.set_random_seed(config.seed)
     policy = keras.config.dtype_policy()
@@ -80,9 +84,15 @@ def train_model(
             train(classifier, batches, config, validate, folder, callbacks)
     finally:
         keras.config.set_dtype_policy(policy)
+    # A finished run keeps its model: the same weights saved anew would have another identity.
+    weights = hashlib.sha256((folder / BEST_WEIGHTS).read_bytes()).hexdigest()
+    made_of = folder / "model.sha256"
+    if made_of.exists() and made_of.read_text(encoding="utf-8") == weights:
+        return find_model(str(folder / MANIFEST.name))
     spec = _save(classifier, config, size, template, folder)
     spec = calibrate(spec, predict(create_engine("auto", spec), of_split["val"], reader, align))
     write_manifest(folder / MANIFEST.name, [spec])
+    write_whole(made_of, weights)
     return spec
 
 
@@ -107,29 +117,47 @@ def face_generators(config: TrainingConfig, purpose: str) -> FaceGenerators | No
         raise DataError(f"{error}; scripts/train_generators.py trains some") from error
 
 
-def _check(of_split: dict[str, list[Sample]]) -> None:
-    for name, samples in of_split.items():
-        if not samples:
-            raise DataError(f"the data set has no {name} split; split it first, or let --split-by do it")
-        bare = next((s for s in samples if s.landmarks is None), None)
-        if bare:
+def check_trainable(samples: Sequence[Sample]) -> None:
+    """Make sure that samples can be trained on, before hours are spent.
+
+    Raises:
+        DataError: a split or a class is missing, or a face cannot be aligned.
+    """
+    check_usable(samples, ("train", "val"))
+    for sample in samples:
+        if sample.landmarks is None:
             raise DataError(
-                f"{bare.name} has no landmarks, so its face cannot be aligned as in scanning: make face crops with "
+                f"{sample.name} has no landmarks, so its face cannot be aligned as in scanning: make face crops with "
                 "`facewitness faces` and train on these"
             )
+        if np.ptp(sample.landmarks, axis=0).max() < 1:
+            raise DataError(f"the five landmarks of {sample.name} lie in one point; leave it out or find them anew")
 
 
-def _claim(folder: Path, config: TrainingConfig) -> None:
-    """Write the settings into a new folder; a run that is there already must have been started with the same."""
-    settings = folder / SETTINGS
-    if not settings.exists():
-        settings.write_text(config.to_yaml(), encoding="utf-8")
+def _digest(samples: Sequence[Sample]) -> str:
+    """Sum up what is trained and validated on, wherever the data set lies."""
+    rows = (f"{s.path.name}/{s.member}|{s.clip}|{s.split}|{s.fake}|{s.family}" for s in samples)
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _claim(folder: Path, config: TrainingConfig, digest: str) -> None:
+    """Write down what a run is, until its first round is over; then it must be the same run that goes on."""
+    settings, data = folder / SETTINGS, folder / "data.sha256"
+    if not (folder / CHECKPOINT).exists():
+        write_whole(settings, config.to_yaml())
+        write_whole(data, digest)
         return
-    earlier = TrainingConfig.from_yaml(settings)
-    if difference := earlier.difference(config):
-        raise DataError(
-            f"{folder} holds a run with other settings ({difference}); give it these, or take another folder"
-        )
+    if difference := TrainingConfig.from_yaml(settings).difference(config):
+        raise DataError(f"{folder} holds a run with other settings ({difference}); give it these, or another folder")
+    if data.read_text(encoding="utf-8") != digest:
+        raise DataError(f"{folder} holds a run on other samples or splits; give it these, or another folder")
+
+
+def write_whole(file: Path, text: str) -> None:
+    """Write a small file so that nobody ever reads half of it."""
+    part = file.with_name(f"part.{file.name}")
+    part.write_text(text, encoding="utf-8")
+    part.replace(file)
 
 
 def _recipe(
@@ -146,7 +174,9 @@ def _recipe(
 
         mixture = Mixture.of(of_split["train"], config.batch_size)
         generators = [face_generators(config, purpose) for purpose in ("training", "validation")]
-        batches = BlendedBatches(reader, of_split["train"], align, mixture, cells, config.seed, generators[0])
+        batches = BlendedBatches(
+            reader, of_split["train"], align, mixture, cells, config.seed, generators[0], config.augment
+        )
         return batches, BlendedValidation(reader, of_split["val"], align, generators[1]).figures
     from classifiers.training.labelled_batches import LabelledBatches
     from classifiers.training.validation import LabelledValidation

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from classifiers.datasets import DataError, PictureReader, Sample
+from classifiers.datasets import GENERATED_FAMILIES, DataError, PictureReader, Sample
 from classifiers.evaluation.metrics import roc_auc
 from classifiers.training.batch import AlignFace, targets
 from classifiers.training.degrade import degrade
@@ -22,7 +22,7 @@ class LabelledValidation:
 
     Args:
         reader: reads the pictures.
-        samples: held-out samples, real and fake; of more than a few thousand an even part is taken.
+        samples: held-out samples, real and fake; of more than a few thousand some are drawn.
         align: cuts the crop.
 
     Raises:
@@ -30,7 +30,7 @@ class LabelledValidation:
     """
 
     def __init__(self, reader: PictureReader, samples: Sequence[Sample], align: AlignFace) -> None:
-        samples = list(samples)[:: -(-len(samples) // _MOST_CROPS) or 1]
+        samples = _some(samples)
         self._fake = np.array([sample.fake for sample in samples])
         if not self._fake.any() or self._fake.all():
             raise DataError("the validation split needs real and fake samples")
@@ -67,7 +67,7 @@ class BlendedValidation:
 
     Args:
         reader: reads the pictures.
-        samples: held-out samples, real and fake.
+        samples: held-out samples, real and fake; of more than a few thousand some are drawn.
         align: cuts the crop.
         generators: redraw the real faces; none of their decoders may be met in training. None for no such figure.
 
@@ -84,8 +84,7 @@ class BlendedValidation:
     ) -> None:
         if all(sample.fake for sample in samples):
             raise DataError("the validation split needs real faces to blend")
-        self.samples = list(samples)
-        self._video = np.array([bool(s.clip) for s in self.samples])
+        self.samples = _some(samples)
         clean, degraded = [], []
         # Crops of the pictures that received a face, and of the forgeries.
         blended: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
@@ -118,35 +117,41 @@ class BlendedValidation:
 
         Returns:
             "blend" and "resynth": degraded real faces against their self-blended or redrawn twins, by the first
-            logit; "drawn": clips of animated portraits against real clips, by the second; "swap": clips of face
-            swaps against real clips, by the first; the last two also degraded; "selection": the mean of all. What the
-            samples lack is left out.
+            logit; "drawn": clips of generated faces against real clips, by the second; "swap": clips of altered
+            faces against real clips, by the first; the last two also of stills, and degraded; "selection": the mean of
+            all. What the samples lack is left out.
         """
         figures = {}
         for name, (reals, fakes) in self._twins.items():
             labels = np.repeat([False, True], (len(reals), len(fakes)))
             figures[name] = roc_auc(labels, np.concatenate([predict(reals)[:, 0], predict(fakes)[:, 0]]))
-        clips = (("", self.clean), ("_degraded", self.degraded)) if self._video.any() else ()
-        for name, crops in clips:
-            logits = predict(crops[self._video])
-            figures[f"swap{name}"] = self._clip_auc(logits[:, 0], lambda s: s.family == "faceswap")
-            figures[f"drawn{name}"] = self._clip_auc(logits[:, 1], lambda s: s.fake and s.family != "faceswap")
+        for name, crops in (("", self.clean), ("_degraded", self.degraded)):
+            logits = predict(crops)
+            for medium, video in (("", True), ("_still", False)):
+                rows = [row for row, sample in enumerate(self.samples) if bool(sample.clip) is video]
+                figures[f"swap{medium}{name}"] = self._clip_auc(logits[:, 0], rows, drawn=False)
+                figures[f"drawn{medium}{name}"] = self._clip_auc(logits[:, 1], rows, drawn=True)
         # A data set may lack a kind of forgery.
         figures = {name: value for name, value in figures.items() if np.isfinite(value)}
         figures["selection"] = float(np.mean(list(figures.values())))
         return figures
 
-    def _clip_auc(self, logits: np.ndarray, is_fake: Callable[[Sample], bool]) -> float:
-        clips: dict[str, list[float]] = {}
-        labels: dict[str, bool] = {}
-        video = [sample for sample in self.samples if sample.clip]
-        for sample, logit in zip(video, logits, strict=True):
-            if not sample.fake or is_fake(sample):
-                clips.setdefault(sample.group, []).append(float(logit))
-                labels[sample.group] = sample.fake
-        return roc_auc(np.array(list(labels.values())), np.array([np.mean(v) for v in clips.values()]))
+    def _clip_auc(self, logits: np.ndarray, rows: Sequence[int], *, drawn: bool) -> float:
+        """Compare the forgeries of one kind with the real faces, a clip or a still at a time."""
+        clips: dict[tuple[bool, str], list[float]] = {}
+        for row in rows:
+            sample = self.samples[row]
+            if not sample.fake or (sample.family in GENERATED_FAMILIES) is drawn:
+                clips.setdefault((sample.fake, sample.group), []).append(float(logits[row]))
+        return roc_auc(np.array([fake for fake, _ in clips]), np.array([np.mean(v) for v in clips.values()]))
 
 
 def _degraded_crop(image: np.ndarray, landmarks: np.ndarray, align: AlignFace, number: int) -> np.ndarray:
     worse = degrade(image, np.random.default_rng((_BLEND_SEED + 1, number)))
     return align(worse, landmarks * (worse.shape[1] / image.shape[1], worse.shape[0] / image.shape[0]))
+
+
+def _some(samples: Sequence[Sample]) -> list[Sample]:
+    """Draw as many samples as a validation can bear, the same ones every time."""
+    chosen = np.random.default_rng(_BLEND_SEED).permutation(len(samples))[:_MOST_CROPS]
+    return [samples[i] for i in sorted(chosen)]

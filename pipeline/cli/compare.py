@@ -8,12 +8,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.train import add_data_options, add_training_options, load_samples, train_folder, training_config
+from pipeline.cli.keras_loading import load_keras
+from pipeline.cli.train import (
+    add_data_options,
+    add_training_options,
+    load_samples,
+    require_training_extra,
+    train_folder,
+    training_config,
+)
 
 if TYPE_CHECKING:
     from classifiers import ModelSpec
     from classifiers.datasets import Sample
     from classifiers.evaluation.compare import Contender
+    from classifiers.training.config import TrainingConfig
 
 _DESCRIPTION = """\
 Train several architectures on the same splits of a data set of face crops, or take trained models, measure all on the
@@ -53,14 +62,23 @@ def run(options: argparse.Namespace) -> int:
     """Train what is to be trained, measure all and write the comparison."""
     from classifiers import ModelError
     from classifiers.datasets import DataError
+    from classifiers.datasets.leakage import check_usable
+    from classifiers.evaluation.predictions import choose_split
     from pipeline.cli.evaluate import set_up_logging
 
     set_up_logging(options.debug)
     try:
-        architectures = _architectures(options)
-        samples = load_samples(options)
-        specs = [_train(name, samples, options) for name in architectures]
-        contenders = _measure([*specs, *_models(options)], samples, options)
+        # Everything that can be wrong is looked at before hours are spent on training.
+        if options.bootstrap < 0:
+            raise ValueError(f"--bootstrap takes a number of resamples, not {options.bootstrap}")
+        loaded = _models(options)
+        configs = [training_config(options, architecture=name) for name in _architectures(options)]
+        require_training_extra()
+        samples = load_samples(options, trains=bool(configs))
+        test = choose_split(samples, "test", "test")
+        check_usable(test)
+        specs = [_train(config, samples, options) for config in configs]
+        contenders = _measure([*specs, *loaded], test, options)
         _write(contenders, options)
     except (DataError, ModelError, ValueError) as error:
         print(f"facewitness compare: {error}", file=sys.stderr)
@@ -76,7 +94,7 @@ def _architectures(options: argparse.Namespace) -> list[str]:
     from classifiers.datasets import DataError
 
     names = sorted(ARCHITECTURES) if options.architectures == "all" else (options.architectures or "").split(",")
-    names = [name for name in names if name]
+    names = list(dict.fromkeys(name for name in names if name))
     for name in names:
         if name not in ARCHITECTURES:
             raise DataError(f"no architecture is called {name!r}; there are {', '.join(sorted(ARCHITECTURES))}")
@@ -91,15 +109,16 @@ def _models(options: argparse.Namespace) -> list[ModelSpec]:
     return [find_model(name) for name in options.model]
 
 
-def _train(name: str, samples: list[Sample], options: argparse.Namespace) -> ModelSpec:
+def _train(config: TrainingConfig, samples: list[Sample], options: argparse.Namespace) -> ModelSpec:
+    load_keras()
     import keras
 
     # The graphs of the last network would else stay in memory.
     keras.utils.clear_session()
-    return train_folder(training_config(options, architecture=name), samples, options.output / name)
+    return train_folder(config, samples, options.output / config.architecture)
 
 
-def _measure(specs: Sequence[ModelSpec], samples: Sequence[Sample], options: argparse.Namespace) -> list[Contender]:
+def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argparse.Namespace) -> list[Contender]:
     from functools import partial
 
     import numpy as np
@@ -109,24 +128,24 @@ def _measure(specs: Sequence[ModelSpec], samples: Sequence[Sample], options: arg
     from classifiers.datasets import PictureReader
     from classifiers.evaluation.compare import contender
     from classifiers.evaluation.evaluation import evaluate
-    from classifiers.evaluation.predictions import choose_split
     from classifiers.evaluation.scored import score_crops
     from extractors.align import CropGeometry, align_face
     from pipeline.cli.evaluate import predict_crops
 
-    test = choose_split(samples, "test", "test")
     contenders = []
     for number, spec in enumerate(specs):
         name = spec.name if [s.name for s in specs].count(spec.name) == 1 else f"{spec.name} {number + 1}"
         engine = create_engine("auto", spec)
         align = partial(align_face, geometry=CropGeometry(spec.crop_size, spec.crop_template))
-        reader = PictureReader()
-        crops = np.stack([align(reader.read(sample), sample.landmarks) for sample in test[:64]])
         predictions = predict_crops(engine, spec, test, options, title=f"measuring {name}")
         tables = score_crops(predictions, spec.calibration)
         evaluation = evaluate(name, spec, engine.name, tables, draws=options.bootstrap)
+        sample = predictions.samples[0]
+        crop = align(PictureReader().read(sample), sample.landmarks)
         network = load(spec.folder / spec.files["keras"].file)
-        contenders.append(contender(evaluation, engine, network.count_params(), crops))
+        contenders.append(
+            contender(evaluation, engine, network.count_params(), np.stack([crop] * 64), options.bootstrap)
+        )
     return contenders
 
 

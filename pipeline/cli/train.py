@@ -87,7 +87,22 @@ def training_config(options: argparse.Namespace, **changes: object) -> TrainingC
     return TrainingConfig.from_yaml(options.config, given) if options.config else TrainingConfig(**given)
 
 
-def load_samples(options: argparse.Namespace) -> list[Sample]:
+def require_training_extra() -> None:
+    """Make sure that what only training needs is installed, before anything is computed.
+
+    Raises:
+        DataError: something is not.
+    """
+    import importlib.util
+
+    from classifiers.datasets import DataError
+
+    for module in ("av", "yaml", "matplotlib", "tensorboard"):
+        if importlib.util.find_spec(module) is None:
+            raise DataError(f"training needs the package {module}: pip install 'facewitness[train]'")
+
+
+def load_samples(options: argparse.Namespace, *, trains: bool = True) -> list[Sample]:
     """Read a data set, split it if it has no splits, tell what leaks, and leave out what cannot be read.
 
     Raises:
@@ -96,8 +111,11 @@ def load_samples(options: argparse.Namespace) -> list[Sample]:
     from classifiers.datasets import DataError, PictureReader, open_dataset
     from classifiers.datasets.leakage import find_leaks
     from classifiers.datasets.splitting import SPLITS, split_by_group
+    from classifiers.training.run import check_trainable
 
     samples = split_by_group(open_dataset(Path(options.dataset), options.layout), by=tuple(options.split_by.split(",")))
+    if trains:
+        check_trainable(samples)
     for split in SPLITS:
         fakes = [sample.fake for sample in samples if sample.split == split]
         print(f"{split:<6} {len(fakes) - sum(fakes):>7} real {sum(fakes):>7} fake")
@@ -124,6 +142,7 @@ def run(options: argparse.Namespace) -> int:
     folder = Path(options.output)
     try:
         config = training_config(options)
+        require_training_extra()
         spec = train_folder(config, load_samples(options), folder)
     except (DataError, ModelError) as error:
         print(f"facewitness train: {error}", file=sys.stderr)

@@ -17,9 +17,9 @@ def test_round_trip(tmp_path):
 
 
 def test_options_replace_values_of_the_file(tmp_path):
-    (tmp_path / "run.yaml").write_text("steps: 400\nlearning_rate: 1\n")
+    (tmp_path / "run.yaml").write_text("steps: 400\nlearning_rate: 1e-3\n")
     config = TrainingConfig.from_yaml(tmp_path / "run.yaml", {"steps": 600})
-    assert (config.steps, config.learning_rate) == (600, 1.0)
+    assert (config.steps, config.learning_rate) == (600, 1e-3)
 
 
 def test_empty_file_means_the_defaults(tmp_path):
@@ -33,7 +33,9 @@ def test_empty_file_means_the_defaults(tmp_path):
         ("step: 400", "unknown settings: step"),
         ("steps: many", "steps must be of type int"),
         ("steps: 0", "steps must be at least 1"),
-        ("seed: -1", "seed must not be negative"),
+        ("seed: -1", "seed must be a number from 0 up"),
+        ("learning_rate: .nan", "learning_rate must be a number from 0 up"),
+        ("ema_momentum: 1.5", "ema_momentum must be below 1"),
         ("steps: 500\nround_steps: 200", "multiples of round_steps"),
         ("balance: fair", "balance must be one of none, weights"),
         ("architecture: resnet", "architecture must be one of"),

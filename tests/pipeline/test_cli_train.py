@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 
 from pipeline.cli import main
-from tests.tiny_shards import FACE, write_shards
+from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
 pytest.importorskip("av", reason="training needs the extra 'train'")
 pytest.importorskip("yaml", reason="training needs the extra 'train'")
@@ -72,6 +73,15 @@ def test_trained_model_scans(shards, tmp_path):
     again = facewitness("train", shards, "-o", tmp_path / "run", "--architecture", "cnn", *SMALL, "--seed", "7")
     assert again.returncode == 2
     assert "seed 1, not 7" in again.stderr.splitlines()[-1] and "Traceback" not in again.stderr
+    fewer = shutil.copytree(shards, tmp_path / "fewer")
+    rows = (fewer / "real.csv").read_text().splitlines(keepends=True)
+    (fewer / "real.csv").write_text("".join(rows[:-1]))
+    other = facewitness("train", fewer, "-o", tmp_path / "run", "--architecture", "cnn", *SMALL)
+    assert other.returncode == 2 and "a run on other samples or splits" in other.stderr
+    # The same command again changes nothing: the model keeps its identity.
+    same = facewitness("train", shards, "-o", tmp_path / "run", "--architecture", "cnn", *SMALL)
+    assert same.returncode == 0, same.stderr
+    assert json.loads(manifest.read_text())["models"][0]["files"] == model["files"]
 
 
 @pytest.mark.slow
@@ -79,7 +89,17 @@ def test_trained_model_scans(shards, tmp_path):
 def test_other_backends_train_and_evaluate_without_tensorflow(shards, tmp_path, backend):
     pytest.importorskip(backend)
     folder = tmp_path / "run"
-    options = ["--architecture", "mesonet", "--recipe", "self_blending", "--precision", "mixed_bfloat16", *SMALL]
+    options = [
+        "--architecture",
+        "mesonet",
+        "--recipe",
+        "self_blending",
+        "--precision",
+        "mixed_bfloat16",
+        *SMALL,
+        "--batch-size",
+        "8",
+    ]
     run = facewitness("train", shards, "-o", folder, *options, backend=backend, before=WITHOUT_TENSORFLOW)
     assert run.returncode == 0, run.stderr
     run = facewitness(
@@ -130,14 +150,16 @@ def test_faces_without_landmarks_are_sent_through_the_detector_first(capsys, tmp
     assert "facewitness faces" in capsys.readouterr().err
 
 
-def test_damaged_pictures_are_told_and_left_out_up_to_a_limit(capsys, tmp_path):
+def test_damaged_pictures_are_told_before_training(capsys, tmp_path):
     write_pictures(tmp_path)
+    landmarks = " ".join(f"{x},{y}" for x, y in FACE_LANDMARKS)
+    rows = [f"{label}/{number}.png,{label},{landmarks}" for label in ("real", "fake") for number in range(6)]
+    table = tmp_path / "faces.csv"
+    table.write_text("file,label,landmarks\n" + "\n".join(row.replace(landmarks, f'"{landmarks}"') for row in rows))
     (tmp_path / "real" / "0.png").write_bytes(b"no picture")
-    assert main(["train", str(tmp_path), "-o", str(tmp_path / "run")]) == 2
-    assert "1 of 12 pictures cannot be read" in capsys.readouterr().err
-    # Within the limit the next fault is the one that stops it.
-    assert main(["train", str(tmp_path), "-o", str(tmp_path / "run"), "--max-unreadable", "0.1"]) == 2
-    assert "facewitness faces" in capsys.readouterr().err
+    assert main(["train", str(table), "-o", str(tmp_path / "run")]) == 2
+    assert "1 of 12 pictures cannot be read, more than --max-unreadable 0.01 allows" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def write_pictures(folder: Path) -> None:
