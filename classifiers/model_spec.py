@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from classifiers.architectures import ARCHITECTURES, LABELS
 from classifiers.calibration import Calibration, Thresholds, calibrator_from_json
@@ -154,6 +154,10 @@ def _spec(entry: dict, folder: Path) -> ModelSpec:
         raise ValueError(f"no architecture is called {entry['architecture']!r}")
     if len(entry["crop_template"]) != 5 or entry["crop_size"] < 1:
         raise ValueError("a crop needs five landmarks and a positive size")
+    for name in (*(file["file"] for file in entry["files"].values()), *([entry["card"]] if entry["card"] else [])):
+        # Windows knows every separator and drive there is, so a manifest means the same everywhere.
+        if PureWindowsPath(name).name != name or name in ("", ".."):
+            raise ValueError(f"the files of a model lie beside its manifest, and {name!r} is not the name of one")
     return ModelSpec(
         name=entry["name"],
         architecture=entry["architecture"],

@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -172,6 +172,35 @@ class FaceCropper:
         )
 
 
+def keep_apart(datasets: Mapping[Path, Sequence[Sample]]) -> list[Sample]:
+    """Join data sets: clips, persons and sources of one name that are not of one data set get different names.
+
+    Args:
+        datasets: samples by the folder or index file of their data set.
+
+    Returns:
+        All samples. Where there are several data sets, the names begin with that of the folder.
+
+    Raises:
+        DataError: two data sets have the same name.
+    """
+    if len(datasets) == 1:
+        return [sample for samples in datasets.values() for sample in samples]
+    named: dict[str, Path] = {}
+    joined = []
+    for path, samples in datasets.items():
+        name = _dataset_name(path)
+        if name in named:
+            raise DataError(
+                f"{named[name]} and {path} are both called {name}: rename one, or cut them into two folders"
+            )
+        named[name] = path
+        for sample in samples:
+            values = {"clip": sample.clip, "person": sample.person, "source": sample.source}
+            joined.append(replace(sample, **{key: value and f"{name}/{value}" for key, value in values.items()}))
+    return joined
+
+
 def origins(samples: Sequence[Sample], datasets: Sequence[Path]) -> dict[str, Sample]:
     """Name each sample by its path inside of the data sets, so that a crop tells where it comes from.
 
@@ -254,6 +283,12 @@ def _file_of(sample: Sample, reader: PictureReader) -> Iterator[Path]:
 def _printable(name: str) -> str:
     """Keep line breaks out of the index."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def _dataset_name(path: Path) -> str:
+    """Name a data set after its folder; two index files may lie in one folder."""
+    absolute = path.resolve()
+    return absolute.name if absolute.is_dir() else f"{absolute.parent.name}/{absolute.name}"
 
 
 def _root(datasets: Sequence[Path]) -> Path:

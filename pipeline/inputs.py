@@ -23,6 +23,9 @@ MEDIA_EXTENSIONS = frozenset((
 
 _NAMELESS = Path("input")
 
+_COPY_EXTENSIONS = (".annotated.mp4", ".annotated.jpg", ".annotated.png")
+_HEAT_MAPS = ".heatmaps"
+
 
 @dataclass(frozen=True, slots=True)
 class Input:
@@ -42,8 +45,9 @@ def expand_inputs(arguments: Iterable[str], stdin: BinaryIO | None = None) -> It
     """Expand files, folders, patterns and "-" into files.
 
     A folder stands for the media files in it and in its sub-folders, in order of their names; hidden files are left
-    out. A pattern is one only if no file has that very name. "-" stands for the paths on standard input, one on each
-    line, which may be files and folders. A file that is named twice is given once.
+    out, and so are the annotated copies and heat maps that an earlier scan wrote, in patterns too. What is named by
+    itself is always taken. A pattern is one only if no file has that very name. "-" stands for the paths on standard
+    input, one on each line, which may be files and folders. A file that is named twice is given once.
 
     Whatever leads to no file is given as it is, so that probing it says what is wrong: a path that does not exist, a
     pattern that nothing matches, a folder without media files or without permission to read it.
@@ -79,10 +83,11 @@ def _expand_all(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[tu
 def _expand_pattern(pattern: Path) -> Iterator[tuple[Path, Path]]:
     fixed = next(index for index, part in enumerate(pattern.parts) if glob.has_magic(part))
     root, wild = Path(*pattern.parts[:fixed]), Path(*pattern.parts[fixed:])
-    matches = sorted(glob.glob(str(wild), root_dir=root, recursive=True))  # noqa: PTH207
-    if not matches:
+    matches = map(Path, sorted(glob.glob(str(wild), root_dir=root, recursive=True)))  # noqa: PTH207
+    found = [match for match in matches if not _is_companion(match)]
+    if not found:
         yield pattern, _NAMELESS
-    for match in map(Path, matches):
+    for match in found:
         inside = _name_of(match) if ".." in match.parts else match
         yield from _expand(root / match, inside, inside)
 
@@ -110,11 +115,20 @@ def _media_files(folder: Path) -> Iterator[Path]:
             folders.clear()
             continue
         entered.add((status.st_dev, status.st_ino))
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not name.endswith(_HEAT_MAPS))
         for path in (Path(place, name) for name in sorted(files)):
-            if path.suffix.lower() in MEDIA_EXTENSIONS and not path.name.startswith("."):
+            if path.suffix.lower() in MEDIA_EXTENSIONS and not path.name.startswith(".") and not _is_copy(path.name):
                 yield path
     yield from (path for path in locked if path != folder)
+
+
+def _is_companion(path: Path) -> bool:
+    """Tell whether a path is of what a scan writes beside its results: an annotated copy or heat maps."""
+    return _is_copy(path.name) or any(part.endswith(_HEAT_MAPS) for part in path.parts)
+
+
+def _is_copy(name: str) -> bool:
+    return name.endswith(_COPY_EXTENSIONS)
 
 
 def _name_of(path: Path) -> Path:

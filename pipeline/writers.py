@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import itertools
@@ -77,7 +78,7 @@ class ResultWriter:
             except OSError as error:
                 raise WriteError(f"cannot write {self.folder / 'results.jsonl'}: {error.strerror}") from error
         else:
-            _write_whole(self.path(source), json.dumps(result, indent=1, allow_nan=False) + "\n")
+            write_whole(self.path(source), json.dumps(result, indent=1, allow_nan=False) + "\n")
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -97,11 +98,11 @@ class ResultWriter:
         rows = {**_read_rows(self.folder / "results.csv"), **self._rows}
         if not rows:
             return
-        _write_whole(self.folder / "results.csv", _csv(CSV_COLUMNS, list(rows.values())))
+        write_whole(self.folder / "results.csv", _csv(CSV_COLUMNS, list(rows.values())))
         if self._format == "csv":
             # The challenge wants a number for every file; results.csv tells a verdict from a guess.
             labels = [(Path(name).name, score or "0.5") for name, _, _, score in rows.values()]
-            _write_whole(self.folder / "labels.csv", _csv(("filename", "label"), labels))
+            write_whole(self.folder / "labels.csv", _csv(("filename", "label"), labels))
 
     def path(self, source: Input) -> Path:
         """Name the file of a result: the next free name where another input of that name has a result already."""
@@ -200,7 +201,7 @@ def _read_lines(path: Path) -> dict[str, Result]:
 
 
 def _write_lines(path: Path, results: dict[str, Result]) -> None:
-    _write_whole(path, "".join(json_line(result) + "\n" for result in results.values()))
+    write_whole(path, "".join(json_line(result) + "\n" for result in results.values()))
 
 
 def _parse(text: bytes) -> Result | None:
@@ -239,8 +240,12 @@ def _is_free(path: Path, source: Input) -> bool:
     return os.path.abspath(_name(result)) == mine  # noqa: PTH100
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that nobody ever reads half of it."""
+def write_whole(path: Path, text: str) -> None:
+    """Write a UTF-8 file so that nobody ever reads half of it; its folder is made if it is not there.
+
+    Raises:
+        WriteError: it cannot be written.
+    """
     temporary = path.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -248,8 +253,7 @@ def _write_whole(path: Path, text: str) -> None:
             file.write(text)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise WriteError(f"cannot write {display_path(path)}: {error.strerror}") from error
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)

@@ -2,7 +2,8 @@
 
     faces.csv     file,label,split,family,source,clip,person,time_s,box,landmarks,...
     faces.json    how the crops were made; "complete" is false until all are
-    .../*.png     what `file` names, relative to this folder
+    no_face.csv   file,label,split,status,message of the inputs that gave no crop
+    .../*.jpg     what `file` names, relative to this folder
 
 `label` is real or fake; fields of what is not known are empty.
 """
@@ -44,16 +45,38 @@ def samples(path: Path) -> list[Sample]:
     return require_files([_sample(row, index) for row in read_rows(index)], index)
 
 
+def inputs_without_crops(path: Path) -> list[tuple[Sample, str, str]]:
+    """List the inputs that gave no crop, with the status and the message of each; none where that was not written down.
+
+    Raises:
+        DataError: the list lacks a column, or calls an input something else than real or fake.
+    """
+    index = _folder(path) / "no_face.csv"
+    if not index.is_file():
+        return []
+    lacking = sorted({"file", "label", "split", "status", "message"} - set(read_columns(index)))
+    if lacking:
+        raise DataError(f"{index} lacks the columns {', '.join(lacking)}; run `facewitness faces` again")
+    return [
+        (Sample(Path(row["file"]), _is_fake(row, index), split=row["split"]), row["status"], row["message"])
+        for row in read_rows(index)
+    ]
+
+
 def _folder(path: Path) -> Path:
     return path.parent if path.name == "faces.csv" else path
 
 
-def _sample(row: dict[str, str], index: Path) -> Sample:
+def _is_fake(row: dict[str, str], index: Path) -> bool:
     if row["label"] not in ("real", "fake"):
         raise DataError(f"{index} calls {row['file']} {row['label']!r}, which is neither real nor fake")
+    return row["label"] == "fake"
+
+
+def _sample(row: dict[str, str], index: Path) -> Sample:
     return Sample(
         path=index.parent / row["file"],
-        fake=row["label"] == "fake",
+        fake=_is_fake(row, index),
         split=row["split"],
         family=row["family"],
         source=row["source"],

@@ -30,8 +30,9 @@ _FAMILIES = {
     "FaceSwap": "faceswap",
     "FaceShifter": "faceswap",
     "DeepFakeDetection": "faceswap",
-    "Face2Face": "reenactment",
-    "NeuralTextures": "reenactment",
+    # The expression of a filmed face is altered; unlike other reenactments no face is drawn whole.
+    "Face2Face": "expression_swap",
+    "NeuralTextures": "expression_swap",
 }
 _YOUTUBE = re.compile(r"(\d{3})(?:_(\d{3}))?")
 _ACTORS = re.compile(r"(\d{2})(?:_(\d{2}))?__(.+?)(?:__[A-Z0-9]{8})?")

@@ -6,10 +6,12 @@
     {train,val}/{nature,ai}/*.png                          GenImage
     real/*.jpg, fake/stable_diffusion/*.png                sets of pictures by generator
     original/*.mp4, deepfake/*.mp4                         videos
+    real/talk one/*.png, fake/talk two/*.png               frames of videos
 
 Upper and lower case are the same. Folders are read, file names never; a name that speaks of both classes
 ("real_and_fake") says nothing. The words are those of `classifiers.datasets.words`; a folder that is named after a kind
-of forgery (faceswap, reenactment, lipsync, gan, stylegan, diffusion) gives that as `family`, and is fake.
+of forgery (faceswap, face2face, reenactment, lipsync, gan, stylegan, diffusion) gives that as `family`, and is fake.
+Several pictures in a folder below that of their class are one clip, unless its name speaks of a class, split or family.
 """
 
 from __future__ import annotations
@@ -51,6 +53,8 @@ def samples(path: Path) -> list[Sample]:
             continue
         if not media and not subfolders and _label_of(folder.name):
             raise DataError(f"{path / folder} holds no pictures and no videos")
+        are_frames = not _speaks(folder.name) and sum(map(is_picture, media)) > 1
+        clip_of_pictures = folder.as_posix() if are_frames else ""
         for name in media:
             found.append(
                 Sample(
@@ -58,7 +62,7 @@ def samples(path: Path) -> list[Sample]:
                     fake=labels[0],
                     split=splits[0] if splits else "",
                     family=families[0] if families and labels[0] else "",
-                    clip=(folder / name).with_suffix("").as_posix() if is_video(name) else "",
+                    clip=(folder / name).with_suffix("").as_posix() if is_video(name) else clip_of_pictures,
                 )
             )
     if left_out:
@@ -79,6 +83,10 @@ def _walk(path: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
         if len(relative.parts) >= _DEPTH:
             subfolders.clear()
         yield relative, subfolders, sorted(name for name in names if not name.startswith("."))
+
+
+def _speaks(name: str) -> bool:
+    return bool(fakes_of(name) or splits_of(name) or families_of(name))
 
 
 def _label_of(name: str) -> set[bool]:

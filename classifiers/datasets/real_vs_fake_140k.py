@@ -59,13 +59,16 @@ def _pictures(path: Path) -> Path:
 def _listed(index: Path) -> list[Sample]:
     root = _pictures(index.parent)
     found = []
-    for row in read_rows(index):
+    for number, row in enumerate(read_rows(index), start=2):
         label = row["label_str"].strip().lower()
         if label not in _CLASSES or _CLASSES[label] is not {"1": False, "0": True}.get(row["label"].strip()):
             raise DataError(
                 f"{index} calls {row['path']} {row['label']!r} and {row['label_str']!r}, not 1 and real or 0 and fake"
             )
-        found.append(_sample(root / row["path"], Path(row["path"]).parts[0], _CLASSES[label]))
+        parts = Path(row["path"]).parts
+        if not parts:
+            raise DataError(f"{index} has no path in line {number}; it may be cut off")
+        found.append(_sample(root / row["path"], parts[0], _CLASSES[label]))
     return require_files(found, index)
 
 

@@ -27,8 +27,9 @@ class Sample:
         fake: whether the face is not as a camera saw it.
         member: its name in the zip file; "" where `path` is the file itself.
         split: "train", "val", "test" or "dev"; "" where the data set does not say.
-        family: kind of forgery ("faceswap", "reenactment", "lipsync", "gan", "diffusion"); "" for real ones and
-            where it is not known.
+        family: kind of forgery; "" for real ones and where it is not known. "faceswap" puts another face into a
+            picture and "expression_swap" another expression on the face that is there; "reenactment" and "lipsync"
+            move a face that is drawn anew, and "gan" and "diffusion" make one up.
         source: what it was made from or where it was published, where that joins samples which must not be told
             apart by split: a DFDC fake and its original share one. "" for none.
         clip: the video that this is, or that this is a frame of; "" for a still.

@@ -1,7 +1,8 @@
 """The words that data sets use for classes, splits and kinds of forgery.
 
 Names are taken apart into words at everything that is no letter or digit, so "training_fake", "1_fake" and "Fake" all
-hold the word "fake".
+hold the word "fake". Families are called as in `Sample.family`; "expression_swap" is two words, so only the methods
+that make such forgeries stand for it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ FAKE_WORDS = frozenset(
 )
 _FAMILIES = {
     "faceswap": "faceswap",
+    "face2face": "expression_swap",
+    "neuraltextures": "expression_swap",
     "reenactment": "reenactment",
     "lipsync": "lipsync",
     "gan": "gan",

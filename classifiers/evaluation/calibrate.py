@@ -31,7 +31,9 @@ def calibrate(spec: ModelSpec, predictions: Predictions, method: str = "platt", 
 
     The mean logits of each clip are what is fitted. Real and forged clips weigh alike in all, and so do both kinds
     of forgery, manipulated and generated. An output whose kind of forgery the clips do not hold cannot be
-    calibrated: it gets odds so low that it takes no part in the score.
+    calibrated: it gets odds so low that it takes no part in the score. Forgeries of unknown kind are a kind of their
+    own that neither output answers for: they count for the score and the thresholds. If no other forgeries are there,
+    both outputs stay as the network gives them.
 
     `likely_fake` is reached by at most the share `fpr` of the real clips, and `likely_real` is undercut by at most
     `MISSED_SHARE` of the forged ones. Where these two would cross, because the clips hardly overlap, they change
@@ -62,7 +64,7 @@ def calibrate(spec: ModelSpec, predictions: Predictions, method: str = "platt", 
     if not real.any() or real.all():
         missing = "forged" if real.any() else "real"
         raise DataError(f"a calibration needs real and forged clips, and none of these {len(clips)} are {missing}")
-    calibration = fit_calibration(logits, kinds, ("real",), ("manipulated",), ("generated",), method)
+    calibration = fit_calibration(logits, kinds, ("real",), ("manipulated",), ("generated",), method, ("unknown",))
     scores = np.array([calibration.scores(*row).fake for row in logits])
     thresholds = _thresholds(scores, kinds, fpr)
     calibration = replace(calibration, fitted_on=_fitted_on(kinds, method))
@@ -76,6 +78,7 @@ def fit_calibration(
     manipulated: Sequence[str],
     generated: Sequence[str],
     method: str = "platt",
+    unknown: Sequence[str] = (),
 ) -> Calibration:
     """Fit the calibrators of both outputs and of what they say together.
 
@@ -88,6 +91,7 @@ def fit_calibration(
         manipulated: those that the first output should find.
         generated: those that the second one should.
         method: one of `classifiers.calibration.METHODS`; "temperature" scales each output and fits a line for both.
+        unknown: those that are forged, but not known how; both outputs together should find them.
 
     Raises:
         ValueError: no such method.
@@ -105,10 +109,13 @@ def fit_calibration(
         weights = np.where(fake, weights / weights[fake].sum(), weights / weights[~fake].sum())
         return METHODS[method](x[chosen], fake, weights)
 
-    first, second = fit(logits[:, 0], manipulated, method), fit(logits[:, 1], generated, method)
+    if np.isin(kinds, (*manipulated, *generated)).any():
+        first, second = fit(logits[:, 0], manipulated, method), fit(logits[:, 1], generated, method)
+    else:
+        first, second = UNCALIBRATED.manipulated, UNCALIBRATED.generated
     summed = np.array([log_odds_sum(first.logit(m), second.logit(g)) for m, g in logits])
     # Odds of 1 to 1 by both outputs sum up to 2 to 1: a temperature alone could not bring them back.
-    joint = fit(summed, (*manipulated, *generated), "platt" if method == "temperature" else method)
+    joint = fit(summed, (*manipulated, *generated, *unknown), "platt" if method == "temperature" else method)
     return replace(UNCALIBRATED, manipulated=first, generated=second, joint=joint)
 
 
@@ -137,7 +144,8 @@ def choose_thresholds(
         log.warning("real and forged clips hardly overlap: the scores between them are inconclusive")
         likely_fake, likely_real = likely_real, likely_fake
     if likely_fake - likely_real < _NARROWEST_BAND:
-        middle = min(max((likely_fake + likely_real) / 2, _NARROWEST_BAND / 2), 1 - _NARROWEST_BAND / 2)
+        # Rounded before both ends are: these could move towards each other.
+        middle = round(min(max((likely_fake + likely_real) / 2, _NARROWEST_BAND / 2), 1 - _NARROWEST_BAND / 2), 4)
         likely_fake, likely_real = round(middle + _NARROWEST_BAND / 2, 4), round(middle - _NARROWEST_BAND / 2, 4)
     return likely_fake, likely_real
 
@@ -153,6 +161,8 @@ def with_calibration(spec: ModelSpec, calibration: Calibration, thresholds: Thre
 def _kind(sample: Sample) -> str:
     if not sample.fake:
         return "real"
+    if not sample.family:
+        return "unknown"
     return "generated" if sample.family in GENERATED_FAMILIES else "manipulated"
 
 
@@ -169,7 +179,7 @@ def _thresholds(scores: np.ndarray, kinds: np.ndarray, fpr: float) -> Thresholds
         likely_real,
         f"likely_fake: reached by {called_fake:.1%} of {len(reals)} real clips (at most {fpr:.1%} wanted); "
         f"likely_real: not exceeded by {called_real:.1%} of {len(fakes)} forged clips (at most {MISSED_SHARE:.0%} "
-        "wanted), both kinds of forgery weighing alike",
+        "wanted), all kinds of forgery weighing alike; of each clip one person counts, by the mean of the logits",
     )
 
 
@@ -192,12 +202,18 @@ def _threshold_at_miss(fakes: np.ndarray, weights: np.ndarray, share: float) -> 
 
 
 def _fitted_on(kinds: np.ndarray, method: str) -> str:
-    counts = {kind: int((kinds == kind).sum()) for kind in ("real", "manipulated", "generated")}
-    text = (
-        f"{counts['real']} real, {counts['manipulated']} manipulated and {counts['generated']} generated clips or "
-        f"stills, method {method}; a forgery is taken to be as likely as none"
-    )
+    counts = {kind: int((kinds == kind).sum()) for kind in ("real", "manipulated", "generated", "unknown")}
+    text = f"{counts['real']} real, {counts['manipulated']} manipulated and {counts['generated']} generated clips or "
+    text += "stills"
+    if counts["unknown"]:
+        text += f" and {counts['unknown']} forged in an unknown way"
+    text += f", method {method}; a forgery is taken to be as likely as none"
+    present = [kind for kind in ("manipulated", "generated", "unknown") if counts[kind]]
+    if len(present) > 1:
+        text += ", and every kind of forgery as likely as the others"
+    if present == ["unknown"]:
+        return f"{text}; no kind of forgery was known, so that only the score of both outputs together is calibrated"
     for kind in ("manipulated", "generated"):
         if not counts[kind]:
             text += f"; none was {kind}, so that output is not calibrated and takes no part in the score"
-    return text if not all(counts.values()) else f"{text}, and either kind as likely as the other"
+    return text

@@ -105,7 +105,10 @@ def write_report(
         "leaks": leaks.to_json(),
     }
     files = {
-        "explore.html": _page(exploration, leaks, about, {n: as_svg(f) for n, f in charts.items()}, grids).encode(),
+        # File names may hold bytes that are no text.
+        "explore.html": _page(exploration, leaks, about, {n: as_svg(f) for n, f in charts.items()}, grids).encode(
+            errors="backslashreplace"
+        ),
         "explore.json": (json.dumps(record, indent=1, allow_nan=False) + "\n").encode(),
         **{f"{name}.png": as_png(figure) for name, figure in charts.items()},
         **{f"samples_{name}.png": _encoded(grid, "png") for name, grid in grids.items()},

@@ -17,17 +17,21 @@ ECE_BINS = 10
 
 _TINIEST_CHANCE = 1e-7
 
+# Drawing among one or two groups of a class would give intervals of next to no width.
+_GROUPS_NEEDED = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A figure with its 95% bootstrap interval."""
+    """A figure with its 95% bootstrap interval, whose ends are nan where the data are too few for one."""
 
     value: float
     low: float
     high: float
 
     def __str__(self) -> str:
-        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+        known = math.isfinite(self.low) and math.isfinite(self.high)
+        return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]" if known else f"{self.value:.3f}"
 
 
 def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -243,6 +247,8 @@ def bootstrap_intervals(
 ) -> dict[str, Interval]:
     """Bootstrap figures over whole groups, since samples of one source are not independent.
 
+    Where a class has fewer than three groups, there are no intervals: their ends are nan.
+
     Args:
         compute: maps labels and scores to figures by name; nan where one is undefined.
         labels: (n,) labels.
@@ -255,9 +261,11 @@ def bootstrap_intervals(
     # In the order of first appearance, so that what the groups are called plays no part.
     numbers: dict[Hashable, int] = {}
     group = np.array([numbers.setdefault(name, len(numbers)) for name in groups], dtype=int)
+    groups_of_classes = [len(set(group[labels.astype(bool) == fake])) for fake in (False, True)]
+    enough = all(count == 0 or count >= _GROUPS_NEEDED for count in groups_of_classes)
     rng = np.random.default_rng(seed)
     drawn = []
-    for _ in range(draws if len(labels) else 0):
+    for _ in range(draws if len(labels) and enough else 0):
         times = np.bincount(rng.integers(len(numbers), size=len(numbers)), minlength=len(numbers))
         rows = np.repeat(np.arange(len(labels)), times[group])
         drawn.append(compute(labels[rows], scores[rows]))
@@ -268,14 +276,6 @@ def bootstrap_intervals(
         low, high = np.percentile(values, (2.5, 97.5)) if len(values) else (math.nan, math.nan)
         intervals[name] = Interval(value, float(low), float(high))
     return intervals
-
-
-def share_interval(share: float, count: int) -> Interval:
-    """Interval of a share of independent cases (Wilson 1927)."""
-    z = 1.96
-    centre = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    reach = z * np.sqrt(share * (1 - share) / count + z**2 / (4 * count**2)) / (1 + z**2 / count)
-    return Interval(share, float(centre - reach), float(centre + reach))
 
 
 def _roc_auc(moving: Curve) -> float:

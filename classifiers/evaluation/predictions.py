@@ -53,10 +53,13 @@ class Predictions:
     unscored: Sequence[Unscored] = ()
 
     def groups(self) -> list[np.ndarray]:
-        """Give the rows of each clip or still, in order of first appearance."""
-        rows: dict[str, list[int]] = {}
+        """Give the rows of each clip or still, in order of first appearance.
+
+        A real clip and a fake one may bear the same name; they are two.
+        """
+        rows: dict[tuple[str, bool], list[int]] = {}
         for row, sample in enumerate(self.samples):
-            rows.setdefault(sample.group, []).append(row)
+            rows.setdefault((sample.group, sample.fake), []).append(row)
         return [np.array(found) for found in rows.values()]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -19,6 +20,10 @@ LEVELS: tuple[Level, ...] = ("video", "image", "frame")
 
 ScoreClip = Callable[[Sequence[Sample], np.ndarray], Scores | None]
 """Makes one score of a clip's crops and their (n, 2) logits; None where they are too little evidence."""
+
+MOST_SOURCES = 30
+"""Sources that are parts of their own, the largest ones. Of DFDC every original is a source: thousands of rows that
+nobody reads, each bootstrapped."""
 
 _SOURCES_NEEDED = 3
 
@@ -97,10 +102,10 @@ def scored(level: Level, samples: Sequence[Sample], scores: Sequence[Scores]) ->
 
 
 def subsets(samples: Sequence[Sample], source_patterns: Sequence[str] = ()) -> list[Subset]:
-    """Give everything, each family of forgeries against all reals, each source, and the sources that fit patterns.
+    """Give everything, each family of forgeries against all reals, the sources that fit patterns, and each source.
 
     The reals of a source stand against its own fakes and the fakes against its own reals; where a source lacks one
-    class, all samples of that class stand in.
+    class, all samples of that class stand in. Of more than `MOST_SOURCES` sources those with most samples are taken.
     """
     fake = np.array([sample.fake for sample in samples], bool)
     found = [Subset("all", np.arange(len(samples)))]
@@ -111,8 +116,9 @@ def subsets(samples: Sequence[Sample], source_patterns: Sequence[str] = ()) -> l
         chosen = [any(fnmatchcase(sample.source, pattern) for pattern in source_patterns) for sample in samples]
         found.append(_completed(f"sources:{','.join(source_patterns)}", np.array(chosen, bool), fake))
     sources = np.array([sample.source for sample in samples], dtype=object)
-    names = sorted(set(sources) - {""})
-    if len(names) > 1:
+    counts = Counter(sorted(source for source in sources if source))
+    if len(counts) > 1:
+        names = sorted(name for name, _ in counts.most_common(MOST_SOURCES))
         found += [_completed(f"source:{name}", sources == name, fake) for name in names]
     return [subset for subset in found if len(subset.rows)]
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Measure a model on a data set whose truth is known: overall, for each family of forgeries and for each source, with
-95% intervals bootstrapped over sources, or over persons and clips where there are few sources.
+95% intervals bootstrapped over sources, or over persons and clips where there are few sources; with fewer than three
+of a class there is no interval.
 
 Face crops with landmarks are classified directly. Videos and pictures are scanned as `facewitness scan` does, so that
 those without a face are counted, too; with -o an interrupted run goes on where it stopped.
@@ -63,12 +64,15 @@ def add_data_options(parser: argparse.ArgumentParser, split: str) -> None:
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder or index file of a data set")
     parser.add_argument("--layout", default="auto", metavar="NAME", help="layout of the data set (recognised)")
     parser.add_argument(
-        "--split", metavar="NAME", help=f"part of the data set, or all ({split}; all where there is only one part)"
+        "--split",
+        metavar="NAME",
+        help=f"part of the data set, or all ({split}; where there is no such part, the one that `facewitness train` "
+        "makes, and of a data set that is for testing only all)",
     )
     parser.add_argument(
         "--split-by",
         metavar="NAMES",
-        help="where the data set has no splits, make those that `facewitness train --split-by NAMES` makes",
+        help="split as `facewitness train --split-by NAMES` does (clip,person,source)",
     )
     parser.add_argument("--engine", default="auto", metavar="NAME", help="auto (default), openvino, tensorflow, ...")
     parser.add_argument("--frames", type=int, default=32, metavar="N", help="look at N frames of each video (32)")
@@ -99,14 +103,18 @@ def run(options: argparse.Namespace) -> int:
     try:
         if options.bootstrap < 0:
             raise ValueError(f"--bootstrap takes a number of resamples, not {options.bootstrap}")
-        _check_libraries(options)
+        if options.output is not None:
+            require_library("matplotlib", "plots")
+        if options.robustness:
+            require_library("av", "--robustness")
         samples = chosen_samples(options, "test")
         if options.robustness and all(sample.landmarks is None for sample in samples):
             raise DataError("--robustness needs face crops; make them with `facewitness faces`")
         specs = [find_model(name) for name in options.model or [None]]
         names = _unique([spec.name for spec in specs])
         requested = zip(names, specs, options.model or [None], strict=True)
-        evaluations = [_evaluate(name, spec, model, samples, options) for name, spec, model in requested]
+        lost = _without_crops(samples, options)
+        evaluations = [_evaluate(name, spec, model, samples, lost, options) for name, spec, model in requested]
         print(_report(evaluations))
         if options.output is not None:
             _write(evaluations, samples, options)
@@ -121,19 +129,35 @@ def run(options: argparse.Namespace) -> int:
 
 
 def chosen_samples(options: argparse.Namespace, default_split: str) -> list[Sample]:
-    """Read the data set and take the split that the options ask for.
+    """Read the data set and take the split that the options ask for; print which it is where the data set lacks it.
+
+    Training splits a data set that has no splits, or only one for training; the same split is made here, so that
+    nothing is measured on what was trained on.
 
     Raises:
         DataError: the data set cannot be used, or has no such split.
     """
-    from classifiers.datasets import open_dataset
-    from classifiers.datasets.splitting import split_by_group
+    from classifiers.datasets import DataError, open_dataset
+    from classifiers.datasets.splitting import ATTRIBUTES, SPLITS, split_by_group
     from classifiers.evaluation.predictions import choose_split
 
     samples = open_dataset(options.dataset, options.layout)
-    if options.split_by:
-        samples = split_by_group(samples, by=tuple(options.split_by.split(",")))
-    return choose_split(samples, options.split, default_split)
+    wanted, official = options.split or default_split, {sample.split for sample in samples}
+    is_lacking = wanted in SPLITS and wanted not in official and bool(official & {"train", ""})
+    if options.split == "all" or not (options.split_by or is_lacking):
+        return choose_split(samples, options.split, default_split)
+    by = tuple(options.split_by.split(",")) if options.split_by else ATTRIBUTES
+    try:
+        samples = split_by_group(samples, by=by)
+    except DataError as error:
+        raise DataError(f"no part {wanted} can be split off: {error}; --split all takes everything") from error
+    chosen = choose_split(samples, options.split, default_split)
+    if is_lacking:
+        print(
+            f"{len(chosen)} of {len(samples)} samples are taken, the part {wanted} that `facewitness train --split-by "
+            f"{','.join(by)}` leaves; --split all takes everything"
+        )
+    return chosen
 
 
 def set_up_logging(debug: bool) -> None:
@@ -190,20 +214,25 @@ def scan_files(
     return iter(tqdm(scans, total=len(samples), unit="file", desc="scanning", disable=None, leave=False))
 
 
-def _check_libraries(options: argparse.Namespace) -> None:
-    """Ask for what the options need before hours of scanning, not after."""
+def require_library(library: str, what: str) -> None:
+    """Ask for a library before hours of work, not after.
+
+    Raises:
+        ValueError: it is not installed; the message says what needs it.
+    """
     from importlib.util import find_spec
 
-    for wanted, library, what in (
-        (options.output is not None, "matplotlib", "plots"),
-        (options.robustness, "av", "--robustness"),
-    ):
-        if wanted and find_spec(library) is None:
-            raise ValueError(f"{what} needs {library}; install it with: pip install 'facewitness[train]'")
+    if find_spec(library) is None:
+        raise ValueError(f"{what} needs {library}; install it with: pip install 'facewitness[train]'")
 
 
 def _evaluate(
-    name: str, spec: ModelSpec, model: str | None, samples: Sequence[Sample], options: argparse.Namespace
+    name: str,
+    spec: ModelSpec,
+    model: str | None,
+    samples: Sequence[Sample],
+    lost: Sequence[tuple[Level, Unscored]],
+    options: argparse.Namespace,
 ) -> Evaluation:
     from classifiers import create_engine
     from classifiers.engines import engine_name
@@ -215,7 +244,7 @@ def _evaluate(
     crops = [sample for sample in samples if sample.landmarks is not None]
     files = [sample for sample in samples if sample.landmarks is None]
     tables: list[Scored] = []
-    unscored: list[tuple[Level, Unscored]] = []
+    unscored: list[tuple[Level, Unscored]] = [*lost]
     clips: dict[str, list[Scored]] = {pooling: [] for pooling in POOLINGS}
     robustness = {}
     if crops:
@@ -247,6 +276,28 @@ def _evaluate(
         source_patterns=options.sources,
         draws=options.bootstrap,
     )
+
+
+def _without_crops(samples: Sequence[Sample], options: argparse.Namespace) -> list[tuple[Level, Unscored]]:
+    """List the inputs that gave `facewitness faces` no crop, of the splits that are measured; print how many others.
+
+    The other ones are of another split, or of no known one where the split was not made by the data set.
+    """
+    from classifiers.datasets import face_crops
+    from classifiers.datasets.media_types import is_picture
+    from classifiers.evaluation.predictions import Unscored
+
+    if options.layout not in ("auto", "face_crops") or not face_crops.recognises(options.dataset):
+        return []
+    splits, lost = {sample.split for sample in samples}, face_crops.inputs_without_crops(options.dataset)
+    counted = [
+        ("image" if is_picture(sample.path) else "video", Unscored(sample, status, message))
+        for sample, status, message in lost
+        if options.split == "all" or sample.split in splits
+    ]
+    if len(counted) < len(lost):
+        print(f"{len(lost) - len(counted)} inputs without a face crop are of no split or another one and do not count")
+    return counted
 
 
 def _score_clips(predictions: Predictions, spec: ModelSpec, pooling: str) -> tuple[Scored | None, list[Unscored]]:
@@ -326,6 +377,7 @@ def _write(evaluations: Sequence[Evaluation], samples: Sequence[Sample], options
     write_plots(evaluations, options.output)
 
 
+_GROUPS = {"source": "src", "clip": "clip"}
 _SHOWN = {
     "AUC": "auc",
     "AP": "average_precision",
@@ -353,7 +405,7 @@ def _report(evaluations: Sequence[Evaluation]) -> str:
             for label, statuses in classes.items():
                 counts = ", ".join(f"{number} {status}" for status, number in statuses.items()) or "none"
                 lines.append(f"  {level} {label}: {counts}")
-        head = f"{'AUC [95% interval]':<22}" + "".join(f"{name:>9}" for name in list(_SHOWN)[1:])
+        head = f"{'AUC [95% interval]':<22}{'over':<10}" + "".join(f"{name:>9}" for name in list(_SHOWN)[1:])
         sections = [section for section in evaluation.sections if _is_shown(section, evaluation)]
         width = max([len(_title(section)) for section in sections], default=0)
         lines += ["", f"{'':<{width}}   real   fake  {head}"]
@@ -384,6 +436,7 @@ def _figures(section: Section) -> str:
         figure = section.figures[key]
         if name == "AUC":
             cells.append(f"{'-' if math.isnan(figure.value) else figure!s:<22}")
+            cells.append(f"{f'{section.groups} {_GROUPS[section.grouped_by]}':<10}")
         else:
             cells.append(f"{'-' if math.isnan(figure.value) else format(figure.value, '.3f'):>9}")
     return "".join(cells)

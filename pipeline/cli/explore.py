@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     from classifiers.evaluation.explore import explore
     from classifiers.evaluation.explore_report import About, findings, write_report
     from pipeline import __version__
-    from pipeline.cli.evaluate import set_up_logging
+    from pipeline.cli.evaluate import require_library, set_up_logging
     from pipeline.verdict import display_path
 
     set_up_logging(options.debug)
@@ -63,11 +63,12 @@ def run(options: argparse.Namespace) -> int:
         return 2
     reader = PictureReader()
     try:
+        require_library("matplotlib", "the report")
         samples = open_dataset(Path(options.dataset), options.layout)
         exploration = explore(
             samples, reader, sample_size=options.sample, probe=_probe, progress=lambda s: _bar(s, "measuring")
         )
-    except DataError as error:
+    except (DataError, ValueError) as error:
         print(f"facewitness explore: {error}", file=sys.stderr)
         return 2
     leaks = find_leaks(_bar(samples, "looking for leaks"), reader)

@@ -63,16 +63,17 @@ def run(options: argparse.Namespace) -> int:
     from extractors import DetectorUnavailableError
     from pipeline.cli.evaluate import set_up_logging
     from pipeline.face_index import FaceIndex
-    from pipeline.faces import CropSettings, FaceCropper, origins
+    from pipeline.faces import CropSettings, FaceCropper, keep_apart, origins
 
     set_up_logging(options.debug)
     logging.captureWarnings(True)
-    paths = [Path(dataset) for dataset in options.datasets]
+    paths, output = [Path(dataset) for dataset in options.datasets], Path(options.output)
     try:
         settings = CropSettings(options.detector, options.frames, options.margin, options.max_side, options.quality)
-        named = origins([sample for path in paths for sample in _open(path, options.layout)], paths)
+        _check_output(output, paths)
+        named = origins(keep_apart({path: _open(path, options.layout) for path in paths}), paths)
         cropper = FaceCropper(settings)
-        index = FaceIndex(Path(options.output), _record(settings, paths, options.layout), overwrite=options.overwrite)
+        index = FaceIndex(output, _record(settings, paths, options.layout), overwrite=options.overwrite)
     except (DataError, DetectorUnavailableError, ValueError) as error:
         print(f"facewitness faces: {error}", file=sys.stderr)
         return 2
@@ -83,6 +84,15 @@ def run(options: argparse.Namespace) -> int:
         print(f"facewitness faces: {error}", file=sys.stderr)
         return 1
     return _summary(index)
+
+
+def _check_output(output: Path, paths: list[Path]) -> None:
+    """Refuse to write among what is read: the crops would be inputs of the next run."""
+    from classifiers.datasets import DataError
+
+    for path in paths:
+        if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
+            raise DataError(f"{output} is inside of the data set {path}: name a folder outside of it")
 
 
 def _open(path: Path, layout: str) -> list[Sample]:

@@ -74,8 +74,11 @@ def _one(path: Path, options: argparse.Namespace) -> int:
     if options.output:
         output = Path(options.output)
         page = output / page.name if output.is_dir() or options.output.endswith("/") else output
+    if page.exists() and path.exists() and page.samefile(path):
+        print(f"facewitness report: {display_path(page)} is the result itself; name another file", file=sys.stderr)
+        return 2
     try:
-        make_page(Stored(path, path.read_bytes(), page), media=_media(options), model=options.model)
+        make_page(Stored(path, page), media=_media(options), model=options.model)
     except NotAResultError as error:
         print(f"facewitness report: {display_path(path)} {error}; scan a file with -o DIR first", file=sys.stderr)
         return 2
@@ -95,7 +98,7 @@ def _folder(folder: Path, options: argparse.Namespace) -> int:
         print("facewitness report: a folder gets its pages inside of it; leave out --output", file=sys.stderr)
         return 2
     try:
-        pages, index = report_folder(
+        pages, failed, index = report_folder(
             folder, media=_media(options), model=options.model, keep=not options.overwrite, progress=_bar
         )
     except WriteError as error:
@@ -104,8 +107,9 @@ def _folder(folder: Path, options: argparse.Namespace) -> int:
     if index is None:
         print(f"facewitness report: no result is in {display_path(folder)}; scan with -o first", file=sys.stderr)
         return 2
-    print(f"{pages} {'page' if pages == 1 else 'pages'}; the index is {display_path(index)}")
-    return 0
+    lost = f", {failed} could not be made" if failed else ""
+    print(f"{pages} {'page' if pages == 1 else 'pages'}{lost}; the index is {display_path(index)}")
+    return 1 if failed else 0
 
 
 def _media(options: argparse.Namespace) -> Path | None:

@@ -20,7 +20,7 @@ INPUT is a file, a folder (searched with its sub-folders) or a glob pattern; - r
 line. Results that are already in the output folder are kept unless --overwrite is given, so an interrupted batch
 goes on where it stopped.
 
-exit status: 0 every input got a result, 1 some input could not be scanned, 2 wrong usage"""
+exit status: 0 every input got a result, 1 some input could not be scanned or the report not made, 2 wrong usage"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -91,6 +91,13 @@ def run(options: argparse.Namespace) -> int:
     if extras and folder is None:
         print(f"facewitness scan: --{extras[0]} writes files: name their folder with -o DIR", file=sys.stderr)
         return 2
+    drawn = [name for name in extras if name != "report"]
+    if drawn and options.format == "jsonl":
+        print(
+            f"facewitness scan: --{drawn[0]} names its files after the JSON files, which --format jsonl does not write",
+            file=sys.stderr,
+        )
+        return 2
     try:
         settings = ScannerSettings(options.model, options.engine, options.detector, _plan(options))
         scanner = settings.scanner()
@@ -103,13 +110,9 @@ def run(options: argparse.Namespace) -> int:
             results = scan_batch(
                 inputs, scanner, settings, writer, workers=options.workers, overwrite=options.overwrite
             )
-            if options.annotate or options.heatmaps:
+            if drawn:
                 results = _with_pictures(results, inputs, writer, options)
             rows, failed = _collect(results, len(inputs), to_pipe)
-        if options.report:
-            from pipeline.report import report_folder
-
-            report_folder(folder, model=options.model)
     except WriteError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return 1
@@ -117,6 +120,8 @@ def run(options: argparse.Namespace) -> int:
         print(table(rows))
         if folder:
             print(f"\nResults are in {folder}")
+    if options.report:
+        failed = not _report(folder, options.model) or failed
     return 1 if failed else 0
 
 
@@ -131,7 +136,10 @@ def _plan(options: argparse.Namespace) -> SamplingPlan:
 def _with_pictures(
     results: Iterator[Result], inputs: Sequence[Input], writer: ResultWriter, options: argparse.Namespace
 ) -> Iterator[Result]:
-    """Draw what was asked for of each file that was scanned; what cannot be drawn is told and costs nothing else."""
+    """Draw what was asked for of each file that was scanned; what cannot be drawn is told and costs nothing else.
+
+    What an earlier run drew of a result that was kept is kept too.
+    """
     from classifiers import ModelError
     from pipeline.annotate import annotate, annotated_path
     from pipeline.evidence_pictures import PicturesError
@@ -141,14 +149,23 @@ def _with_pictures(
     for source, result in zip(inputs, results, strict=True):
         if result["status"] not in FAILURES:
             file = writer.path(source)
+            copy, maps = annotated_path(file, result), file.with_suffix(".heatmaps")
             try:
-                if options.annotate:
-                    annotate(result, source.path, annotated_path(file, result))
-                if options.heatmaps:
-                    _write_heat_maps(result, source, file.with_suffix(".heatmaps"), options.model)
+                if options.annotate and (options.overwrite or not _is_newer(copy, file)):
+                    annotate(result, source.path, copy)
+                if options.heatmaps and (options.overwrite or not _is_newer(maps, file)):
+                    _write_heat_maps(result, source, maps, options.model)
             except (PicturesError, ModelError, WriteError) as error:
                 print(f"facewitness scan: {error}", file=sys.stderr)
         yield result
+
+
+def _is_newer(drawn: Path, result_file: Path) -> bool:
+    """Tell whether something was drawn since its result was written."""
+    try:
+        return drawn.stat().st_mtime_ns >= result_file.stat().st_mtime_ns
+    except OSError:
+        return False
 
 
 def _write_heat_maps(result: Result, source: Input, folder: Path, model: str | None) -> None:
@@ -158,6 +175,22 @@ def _write_heat_maps(result: Result, source: Input, folder: Path, model: str | N
 
     reading = read_result(result)
     write_heat_maps(reading, reopen(reading.result, source.path), model_of(reading.result, model), folder)
+
+
+def _report(folder: Path, model: str | None) -> bool:
+    """Make the pages; whether all could be made."""
+    from pipeline.report import report_folder
+    from pipeline.writers import WriteError
+
+    try:
+        failed = report_folder(folder, model=model).failed
+    except (WriteError, OSError) as error:
+        print(f"facewitness scan: the report could not be made: {error}", file=sys.stderr)
+        return False
+    if failed:
+        pages = "1 page" if failed == 1 else f"{failed} pages"
+        print(f"facewitness scan: {pages} of the report could not be made", file=sys.stderr)
+    return not failed
 
 
 def _collect(results: Iterator[Result], total: int, to_pipe: bool) -> tuple[list[TableRow], bool]:

@@ -1,12 +1,13 @@
 """Evidence that people can look at: one HTML page per result, and an index of a folder of them."""
 
 from pipeline.report.folder import Stored, parse_result, stored_results, write_index
-from pipeline.report.making import make_page, report_folder
+from pipeline.report.making import FolderReport, make_page, report_folder
 from pipeline.report.page import render_report, write_report
 from pipeline.report.pictures import Pictures, make_pictures
 from pipeline.report.reading import NotAResultError, Reading, read_result
 
 __all__ = [
+    "FolderReport",
     "NotAResultError",
     "Pictures",
     "Reading",

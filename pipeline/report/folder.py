@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -11,10 +12,11 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
 from pipeline.report import charts
-from pipeline.report.page import environment, write_whole
+from pipeline.report.page import environment
 from pipeline.report.reading import NotAResultError, Reading, printable, read_result
 from pipeline.report.texts import clock, say
 from pipeline.verdict import FAILURES, display_path
+from pipeline.writers import write_whole
 
 INDEX = "index.html"
 LINES = "results.jsonl"
@@ -27,25 +29,29 @@ _NAMED_SKIPPED = 5
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One stored result.
+    """One stored result, which is read when it is asked for: a folder may hold more of them than fit into memory.
 
     Attributes:
         source: the file that it is in.
-        text: its JSON.
         page: where its page belongs.
+        start: byte at which it begins in its file.
+        length: number of its bytes, -1 for the rest of the file.
     """
 
     source: Path
-    text: bytes
     page: Path
+    start: int = 0
+    length: int = -1
 
-    def read(self) -> Reading:
-        """Read the result.
+    def text(self) -> bytes:
+        """Read its JSON.
 
         Raises:
-            NotAResultError: it is none.
+            OSError: the file cannot be read.
         """
-        return parse_result(self.text)
+        with self.source.open("rb") as file:
+            file.seek(self.start)
+            return file.read(self.length)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +82,7 @@ def parse_result(text: bytes) -> Reading:
         NotAResultError: it is none.
     """
     try:
-        document = json.loads(text, parse_constant=_no_number)
+        document = json.loads(text, parse_float=_float, parse_int=_int, parse_constant=_no_number)
     except (ValueError, RecursionError) as error:
         raise NotAResultError("is not readable JSON") from error
     return read_result(document)
@@ -86,7 +92,7 @@ def stored_results(folder: Path) -> Iterator[Stored]:
     """Find what may be results in a folder and its sub-folders, in order of their names; hidden ones are left out.
 
     Raises:
-        OSError: a file cannot be read.
+        OSError: the lines of all results cannot be read.
     """
     pages: set[Path] = set()
     for path in sorted(folder.rglob("*.json")):
@@ -95,14 +101,17 @@ def stored_results(folder: Path) -> Iterator[Stored]:
             if page.name.casefold() == INDEX:
                 page = path.with_name("index.report.html")
             pages.add(page)
-            yield Stored(path, path.read_bytes(), page)
+            yield Stored(path, page)
     lines = folder / LINES
     if lines.is_file():
-        for text in lines.read_bytes().splitlines():
-            if text.strip():
-                page = _free(folder, text, pages)
-                pages.add(page)
-                yield Stored(lines, text, page)
+        start = 0
+        with lines.open("rb") as file:
+            for text in file:
+                if text.strip():
+                    page = _free(folder, text, pages)
+                    pages.add(page)
+                    yield Stored(lines, page, start, len(text))
+                start += len(text)
 
 
 def write_index(folder: Path) -> Path:
@@ -116,18 +125,20 @@ def write_index(folder: Path) -> Path:
 
     Raises:
         WriteError: it cannot be written.
-        OSError: a result cannot be read.
+        OSError: the lines of all results cannot be read.
     """
     rows, skipped = [], []
     for stored in stored_results(folder):
+        text = b""
         try:
-            reading = stored.read()
-        except NotAResultError:
-            if not _is_foreign(stored.text):
+            text = stored.text()
+            reading = parse_result(text)
+        except (NotAResultError, OSError):
+            if not _is_foreign(text):
                 skipped.append(display_path(stored.source.relative_to(folder)))
             continue
         href = None
-        if stored.page.exists():
+        if stored.page.is_file():
             # A browser takes what stands before a colon for a protocol.
             href = "./" + quote(stored.page.relative_to(folder).as_posix(), errors="surrogateescape")
         rows.append(_row(reading, href))
@@ -164,9 +175,10 @@ def _row(reading: Reading, href: str | None) -> _Row:
     notes = [text for text in (result["message"], *result["warnings"]) if text]
     note = "; ".join(notes)
     duration_s = reading.duration_s
+    place = PurePosixPath(str(result["input"]["path"])).parent
     return _Row(
         name=reading.file_name or say("unnamed"),
-        place=str(PurePosixPath(str(result["input"]["path"])).parent).removeprefix("."),
+        place="" if place == PurePosixPath() else str(place),
         href=href,
         status=result["status"],
         verdict=result["verdict"] or "",
@@ -224,7 +236,17 @@ def _is_foreign(text: bytes) -> bool:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return False
-    return not (isinstance(document, dict) and str(document.get("schema", "")).startswith("facewitness/"))
+    return not (isinstance(document, dict) and str(document.get("schema", "")).startswith("facewitness/verdict/"))
+
+
+def _float(text: str) -> float:
+    """Refuse what is too large for a float, which JSON allows and Python reads as infinity."""
+    return number if math.isfinite(number := float(text)) else _no_number(text)
+
+
+def _int(text: str) -> int:
+    """Refuse what no count or time is, and what a float cannot be made of."""
+    return number if abs(number := int(text)) < 2**63 else _no_number(f"{text[:20]}…")
 
 
 def _no_number(name: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import cv2
@@ -23,7 +25,7 @@ def write_heat_maps(reading: Reading, media: MediaInfo, spec: ModelSpec, folder:
     """Write the strongest faces of every person that was judged, each as it is and with its heat map.
 
     The files are called as `person-1_4.920s_0.97_face.png` and `person-1_4.920s_0.97_manipulated.png`, by the output
-    that the map explains.
+    that the map explains. They replace those that an earlier result left in the folder, all or none.
 
     Args:
         reading: the result.
@@ -37,7 +39,7 @@ def write_heat_maps(reading: Reading, media: MediaInfo, spec: ModelSpec, folder:
     Raises:
         PicturesError: nothing can be decoded.
         ModelError: the model cannot be explained.
-        WriteError: a file cannot be written.
+        WriteError: the files cannot be written, or those of an earlier result not removed.
     """
     persons = reading.judged[:MAX_PERSONS]
     wanted = [sighting for person in persons for sighting in person.strongest[:EACH]]
@@ -48,22 +50,33 @@ def write_heat_maps(reading: Reading, media: MediaInfo, spec: ModelSpec, folder:
                 key = sighting.track, sighting.position
                 faces[key], seen[key] = crop, sighting
     outputs = {person.id: heat_output(person) for person in persons}
-    written = []
+    images: dict[str, np.ndarray] = {}
     for key, drawn in heat_maps(persons, faces, spec).items():
         sighting = seen[key]
         start = f"person-{sighting.track}_{sighting.time_s:.3f}s_{sighting.score:.2f}"
-        written.append(_write(folder / f"{start}_face.png", faces[key]))
-        written.append(_write(folder / f"{start}_{outputs[sighting.track]}.png", drawn))
-    return written
+        images[f"{start}_face.png"] = faces[key]
+        images[f"{start}_{outputs[sighting.track]}.png"] = drawn
+    return _replace_all(folder, images)
 
 
-def _write(file: Path, image: np.ndarray) -> Path:
+def _replace_all(folder: Path, images: Mapping[str, np.ndarray]) -> list[Path]:
+    """Write RGB images by name; what there was stays until all new ones are on disk."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".facewitness-", dir=folder.parent) as temporary:
+            for name, image in images.items():
+                Path(temporary, name).write_bytes(_png(image))
+            for earlier in list(folder.glob("person-*_*s_*_*.png")):
+                earlier.unlink()
+            if images:
+                folder.mkdir(exist_ok=True)
+            return [Path(temporary, name).replace(folder / name) for name in images]
+    except OSError as error:
+        raise WriteError(f"cannot write heat maps to {display_path(folder)}: {error.strerror}") from error
+
+
+def _png(image: np.ndarray) -> bytes:
     encoded, content = cv2.imencode(".png", image[..., ::-1])
     if not encoded:
-        raise WriteError(f"cannot encode {display_path(file)} as PNG")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_bytes(content.tobytes())
-    except OSError as error:
-        raise WriteError(f"cannot write {display_path(file)}: {error.strerror}") from error
-    return file
+        raise WriteError(f"cannot encode an image of shape {image.shape} as PNG")
+    return content.tobytes()

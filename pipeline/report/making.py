@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from pipeline import __version__
 from pipeline.evidence_pictures import PicturesError, find_input, model_of, reopen
-from pipeline.report.folder import Stored, stored_results, write_index
+from pipeline.report.folder import Stored, parse_result, stored_results, write_index
 from pipeline.report.page import write_report
 from pipeline.report.pictures import MAX_PERSONS, Pictures, make_pictures
 from pipeline.report.reading import NotAResultError, Reading
 from pipeline.report.texts import say
+from pipeline.verdict import display_path
+
+log = logging.getLogger(__name__)
 
 _STAMP = re.compile(rb'<meta name="facewitness-result" content="([^"]*)">')
 _HEAD_BYTES = 4096
+
+
+class FolderReport(NamedTuple):
+    """What came of the pages of a folder.
+
+    Attributes:
+        pages: number of results with a page that is up to date.
+        failed: number of results whose page could not be made.
+        index: the list of them; None where there is no result.
+    """
+
+    pages: int
+    failed: int
+    index: Path | None
 
 
 def make_page(stored: Stored, *, media: Path | None = None, model: str | None = None, keep: bool = False) -> None:
@@ -31,13 +50,17 @@ def make_page(stored: Stored, *, media: Path | None = None, model: str | None = 
     Raises:
         NotAResultError: it is no result.
         WriteError: the page cannot be written.
+        OSError: the result cannot be read.
     """
-    stamp = _stamp(stored)
+    text = stored.text()
+    stamp = _stamp(text)
     if keep and _stamp_of(stored.page) == stamp:
         return
-    reading = stored.read()
+    reading = parse_result(text)
     pictures, why = _pictures(reading, stored.source.parent, media, model)
-    write_report(reading, pictures, stored.page, why_no_pictures=why, stamp="" if why else stamp)
+    # Without its stamp a page is made again, when what it lacks may be there.
+    complete = why is None and (pictures is None or pictures.no_heat is None)
+    write_report(reading, pictures, stored.page, why_no_pictures=why, stamp=stamp if complete else "")
 
 
 def report_folder(
@@ -47,8 +70,8 @@ def report_folder(
     model: str | None = None,
     keep: bool = True,
     progress: Callable[[Sequence[Stored]], Iterable[Stored]] = iter,
-) -> tuple[int, Path | None]:
-    """Write a page beside every result of a folder, and the index of them.
+) -> FolderReport:
+    """Write a page beside every result of a folder, and the index of them; a page that fails costs no other.
 
     Args:
         folder: as `facewitness scan -o` wrote it.
@@ -57,21 +80,22 @@ def report_folder(
         keep: leave pages as they are that are up to date.
         progress: wraps what is gone through, to show how far it got.
 
-    Returns:
-        How many pages there are, and the index, or 0 and None where there is no result.
-
     Raises:
-        WriteError: a page cannot be written.
+        WriteError: the index cannot be written.
         OSError: the folder cannot be read.
     """
-    pages = 0
+    pages = failed = 0
     for stored in progress(list(stored_results(folder))):
         try:
             make_page(stored, media=media, model=model, keep=keep)
             pages += 1
         except NotAResultError:
             continue  # the index tells of it where it is not plainly something else
-    return (pages, write_index(folder)) if pages else (0, None)
+        except Exception as error:
+            failed += 1
+            log.error("no page of %s: %s: %s", display_path(stored.source), type(error).__name__, error)
+            log.debug("this is where it failed", exc_info=True)
+    return FolderReport(pages, failed, write_index(folder) if pages or failed else None)
 
 
 def _pictures(
@@ -90,9 +114,9 @@ def _pictures(
         return None, f"{str(error).rstrip('.')}.{advice}"
 
 
-def _stamp(stored: Stored) -> str:
+def _stamp(text: bytes) -> str:
     """Name a result and what makes pages of it."""
-    return f"{hashlib.sha256(stored.text).hexdigest()[:32]} {__version__}"
+    return f"{hashlib.sha256(text).hexdigest()[:32]} {__version__}"
 
 
 def _stamp_of(page: Path) -> str | None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import hashlib
-import os
-import secrets
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -21,8 +18,7 @@ from pipeline.report.reading import Person, Reading, band_of
 from pipeline.report.record import made_with, record
 from pipeline.report.texts import LANGUAGE, all_of, clock, has_text, number, say, say_number, shortened
 from pipeline.report.wording import answers, lead, means, means_not, sentences, when, who
-from pipeline.verdict import display_path
-from pipeline.writers import WriteError
+from pipeline.writers import write_whole
 
 _LONG_TEXT = 300
 _COMPACT_LANES = 8
@@ -103,7 +99,7 @@ def render_report(
             stamp=stamp,
             is_image=reading.is_image,
             moments=shown,
-            first=_strongest_moment(cards, shown),
+            first=_strongest_moment(persons),
             moment_texts={key: _blanks(key) for key in ("moment_of", "moment_more", "person")},
             moment_alt=[say("frame_alt", time=m["time"], n=len(m["faces"])) for m in shown],
             all_moments=len({s.time_s for person in persons for s in person.sightings}),
@@ -140,24 +136,6 @@ def environment():
     )
     made.filters.update(clock=clock, score=number, shortened=shortened, commas=lambda n: f"{n:,}")
     return made
-
-
-def write_whole(file: Path, text: str) -> None:
-    """Write a file so that nobody ever reads half of it.
-
-    Raises:
-        WriteError: it cannot be written.
-    """
-    temporary = file.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(text, encoding="utf-8", newline="\n")
-        temporary.replace(file)
-    except OSError as error:
-        raise WriteError(f"cannot write {display_path(file)}: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
 
 
 def _source(name: str) -> object:
@@ -266,11 +244,9 @@ def _faces_at(cards: list[_Card], reading: Reading) -> dict[float, list[dict]]:
     return found
 
 
-def _strongest_moment(cards: list[_Card], shown: list[dict]) -> int:
-    if not cards:
-        return 0
-    time = clock(cards[0].person.strongest[0].time_s)
-    return next((place for place, moment in enumerate(shown) if moment["time"] == time), 0)
+def _strongest_moment(persons: list[Person]) -> int:
+    """Find which of the moments shows the most suspicious person at its strongest."""
+    return moments(persons).index(persons[0].strongest[0].time_s) if persons else 0
 
 
 def _ticks(reading: Reading) -> list[tuple[str, float]]:

@@ -146,7 +146,9 @@ def read_result(document: object) -> Reading:
         if name == "tracks":
             tracks = document.get(name)
             items = tracks if isinstance(tracks, list) else []
-            result[name] = [item for item in items if _is_track(item)]
+            # Of two tracks with one id nobody could tell whose faces are whose: the first is kept.
+            by_id = {item["id"]: item for item in reversed(items) if _is_track(item)}
+            result[name] = list(reversed(by_id.values()))
             intact = isinstance(tracks, list) and len(result[name]) == len(items)
         else:
             intact = name in document and _validator(name).is_valid(document[name])

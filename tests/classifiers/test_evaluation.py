@@ -13,7 +13,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 pytest.importorskip("av", reason="re-encoding needs the extra 'train'")
@@ -26,7 +26,7 @@ from classifiers.evaluation.evaluation import CALLED_REAL, CSV_COLUMNS, evaluate
 from classifiers.evaluation.plots import write_plots
 from classifiers.evaluation.predictions import Predictions, Unscored, choose_split, predict
 from classifiers.evaluation.robustness import CHANGES
-from classifiers.evaluation.scored import Scored, bootstrap_groups, score_clips, score_crops, subsets
+from classifiers.evaluation.scored import MOST_SOURCES, Scored, bootstrap_groups, score_clips, score_crops, subsets
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
@@ -239,6 +239,20 @@ def test_parts_set_fakes_against_reals():
         "source:puppets": ([0, 1, 3, 4], "all reals"),
         "source:talks": ([1, 2], ""),
     }
+
+
+def test_only_the_largest_sources_are_parts_of_their_own():
+    samples = [sample(f"{n}", source=f"{n:03}") for n in range(MOST_SOURCES + 20)]
+    samples += [sample("again", source=f"{MOST_SOURCES + 19:03}"), sample("fake", True, source="zz")]
+    names = [subset.name for subset in subsets(samples)]
+    assert len(names) == 1 + MOST_SOURCES
+    assert f"source:{MOST_SOURCES + 19:03}" in names
+
+
+def test_a_real_and_a_fake_clip_of_one_name_are_two():
+    samples = [sample(f"{n}", n % 2 == 1, clip="a") for n in range(4)]
+    rows = Predictions(samples, np.zeros((4, 2), np.float32)).groups()
+    assert [found.tolist() for found in rows] == [[0, 2], [1, 3]]
 
 
 def test_parts_without_samples_are_left_out():
@@ -462,6 +476,37 @@ def test_output_without_forgeries_of_its_kind_takes_no_part_and_says_so(kind, un
     assert spec.calibration.scores(*wild).fake == pytest.approx(spec.calibration.scores(0.3, 0.3).fake)
 
 
+def without_family(predictions: Predictions, family: str) -> Predictions:
+    samples = [replace(s, family="") if s.family == family else s for s in predictions.samples]
+    return Predictions(samples, predictions.logits)
+
+
+def test_forgeries_of_unknown_kind_count_for_the_score_alone():
+    known = clips(60, 30, 30)
+    spec = calibrate(SPEC, without_family(clips(60, 30, 30, seed=0), "gan"))
+    assert spec.calibration.manipulated == calibrate(SPEC, clips(60, 30, 0)).calibration.manipulated
+    assert spec.calibration.generated == NEVER
+    assert spec.calibration.joint != calibrate(SPEC, known).calibration.joint
+    assert "60 real, 30 manipulated and 0 generated clips or stills and 30 forged in an unknown way" in (
+        spec.calibration.fitted_on
+    )
+    assert "60 forged clips" in spec.thresholds.operating_point
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_outputs_stay_where_no_kind_of_forgery_is_known(method):
+    predictions = without_family(clips(60, 30, 0), "faceswap")
+    spec = calibrate(SPEC, predictions, method)
+    assert (spec.calibration.manipulated, spec.calibration.generated) == (
+        UNCALIBRATED.manipulated,
+        UNCALIBRATED.generated,
+    )
+    assert spec.calibration.joint not in (NEVER, UNCALIBRATED.joint)
+    assert "no kind of forgery was known" in spec.calibration.fitted_on
+    fake, scores = scores_of(spec, predictions)
+    assert scores[fake].mean() > 0.5 > scores[~fake].mean()
+
+
 @pytest.mark.parametrize(
     "counts, missing", [((5, 0, 0), "forged"), ((0, 3, 2), "real"), ((0, 0, 0), "nothing to calibrate on")]
 )
@@ -500,6 +545,7 @@ shares = st.lists(st.integers(0, 10_000).map(lambda n: n / 10_000), min_size=1, 
 
 
 @given(shares, shares, st.floats(0.01, 0.5))
+@example([0.0068], [0.0269], 0.5)
 def test_thresholds_leave_a_band_and_keep_both_promises(reals, fakes, fpr):
     reals, fakes = np.array(reals), np.array(fakes)
     likely_fake, likely_real = choose_thresholds(reals, fakes, np.ones(len(fakes)), fpr)

@@ -340,7 +340,10 @@ def test_videos_alone_make_a_page_without_pictures(tmp_path):
     reader = PictureReader()
     for probe in (None, lambda path: VideoFacts("mp4 h264", 640, 360, 10_000 + int(path.stem), 20)):
         result = explored(samples, probe=probe)
-        page, *_ = write_report(result, find_leaks(samples, reader), reader, About("d", "auto", "t"), tmp_path / "out")
+        # The name of a folder may hold bytes that are no text.
+        about = About("d\udcff", "auto", "t")
+        page, *_ = write_report(result, find_leaks(samples, reader), reader, about, tmp_path / "out")
+        assert r"d\udcff" in page.read_text(encoding="utf-8")
         headings = Page(page.read_text(encoding="utf-8")).headings
         assert "Samples" not in headings and "Pixels" not in headings
         assert ("Sizes" in headings) == (probe is not None)

@@ -125,8 +125,18 @@ def test_interval_is_the_same_for_the_same_seed():
 
 
 def test_draws_without_a_figure_are_left_out():
-    interval = bootstrap_interval(roc_auc, np.array([REAL, FAKE]), np.array([0.1, 0.9]), ["a", "b"], draws=100)
+    labels, scores = np.array([REAL, FAKE] * 3), np.array([0.1, 0.9] * 3)
+    interval = bootstrap_interval(roc_auc, labels, scores, list("abcdef"), draws=200)
     assert interval == Interval(1.0, 1.0, 1.0)
+
+
+@pytest.mark.parametrize(("fakes", "is_known"), [("aabb", False), ("abcc", True)])
+def test_too_few_groups_of_a_class_have_no_interval(fakes, is_known):
+    labels = np.array([REAL] * 6 + [FAKE] * 4)
+    scores = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.3, 0.5, 0.7, 0.9])
+    interval = bootstrap_interval(roc_auc, labels, scores, [*"uvwxyz", *fakes], draws=50)
+    assert math.isfinite(interval.low) is math.isfinite(interval.high) is is_known
+    assert ("[" in str(interval)) is is_known and "nan" not in str(interval)
 
 
 def test_figure_that_is_never_defined_has_no_interval():

@@ -153,6 +153,10 @@ def test_file_that_is_no_manifest(tmp_path, content):
         {"calibration": None},
         {"thresholds": {"likely_fake": 0.5}},
         {"crop_template": [[0.5]]},
+        {"files": {"keras": {"file": "../a.keras", "sha256": "0" * 64}}},
+        {"files": {"keras": {"file": "/tmp/a.keras", "sha256": "0" * 64}}},
+        {"files": {"keras": {"file": "..", "sha256": "0" * 64}}},
+        {"card": "..\\card.md"},
     ],
 )
 def test_manifest_that_lacks_something(tmp_path, changes):

@@ -6,6 +6,7 @@ import argparse
 import csv
 import importlib.util
 import json
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -19,7 +20,7 @@ pytest.importorskip("av", reason="re-encoding needs the extra 'train'")
 from classifiers import find_model
 from classifiers.evaluation.evaluation import CALLED_REAL
 from pipeline.cli import calibrate, evaluate
-from tests.tiny_shards import FACE, write_shards
+from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
 SAMPLES = Path(__file__).parents[2] / "sample_videos"
 VIDEOS = {
@@ -82,7 +83,7 @@ def crops(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def scanned(media: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The evaluation of the videos and pictures."""
     out = tmp_path_factory.mktemp("scanned")
-    assert run("evaluate", media, "-o", out, "--frames", 4, "--bootstrap", 20) == 0
+    assert run("evaluate", media, "--split", "all", "-o", out, "--frames", 4, "--bootstrap", 20) == 0
     return out
 
 
@@ -167,14 +168,14 @@ def test_scans_are_not_done_twice(scanned, media, monkeypatch):
     monkeypatch.setattr(Scanner, "scan", lambda self, path: looked_at.append(path.name) or scan(self, path))
     before = (scanned / "evaluation.json").read_bytes()
     (scanned / "mobilenet_v2" / "logits" / "real.mp4.json").unlink()
-    assert run("evaluate", media, "-o", scanned, "--frames", 4, "--bootstrap", 20) == 0
+    assert run("evaluate", media, "--split", "all", "-o", scanned, "--frames", 4, "--bootstrap", 20) == 0
     # What failed is tried again, and so is what its logits are missing of.
     assert sorted(looked_at) == ["damaged.mp4", "real.mp4"]
     assert (scanned / "evaluation.json").read_bytes() == before
 
 
 def test_the_table_shows_the_main_figures(media, capsys):
-    assert run("evaluate", media, "--frames", 4, "--bootstrap", 0, "--sources", "o*") == 0
+    assert run("evaluate", media, "--split", "all", "--frames", 4, "--bootstrap", 0, "--sources", "o*") == 0
     output = capsys.readouterr().out
     assert "video fake: 1 no_face, 1 ok" in output
     line = next(line for line in output.splitlines() if line.startswith("video family:faceswap"))
@@ -191,18 +192,77 @@ def test_several_models_stand_side_by_side(shards, tmp_path, capsys):
         assert {row["model"] for row in csv.DictReader(file)} == {"mobilenet_v2", "mobilenet_v2-2"}
 
 
+def options_for(*arguments: object) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    evaluate.add_data_options(parser, "test")
+    return parser.parse_args([str(argument) for argument in arguments])
+
+
+@pytest.mark.parametrize("official", ["train", ""])
+@pytest.mark.parametrize("part", ["test", "val"])
+def test_nothing_is_measured_on_what_train_learned_from(shards, tmp_path, capsys, official, part):
+    """The split that `facewitness train` makes is made again."""
+    from classifiers.datasets import open_dataset
+    from classifiers.datasets.splitting import split_by_group
+
+    data = shutil.copytree(shards, tmp_path / "data")
+    for index in data.glob("*.csv"):
+        index.write_text(index.read_text().replace(",train,", f",{official},"))
+    expected = {s.name for s in split_by_group(open_dataset(data)) if s.split == part}
+    for options in (options_for(data), options_for(data, "--split", part)):
+        assert {s.name for s in evaluate.chosen_samples(options, part)} == expected
+        assert f"{len(expected)} of 20 samples are taken, the part {part} " in capsys.readouterr().out
+    assert len(evaluate.chosen_samples(options_for(data, "--split", "all"), part)) == 20
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize("official", ["test", "dev"])
+def test_a_data_set_for_testing_is_taken_whole(shards, tmp_path, capsys, official):
+    data = shutil.copytree(shards, tmp_path / "data")
+    for index in data.glob("*.csv"):
+        index.write_text(index.read_text().replace(",train,", f",{official},"))
+    assert len(evaluate.chosen_samples(options_for(data), "test")) == 20
+    assert not capsys.readouterr().out
+
+
+def test_inputs_that_gave_no_face_crop_are_counted(tmp_path, capsys):
+    points = " ".join(f"{x},{y}" for x, y in FACE_LANDMARKS)
+    rows = ["file,label,split,family,source,clip,person,landmarks"]
+    for number, split in enumerate(("train", "train", "test", "test")):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), FACE[..., ::-1] // (number + 1))
+        rows.append(f'{number}.png,{("real", "fake")[number % 2]},{split},,,clip {number},,"{points}"')
+    (tmp_path / "faces.csv").write_text("\n".join(rows) + "\n")
+    (tmp_path / "faces.json").write_text('{"complete": true}')
+    (tmp_path / "no_face.csv").write_text(
+        "file,label,split,status,message\nin/a.mp4,fake,test,no_face,none\nb.jpg,real,test,undecodable,damaged\n"
+        "c.mp4,real,train,no_face,none\n"
+    )
+    expected = {
+        "default": ({"fake": {"no_face": 1}, "real": {}}, {"real": {"undecodable": 1}, "fake": {}}),
+        "all": ({"fake": {"no_face": 1}, "real": {"no_face": 1}}, {"real": {"undecodable": 1}, "fake": {}}),
+    }
+    for name, (videos, images) in expected.items():
+        split = ("--split", "all") if name == "all" else ()
+        assert run("evaluate", tmp_path, *split, "-o", tmp_path / name, "--bootstrap", 0) == 0
+        inputs = report(tmp_path / name)["inputs"]
+        lost = {k: {s: n for s, n in v.items() if s == "no_face"} for k, v in inputs["video"].items()}
+        assert (lost, inputs["image"]) == (videos, images)
+        assert ("1 inputs without a face crop" in capsys.readouterr().out) is (name == "default")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["evaluate", "SHARDS", "--split", "test"], "no split 'test'"),
+        (["evaluate", "SHARDS", "--split", "nonesuch"], "no split 'nonesuch'"),
+        (["evaluate", "MEDIA"], "--split all takes everything"),
         (["evaluate", "SHARDS", "--split", "all", "--model", "nonesuch"], "nonesuch"),
         (["evaluate", "SHARDS", "--split", "all", "--engine", "nonesuch"], "no engine is called 'nonesuch'"),
         (["evaluate", "SHARDS", "--bootstrap", "-1"], "--bootstrap"),
-        (["evaluate", "MEDIA", "--robustness"], "facewitness faces"),
+        (["evaluate", "MEDIA", "--split", "all", "--robustness"], "facewitness faces"),
         (["evaluate", "MEDIA/nonesuch"], "nonesuch"),
-        (["calibrate", "SHARDS", "--split", "val", "-o", "OUT"], "no split 'val'"),
+        (["calibrate", "SHARDS", "--split", "dev", "-o", "OUT"], "no split 'dev'"),
         (["calibrate", "SHARDS/real.csv", "-o", "OUT"], "all 3 samples"),
-        (["calibrate", "SHARDS", "--fpr", "2", "-o", "OUT"], "between 0 and 1"),
+        (["calibrate", "SHARDS", "--split", "train", "--fpr", "2", "-o", "OUT"], "between 0 and 1"),
         (["calibrate", "SHARDS", "-o", "MODEL"], "folder of the model itself"),
     ],
 )
@@ -234,9 +294,10 @@ def test_unreadable_pictures_are_counted_up_to_a_limit(tmp_path, capsys):
     (shards / "real.csv").write_text("\n".join([*rows, rows[-1].replace("real2.jpg", "broken.jpg")]) + "\n")
     with zipfile.ZipFile(shards / "real-00.zip", "a") as shard:
         shard.writestr("broken.jpg", b"no picture")
-    assert run("evaluate", shards, "--bootstrap", 0) == 2
+    assert run("evaluate", shards, "--split", "all", "--bootstrap", 0) == 2
     assert "broken.jpg is not a picture that can be decoded" in capsys.readouterr().err
-    assert run("evaluate", shards, "--bootstrap", 0, "--max-unreadable", 0.1, "-o", tmp_path / "out") == 0
+    arguments = ("--split", "all", "--bootstrap", 0, "--max-unreadable", 0.1, "-o", tmp_path / "out")
+    assert run("evaluate", shards, *arguments) == 0
     assert report(tmp_path / "out")["inputs"]["image"]["real"] == {"ok": 3, "unreadable": 1}
 
 
@@ -244,16 +305,17 @@ def test_nothing_that_could_be_scored(tmp_path, capsys):
     (tmp_path / "no_face.mp4").symlink_to(SAMPLES / "no_face.mp4")
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "labels.csv").write_text("file,label\nno_face.mp4,fake\nempty.mp4,real\n")
-    assert run("evaluate", tmp_path, "--frames", 2) == 1
+    assert run("evaluate", tmp_path, "--split", "all", "--frames", 2) == 1
     output = capsys.readouterr().out
     assert "video fake: 1 no_face" in output and "video real: 1 undecodable" in output
-    assert run("calibrate", tmp_path, "--frames", 2, "-o", tmp_path / "out") == 2
+    assert run("calibrate", tmp_path, "--split", "all", "--frames", 2, "-o", tmp_path / "out") == 2
     assert "nothing to calibrate on" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
 def test_a_calibrated_model_is_a_model(shards, tmp_path, capsys, method):
-    assert run("calibrate", shards, "-o", tmp_path / "model", "--method", method, "--fpr", 0.2) == 0
+    arguments = ("--split", "train", "-o", tmp_path / "model", "--method", method, "--fpr", 0.2)
+    assert run("calibrate", shards, *arguments) == 0
     output = capsys.readouterr().out
     assert "before" in output and "after" in output
     before, after = find_model(), find_model(str(tmp_path / "model" / "manifest.json"))
@@ -262,12 +324,13 @@ def test_a_calibrated_model_is_a_model(shards, tmp_path, capsys, method):
     assert after.calibration.id != before.calibration.id
     assert method in after.calibration.fitted_on
     assert "at most 20.0% wanted" in after.thresholds.operating_point
-    assert run("evaluate", shards, "--model", tmp_path / "model" / "manifest.json", "--bootstrap", 0) == 0
+    arguments = ("--split", "all", "--model", tmp_path / "model" / "manifest.json", "--bootstrap", 0)
+    assert run("evaluate", shards, *arguments) == 0
     assert f"likely_fake from {after.thresholds.likely_fake}" in capsys.readouterr().out
 
 
 def test_videos_can_be_calibrated_on(media, tmp_path, capsys):
-    assert run("calibrate", media, "-o", tmp_path, "--frames", 4) == 0
+    assert run("calibrate", media, "--split", "all", "-o", tmp_path, "--frames", 4) == 0
     assert "2 inputs gave no score" in capsys.readouterr().out
     fitted_on = find_model(str(tmp_path / "manifest.json")).calibration.fitted_on
     assert fitted_on.startswith("2 real, 1 manipulated and 0 generated")

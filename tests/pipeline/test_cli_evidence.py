@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,37 @@ def test_one_scan_leaves_the_page_the_annotated_copy_and_the_heat_maps(tmp_path)
     persons = {path.name.split("_")[0] for path in (tmp_path / "two_people.mp4.heatmaps").glob("*_manipulated.png")}
     assert persons == {"person-1", "person-2"}
     assert "data:image" in (tmp_path / "two_people.mp4.html").read_text()
+
+
+def test_what_was_drawn_is_kept_until_the_result_is_newer(tmp_path, capsys):
+    arguments = ["scan", str(SAMPLES / "real.mp4"), "-o", str(tmp_path), "--annotate", "--heatmaps", "--frames", "3"]
+    assert main(arguments) == 0
+    drawn = [tmp_path / "real.mp4.annotated.mp4", tmp_path / "real.mp4.heatmaps"]
+    before = [path.stat().st_mtime_ns for path in drawn]
+    assert main(arguments) == 0
+    assert [path.stat().st_mtime_ns for path in drawn] == before
+    for path in drawn:
+        os.utime(path, (1, 1))
+    assert main(arguments) == 0
+    assert all(path.stat().st_mtime > 1 for path in drawn)
+
+
+def test_pages_that_cannot_be_made_cost_no_table(tmp_path, capsys):
+    (tmp_path / "index.html").mkdir()
+    arguments = ["scan", str(SAMPLES / "no_face.mp4"), "-o", str(tmp_path), "--report", "--frames", "2"]
+    assert main(arguments) == 1
+    output, errors = capsys.readouterr()
+    assert "no_face.mp4" in output and "Results are in" in output
+    assert "the report could not be made: cannot write" in errors
+
+
+@pytest.mark.parametrize("option", ["--annotate", "--heatmaps"])
+def test_files_that_are_named_after_json_files_need_them(tmp_path, capsys, option):
+    out = tmp_path / "out"
+    assert main(["scan", str(SAMPLES / "real.mp4"), option, "--format", "jsonl", "-o", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert option in error and "--format jsonl" in error and error.count("\n") == 1
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("option", ["--report", "--annotate", "--heatmaps"])

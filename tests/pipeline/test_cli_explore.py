@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -32,6 +33,14 @@ def test_pictures(tmp_path, capsys):
     numbers = json.loads((tmp_path / "out" / "explore.json").read_text())
     assert (numbers["samples"], numbers["measured"], numbers["data"]) == (20, 6, str(data))
     assert all(finding["text"] in output for finding in numbers["findings"])
+
+
+def test_a_library_that_is_not_installed_is_asked_for_before_anything_is_measured(tmp_path, capsys, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "matplotlib" else find_spec(name))
+    assert run(write_shards(tmp_path), "-o", tmp_path / "out") == 2
+    assert "needs matplotlib; install it with" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_videos_are_told_apart_by_their_containers_alone(tmp_path, capsys):

@@ -127,6 +127,26 @@ def test_wrong_usage_is_one_sentence_and_writes_nothing(tmp_path, capsys, make, 
     assert not (tmp_path / "out").exists()
 
 
+def test_clips_of_several_data_sets_stay_apart(tmp_path, capsys):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        write_shards(tmp_path / name)
+    assert run(tmp_path / "one", tmp_path / "two", "-o", tmp_path / "out") == 0
+    clips = {row["clip"] for row in rows(tmp_path / "out" / "faces.csv")}
+    assert clips >= {"one/swap", "two/swap"}
+    assert "swap" not in clips
+
+
+@pytest.mark.parametrize("place", [".", "crops", "real/crops"])
+def test_output_inside_of_the_data_set(tmp_path, capsys, place):
+    write_shards(tmp_path)
+    before = sorted(tmp_path.rglob("*"))
+    assert run(tmp_path, "-o", tmp_path / place) == 2
+    error = capsys.readouterr().err
+    assert "inside of the data set" in error and error.count("\n") == 1
+    assert sorted(tmp_path.rglob("*")) == before
+
+
 def test_output_that_is_a_file(tmp_path, capsys):
     data = tmp_path / "data"
     data.mkdir()

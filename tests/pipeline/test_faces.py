@@ -24,7 +24,7 @@ from PIL import Image
 from classifiers.datasets import DataError, Sample
 from extractors import create_detector
 from pipeline.face_index import COLUMNS, FaceIndex
-from pipeline.faces import CropSettings, FaceCropper, Outcome, extract_faces, origins
+from pipeline.faces import CropSettings, FaceCropper, Outcome, extract_faces, keep_apart, origins
 from tests.media_files import write_video
 from tests.tiny_shards import FACE, FACE_LANDMARKS
 
@@ -287,6 +287,30 @@ def test_label_conflict_is_named(tmp_path):
     with pytest.raises(DataError, match=r"a\.png is labelled both real and fake"):
         origins([Sample(path, True), Sample(path, False)], [tmp_path])
     assert list(origins([Sample(path, True), Sample(path, True)], [tmp_path])) == ["a.png"]
+
+
+def test_names_of_several_data_sets_stay_apart(tmp_path):
+    sets = {}
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        sample = Sample(tmp_path / name / "a.mp4", True, clip="7", person="p", source="s")
+        sets[tmp_path / name] = [sample, Sample(tmp_path / name / "b.png", False)]
+    joined = keep_apart(sets)
+    assert [(s.clip, s.person, s.source) for s in joined] == [
+        ("one/7", "one/p", "one/s"),
+        ("", "", ""),
+        ("two/7", "two/p", "two/s"),
+        ("", "", ""),
+    ]
+    alone = keep_apart({tmp_path / "one": sets[tmp_path / "one"]})
+    assert alone[0].clip == "7"
+
+
+def test_data_sets_of_one_name_are_refused(tmp_path):
+    for place in ("x", "y"):
+        (tmp_path / place / "set").mkdir(parents=True)
+    with pytest.raises(DataError, match="both called set"):
+        keep_apart({tmp_path / place / "set": [] for place in ("x", "y")})
 
 
 def test_origins_of_several_data_sets_differ(tmp_path):

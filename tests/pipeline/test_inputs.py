@@ -76,6 +76,34 @@ def test_pattern_cannot_lead_out_of_the_output_folder(tree):
     assert [name for _, name in expand(tree / "tw*" / ".." / ".." / "up.mp4")] == ["up.mp4"]
 
 
+@pytest.fixture
+def scanned(tree) -> Path:
+    """A folder whose results were written beside its clips."""
+    names = ("b.mp4.annotated.mp4", "d.jpg.annotated.jpg", "b.mp4.heatmaps/person-1_0.000s_0.97_face.png")
+    for name in (*names, "day 2/c.webm.annotated.mp4", "day 2/c.webm.heatmaps/person-1_0.000s_0.97_face.png"):
+        (tree / name).parent.mkdir(exist_ok=True)
+        (tree / name).write_bytes(b"x")
+    return tree
+
+
+def test_what_a_scan_wrote_is_no_input(scanned):
+    assert [name for _, name in expand(scanned)] == [
+        "a.MOV",
+        "b.mp4",
+        "day 2/b.mp4",
+        "day 2/c.webm",
+        "day 2/deep/d.jpg",
+    ]
+    assert [name for _, name in expand(scanned / "b*")] == ["b.mp4"]
+    assert [name for _, name in expand(scanned / "**" / "*.png")] == ["input"]
+
+
+@pytest.mark.parametrize("name", ["b.mp4.annotated.mp4", "b.mp4.heatmaps/person-1_0.000s_0.97_face.png"])
+def test_what_a_scan_wrote_is_taken_where_it_is_named(scanned, name):
+    assert [path for path, _ in expand(scanned / name)] == [str(scanned / name)]
+    assert len(expand((scanned / name).parent if "/" in name else scanned / name)) == 1
+
+
 def test_pattern_without_match(tree):
     assert expand(tree / "*.avi") == [(str(tree / "*.avi"), "input")]
 

@@ -34,6 +34,7 @@ from pipeline.media import probe
 from pipeline.report import (
     NotAResultError,
     make_pictures,
+    making,
     parse_result,
     read_result,
     render_report,
@@ -61,6 +62,7 @@ JUNK = st.one_of(
     st.builds(list),
     st.builds(dict),
 )
+NO_NUMBERS = [b'{"schema": %s}' % number for number in (b"NaN", b"-Infinity", b"1e400", b"1" + 400 * b"0")]
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'</title>"
 
 
@@ -227,6 +229,13 @@ class TestPictures:
         for file in files:
             assert cv2.imread(str(file)).shape == (spec.crop_size, spec.crop_size, 3)
 
+    def test_heat_maps_of_an_earlier_result_are_removed(self, clip, tmp_path):
+        result, spec = seen_in(clip), find_model()
+        (tmp_path / "person-9_0.000s_0.50_face.png").write_bytes(b"old")
+        (tmp_path / "mine.png").write_bytes(b"mine")
+        files = write_heat_maps(read_result(result), reopen(result, clip), spec, tmp_path)
+        assert set(tmp_path.iterdir()) == {*files, tmp_path / "mine.png"}
+
     def test_heat_maps_stand_beside_their_faces(self, clip):
         result = seen_in(clip)
         reading = read_result(result)
@@ -380,12 +389,19 @@ class TestReading:
         assert [person.id for person in reading.persons] == [2]
         assert reading.unreadable == ["tracks"]
 
+    def test_of_two_tracks_with_one_id_the_first_is_read(self):
+        result = stored(logits=(FAKE, REAL))
+        result["tracks"][1]["id"] = 1
+        reading = read_result(result)
+        assert [person.score for person in reading.persons] == [result["tracks"][0]["score"]]
+        assert reading.unreadable == ["tracks"]
+
     @pytest.mark.parametrize("document", [None, [], 3, "x", {}, {"schema": "other/1"}, {"schema": None}])
     def test_what_is_no_result_is_refused(self, document):
         with pytest.raises(NotAResultError):
             read_result(document)
 
-    @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b'{"schema": NaN}'])
+    @pytest.mark.parametrize("text", [b"", b"{", b"\xff\xfe", b"[" * 100_000, *NO_NUMBERS])
     def test_what_is_no_json_is_refused(self, text):
         with pytest.raises(NotAResultError):
             parse_result(text)
@@ -492,6 +508,12 @@ class TestPage:
         assert len(page) < 600_000
         assert "2:59:59" in page
 
+    def test_the_strongest_moment_is_shown_first_among_moments_of_one_clock(self):
+        result = at_times(stored(), [0.0, 0.01, 0.02, 5.0], [0.1, 0.2, 0.9, 0.3])
+        result["input"]["probe"] = {"kind": "video", "width": 640, "height": 360, "duration_s": 6.0}
+        page = page_of(result)
+        assert re.search(r'id="moment" min="0" max="3" step="1" value="2"', page)
+
     def test_one_frame_has_a_page(self):
         result = stored()
         del result["tracks"][0]["observations"][1:]
@@ -521,8 +543,8 @@ class TestFolder:
     def test_every_result_gets_a_page_and_a_link(self, tmp_path):
         self.put(tmp_path, "a.mp4.json", stored(path="a.mp4"))
         self.put(tmp_path, "sub #1/ä?.mp4.json", stored(path="sub #1/ä?.mp4", status="no_face"))
-        pages, index = report_folder(tmp_path)
-        assert pages == 2
+        pages, failed, index = report_folder(tmp_path)
+        assert (pages, failed) == (2, 0)
         assert index == tmp_path / "index.html"
         links = re.findall(r'href="(\./[^"]+)"', index.read_text(encoding="utf-8"))
         from urllib.parse import unquote
@@ -534,8 +556,8 @@ class TestFolder:
         folder = tmp_path / "results"
         lines = [stored(path=path) for path in ("../../evil.mp4", "b/clip.mp4", "c/clip.mp4", "index")]
         self.put(folder, "results.jsonl", "\n".join(map(json.dumps, lines)).encode() + b'\n{"cut')
-        pages, index = report_folder(folder)
-        assert pages == 4
+        pages, failed, index = report_folder(folder)
+        assert (pages, failed) == (4, 0)
         assert {p.name for p in folder.glob("*.html")} == {
             "evil.mp4.html",
             "clip.mp4.html",
@@ -555,26 +577,62 @@ class TestFolder:
         self.put(tmp_path, "a.mp4.json", stored(path="a.mp4"))
         self.put(tmp_path, "package.json", b'{"name": "something else"}')
         self.put(tmp_path, "half.mp4.json", b'{"schema": "facewitness/verd')
-        _, index = report_folder(tmp_path)
+        self.put(tmp_path, "evaluation.json", b'{"schema": "facewitness/evaluation/1"}')
+        index = report_folder(tmp_path).index
         shown = text_of(index.read_text(encoding="utf-8"))
         assert "half.mp4.json" in shown
         assert "package.json" not in shown
+        assert "evaluation.json" not in shown
+
+    def test_a_page_that_fails_costs_no_other(self, tmp_path, capsys):
+        for name in ("a", "b", "c"):
+            self.put(tmp_path, f"{name}.json", stored(path=name))
+        (tmp_path / "b.html").mkdir()
+        pages, failed, index = report_folder(tmp_path)
+        assert (pages, failed) == (2, 1)
+        assert (tmp_path / "a.html").is_file() and (tmp_path / "c.html").is_file() and index.is_file()
+
+    def test_an_error_of_ours_costs_one_page(self, tmp_path, monkeypatch, caplog):
+        for name in ("a", "b"):
+            self.put(tmp_path, f"{name}.json", stored(path=name))
+        write = making.write_report
+
+        def fail(reading, *rest, **options):
+            if reading.file_name == "a":
+                raise ZeroDivisionError("a bug")
+            write(reading, *rest, **options)
+
+        monkeypatch.setattr(making, "write_report", fail)
+        assert report_folder(tmp_path)[:2] == (1, 1)
+        assert "ZeroDivisionError: a bug" in caplog.text
+
+    def test_places_are_whole_names_of_folders(self, tmp_path):
+        for number, path in enumerate(["clip.mp4", ".hidden/clip.mp4", "../up/clip.mp4"]):
+            self.put(tmp_path, f"{number}.json", stored(path=path))
+        shown = text_of(report_folder(tmp_path).index.read_text(encoding="utf-8"))
+        assert " .hidden " in shown
+        assert " ../up " in shown
+        assert " . " not in shown
 
     def test_up_to_date_pages_are_kept_and_those_without_pictures_made_again(self, clip, tmp_path):
-        complete = self.put(tmp_path, "a.json", seen_in(clip)).with_suffix(".html")
+        result = seen_in(clip)
+        no_heat = self.put(tmp_path, "c.json", result).with_suffix(".html")
+        result["model"].update(name="mobilenet_v2", weights_sha256=find_model("mobilenet_v2").sha256)
+        complete = self.put(tmp_path, "a.json", result).with_suffix(".html")
         without = self.put(tmp_path, "b.json", stored(path="gone.mp4")).with_suffix(".html")
         report_folder(tmp_path)
-        for page in (complete, without):
+        for page in (complete, without, no_heat):
             os.utime(page, (1, 1))
         report_folder(tmp_path)
         assert complete.stat().st_mtime == 1
         assert without.stat().st_mtime > 1
+        assert no_heat.stat().st_mtime > 1
         report_folder(tmp_path, keep=False)
         assert complete.stat().st_mtime > 1
 
     def test_the_index_escapes_names(self, tmp_path):
         self.put(tmp_path, "a.json", stored(path=f"{ATTACK}.mp4", status="error", message=ATTACK))
-        _, index = report_folder(tmp_path)
+        index = report_folder(tmp_path).index
         assert "<script>alert" not in index.read_text(encoding="utf-8")
 
     def test_an_index_without_pages_has_no_dead_links(self, tmp_path):
@@ -583,7 +641,7 @@ class TestFolder:
 
     def test_an_empty_folder_has_no_results(self, tmp_path):
         assert list(stored_results(tmp_path)) == []
-        assert report_folder(tmp_path) == (0, None)
+        assert report_folder(tmp_path) == (0, 0, None)
 
 
 class TestCommand:
@@ -611,6 +669,17 @@ class TestCommand:
     def test_the_page_goes_where_the_user_says(self, result, tmp_path, output, page):
         assert self.run(result, "-o", f"{tmp_path}/{output}") == 0
         assert (tmp_path / page).is_file()
+
+    def test_the_page_does_not_replace_the_result(self, result, capsys):
+        before = result.read_bytes()
+        assert self.run(result, "-o", result) == 2
+        assert "is the result itself" in capsys.readouterr().err
+        assert result.read_bytes() == before
+
+    def test_pages_that_fail_are_counted(self, result, capsys):
+        result.with_suffix(".html").mkdir()
+        assert self.run(result.parent) == 1
+        assert "0 pages, 1 could not be made" in capsys.readouterr().out
 
     def test_a_moved_file_can_be_named(self, result, clip, tmp_path):
         changed = json.loads(result.read_text())

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from classifiers.datasets import DataError, open_dataset
+from classifiers.datasets import GENERATED_FAMILIES, DataError, open_dataset
 
 _ACTOR = "original_sequences/actors/c23/videos/01__exit_phone_room.mp4"
 _ACTOR_SWAP = "manipulated_sequences/DeepFakeDetection/c23/videos/01_02__exit_phone_room__YVGY8LOK.mp4"
@@ -56,9 +56,10 @@ def test_families(tree):
         "FaceShifter": "faceswap",
         "FaceSwap": "faceswap",
         "DeepFakeDetection": "faceswap",
-        "Face2Face": "reenactment",
-        "NeuralTextures": "reenactment",
+        "Face2Face": "expression_swap",
+        "NeuralTextures": "expression_swap",
     }
+    assert "expression_swap" not in GENERATED_FAMILIES, "the face is a real one"
 
 
 def test_actors(tree):

@@ -47,6 +47,13 @@ def test_video_is_a_clip_and_a_picture_is_none(tree):
     assert [s.clip for s in samples] == ["fake/a", "", "real/a", ""], "videos of one name are not one clip"
 
 
+def test_pictures_in_a_folder_of_their_own_are_a_clip(tree):
+    names = ["real/talk/1.png", "real/talk/2.png", "real/one/1.png", "real/1.png", "real/2.png"]
+    samples = open_dataset(tree(*names, *(f"fake/{n}.png" for n in ("stylegan/1", "stylegan/2", "train/1", "train/2"))))
+    clips = {s.path.parent.name: s.clip for s in samples}
+    assert clips == {"talk": "real/talk", "one": "", "real": "", "stylegan": "", "train": ""}
+
+
 def test_family_by_the_folder(tree):
     root = tree("real/1.jpg", "fake/stable_diffusion_2.1/1.png", "fake/stylegan2/1.png", "fake/other/1.png")
     assert [(s.path.parent.name, s.family) for s in open_dataset(root)] == [

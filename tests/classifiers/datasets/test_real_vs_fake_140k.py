@@ -54,6 +54,12 @@ def test_csv_that_contradicts_itself(root):
         open_dataset(root / "valid.csv")
 
 
+def test_csv_that_is_cut_off(root):
+    (root / "valid.csv").write_text(_VALID.removesuffix("valid/fake/YN1U1ZWRYR.jpg\n"))
+    with pytest.raises(DataError, match="has no path in line 3"):
+        open_dataset(root / "valid.csv")
+
+
 def test_csv_that_names_missing_pictures(root):
     (root / _INSIDE / "valid/fake/YN1U1ZWRYR.jpg").unlink()
     with pytest.raises(DataError, match=r"names 2 files of which 1 are missing, .*YN1U1ZWRYR\.jpg"):
