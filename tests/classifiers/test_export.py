@@ -29,6 +29,8 @@ def model_of(name: str, size: int, folder: Path) -> ModelSpec:
     import keras
 
     rng = np.random.default_rng(0)
+    # Of some random weights all crops look alike to a capsule network.
+    keras.utils.set_random_seed(1)
     network = build(name, input_size=size)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
