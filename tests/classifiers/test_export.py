@@ -78,7 +78,8 @@ def test_engines_agree_on_every_architecture(name, tmp_path):
         assert export_model(model, file_format, tmp_path / "exported").agrees
     exported = find_model(str(tmp_path / "exported/manifest.json"))
     expected = create_engine("tensorflow", exported).predict(crops_of(size))
-    assert expected.std(axis=0).min() > 0.05
+    # Ten times the tolerance: logits that do not differ would agree whatever the engines did.
+    assert expected.std(axis=0).min() > 0.01
     for engine in ("openvino", "onnxruntime", "keras"):
         np.testing.assert_allclose(create_engine(engine, exported).predict(crops_of(size)), expected, atol=1e-3)
 
