@@ -37,7 +37,7 @@ def train(
 ) -> list[Round]:
     """Train a classifier, keep the best round, and go on from the last one after an interruption.
 
-    An interrupted run ends with the same weights as one that was left alone, since everything random follows from
+    On a CPU an interrupted run ends with the same weights as one that was left alone, since everything random follows from
     the seed and the number of the step, and the rest is in the checkpoint.
 
     Args:

@@ -92,7 +92,7 @@ def train_model(
     spec = _save(classifier, config, size, template, folder)
     spec = calibrate(spec, predict(create_engine("auto", spec), of_split["val"], reader, align))
     write_manifest(folder / MANIFEST.name, [spec])
-    write_whole(made_of, weights)
+    _write_whole(made_of, weights)
     return spec
 
 
@@ -144,8 +144,8 @@ def _claim(folder: Path, config: TrainingConfig, digest: str) -> None:
     """Write down what a run is, until its first round is over; then it must be the same run that goes on."""
     settings, data = folder / SETTINGS, folder / "data.sha256"
     if not (folder / CHECKPOINT).exists():
-        write_whole(settings, config.to_yaml())
-        write_whole(data, digest)
+        _write_whole(settings, config.to_yaml())
+        _write_whole(data, digest)
         return
     if difference := TrainingConfig.from_yaml(settings).difference(config):
         raise DataError(f"{folder} holds a run with other settings ({difference}); give it these, or another folder")
@@ -153,7 +153,7 @@ def _claim(folder: Path, config: TrainingConfig, digest: str) -> None:
         raise DataError(f"{folder} holds a run on other samples or splits; give it these, or another folder")
 
 
-def write_whole(file: Path, text: str) -> None:
+def _write_whole(file: Path, text: str) -> None:
     """Write a small file so that nobody ever reads half of it."""
     part = file.with_name(f"part.{file.name}")
     part.write_text(text, encoding="utf-8")

@@ -146,7 +146,7 @@ _TEXTS = {
     "undecodable_do_2": (
         "Try to play it. If a player shows it, convert it: ffmpeg -i FILE -c:v libx264 -crf 16 copy.mp4"
     ),
-    "undecodable_do_3": "Keep the damaged file as it is: its hash is below.",
+    "undecodable_do_3": "Keep the damaged file as it is.",
     "unsupported_title": "This kind of file is not read",
     "unsupported_lead": "It holds no picture that Facewitness can read, so nothing can be said about it.",
     "unsupported_happened": "The file is neither a video nor an image of a known kind.",
