@@ -11,9 +11,9 @@ import importlib
 from pathlib import Path
 from types import ModuleType
 
-from classifiers.datasets.sample import GENERATED_FAMILIES, DataError, PictureReader, Sample
+from classifiers.datasets.sample import GENERATED_FAMILIES, AlignFace, DataError, PictureReader, Sample
 
-__all__ = ["GENERATED_FAMILIES", "LAYOUTS", "DataError", "PictureReader", "Sample", "open_dataset"]
+__all__ = ["GENERATED_FAMILIES", "LAYOUTS", "AlignFace", "DataError", "PictureReader", "Sample", "open_dataset"]
 
 LAYOUTS = {
     "face_crops": "classifiers.datasets.face_crops",

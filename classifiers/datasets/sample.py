@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
 
 GENERATED_FAMILIES = frozenset({"gan", "diffusion", "reenactment", "lipsync"})
 """Families of forgeries whose face was drawn whole; in all others a real face was altered."""
+
+
+AlignFace = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]
+"""Cuts the crop of a picture (RGB uint8), given the five landmarks in it; the one that scanning uses."""
 
 
 class DataError(Exception):

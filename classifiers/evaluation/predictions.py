@@ -9,13 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from classifiers.datasets import DataError, PictureReader, Sample
+from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
 from classifiers.engines import Engine
 
 log = logging.getLogger(__name__)
-
-AlignFace = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Cuts the crop of a picture (RGB uint8), given the five landmarks in it; the one that scanning uses."""
 
 ChangePicture = Callable[[np.ndarray, int], np.ndarray]
 """Degrades a picture (RGB uint8), given a seed; it may change the size."""

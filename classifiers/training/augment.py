@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from classifiers.training.batch import AlignFace
+from classifiers.datasets import AlignFace
 from classifiers.training.degrade import degrade, overlay, recolour
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from classifiers.datasets import GENERATED_FAMILIES, Sample
-
-AlignFace = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""Cuts the crop of a picture, given the five landmarks in it; the one that scanning uses."""
 
 UNKNOWN = -1.0
 """Target of an output that a sample says nothing about: it takes no part in the loss."""

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classifiers.datasets import GENERATED_FAMILIES, DataError, PictureReader, Sample
+from classifiers.datasets import GENERATED_FAMILIES, AlignFace, DataError, PictureReader, Sample
 from classifiers.training.augment import augmented_crop, augmented_mask, flip, with_history
-from classifiers.training.batch import UNKNOWN, AlignFace, Batch, targets
+from classifiers.training.batch import UNKNOWN, Batch, targets
 from classifiers.training.resynthesis import FaceGenerators
 from classifiers.training.self_blending import Blend, landmark_shape, redrawn_blend, self_blend, swap_blend
 

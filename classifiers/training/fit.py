@@ -37,8 +37,8 @@ def train(
 ) -> list[Round]:
     """Train a classifier, keep the best round, and go on from the last one after an interruption.
 
-    On a CPU an interrupted run ends with the same weights as one that was left alone, since everything random follows from
-    the seed and the number of the step, and the rest is in the checkpoint.
+    On a CPU an interrupted run ends with the same weights as one that was left alone, since everything random follows
+    from the seed and the number of the step, and the rest is in the checkpoint.
 
     Args:
         classifier: as `classifiers.architectures.build` gives it; ends with the weights of the best round. While it

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from classifiers.datasets import DataError, PictureReader, Sample
+from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
 from classifiers.training.augment import augmented_crop, flip, with_history
-from classifiers.training.batch import UNKNOWN, AlignFace, Batch, targets
+from classifiers.training.batch import UNKNOWN, Batch, targets
 
 
 class LabelledBatches:

@@ -12,13 +12,13 @@ import numpy as np
 
 from classifiers.architectures import ARCHITECTURES, LABELS, build
 from classifiers.calibration import UNCALIBRATED, Thresholds
-from classifiers.datasets import DataError, PictureReader, Sample
+from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
 from classifiers.datasets.leakage import check_usable
 from classifiers.engines import create_engine
 from classifiers.evaluation.calibrate import calibrate
 from classifiers.evaluation.predictions import predict
 from classifiers.model_spec import MANIFEST, ModelFile, ModelSpec, find_model, write_manifest
-from classifiers.training.batch import AlignFace, BatchSource
+from classifiers.training.batch import BatchSource
 from classifiers.training.checkpoint import CHECKPOINT
 from classifiers.training.config import TrainingConfig
 
