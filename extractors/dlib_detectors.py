@@ -18,11 +18,15 @@ import dlib
 import numpy as np
 
 from extractors import DetectorUnavailableError
-from extractors.face import Face
-from extractors.mtcnn import MTCNN, largest_first, shrink_to_side
+from extractors.face import Face, overlap
+from extractors.mtcnn import MTCNN, largest_first
+from extractors.shrink import shrink_to_side
 
 MODEL_VARIABLE = "FACEWITNESS_DLIB_CNN"
 """Environment variable that names the model file of `DlibCNN`."""
+
+# Probability by O-Net above which a followed face is still there.
+_SURE = 0.9
 
 # Far below the smallest face; dlib's network fails on images of a few pixels.
 _SMALLEST_IMAGE = 20
@@ -32,7 +36,7 @@ class _DlibDetector:
     """What the two detectors share: all but the search itself."""
 
     def __init__(self, detection_side: int, threads: int | None):
-        self._detection_side = detection_side
+        self.detection_side = detection_side
         self._mtcnn = MTCNN(detection_side=detection_side, threads=threads)
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
@@ -49,18 +53,45 @@ class _DlibDetector:
         """
         return [self._detect_one(image) for image in images]
 
+    def follow(self, images: Sequence[np.ndarray], expected: Sequence[Sequence[Face]]) -> list[list[Face]]:
+        """Find faces again whose places are roughly known, with O-Net alone; only the search finds others.
+
+        Args:
+            images: as for `detect`.
+            expected: for each image its faces as they are expected to be.
+
+        Returns:
+            As from `detect`. A box lies about the landmarks as in the expected face, and the confidence is that one's.
+
+        Raises:
+            ValueError: if an image is not of that shape and type, or empty.
+        """
+        return [self._follow_one(image, faces) for image, faces in zip(images, expected, strict=True)]
+
+    def _follow_one(self, image: np.ndarray, expected: Sequence[Face]) -> list[Face]:
+        shrunk, scale = shrink_to_side(image, self.detection_side)
+        faces = [face.scaled(scale) for face in expected]
+        # The first look puts the boxes into their places, the second one gives the landmarks.
+        for _ in range(2):
+            landmarks, probabilities = self._mtcnn.landmarks(shrunk, np.array([face.box for face in faces]))
+            faces = [_moved(face, points) for face, points in zip(faces, landmarks, strict=True)]
+        found: list[Face] = []
+        for face, probability in zip(faces, probabilities, strict=True):
+            # Of two expected faces that have become one, one remains.
+            if probability > _SURE and all(overlap(face.box, other.box) < 0.5 for other in found):
+                found.append(face)
+        return largest_first(face.scaled(1 / scale) for face in found)
+
     def _detect_one(self, image: np.ndarray) -> list[Face]:
-        shrunk, scale = shrink_to_side(image, self._detection_side)
+        shrunk, scale = shrink_to_side(image, self.detection_side)
         if min(shrunk.shape[:2]) < _SMALLEST_IMAGE:
             return []
         rectangles, confidences = self._search(shrunk)
         boxes = np.array([(r.left(), r.top(), r.width(), r.height()) for r in rectangles], np.float32)
         boxes = boxes.reshape(-1, 4)
         landmarks, _ = self._mtcnn.landmarks(shrunk, boxes)
-        boxes = (boxes / np.tile(scale, 2)).astype(np.float32)
-        landmarks = (landmarks / scale).astype(np.float32)
         faces = zip(boxes, landmarks, confidences, strict=True)
-        return largest_first(Face(box, points, float(confidence)) for box, points, confidence in faces)
+        return largest_first(Face(box, points, float(sure)).scaled(1 / scale) for box, points, sure in faces)
 
     def _search(self, image: np.ndarray) -> tuple[Sequence[dlib.rectangle], Sequence[float]]:
         """The rectangles of faces and their confidences."""
@@ -127,6 +158,14 @@ class DlibCNN(_DlibDetector):
     def _search(self, image: np.ndarray) -> tuple[Sequence[dlib.rectangle], Sequence[float]]:
         found = self._detector(image, 0)
         return [detection.rect for detection in found], [detection.confidence for detection in found]
+
+
+def _moved(face: Face, landmarks: np.ndarray) -> Face:
+    """A face whose landmarks were found elsewhere; its box has moved and grown with them."""
+    before, after = face.landmarks.mean(axis=0), landmarks.mean(axis=0)
+    growth = np.linalg.norm(landmarks - after) / np.linalg.norm(face.landmarks - before)
+    start = (face.box[:2] - before) * growth + after
+    return Face(np.concatenate([start, face.box[2:] * growth]), landmarks, face.confidence)
 
 
 def _find_model() -> Path:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from extractors.face import Face
-from extractors.mtcnn import SMALLEST_FACE, largest_first, shrink_to_side
+from extractors.mtcnn import SMALLEST_FACE, largest_first
+from extractors.shrink import shrink_to_side
 
 
 class ReferenceMTCNN:
@@ -36,7 +37,7 @@ class ReferenceMTCNN:
 
         self._mtcnn = MTCNN()
         self._min_confidence = min_confidence
-        self._detection_side = detection_side
+        self.detection_side = detection_side
 
     def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
         """Find the faces of each image.
@@ -53,7 +54,7 @@ class ReferenceMTCNN:
         return [self._detect_one(image) for image in images]
 
     def _detect_one(self, image: np.ndarray) -> list[Face]:
-        shrunk, scale = shrink_to_side(image, self._detection_side)
+        shrunk, scale = shrink_to_side(image, self.detection_side)
         # With a minimum of 30 pixels or more the package's pyramid gets too small for its network, an error
         # that it catches and reports as "no face".
         rows = self._mtcnn.detect_faces(

@@ -12,7 +12,9 @@ import numpy as np
 import pytest
 from skimage import data
 
-from extractors import DETECTORS, LANDMARK_NAMES, DetectorUnavailableError, create_detector
+from extractors import DETECTORS, LANDMARK_NAMES, DetectorUnavailableError, Face, create_detector
+from extractors.face import overlap
+from extractors.shrink import shrink_to_side
 
 # A square with one face, and where in it, in units of its side, the centre of that face is.
 PORTRAIT = data.astronaut()[:300, 75:375]
@@ -151,6 +153,56 @@ def test_large_frame_gives_boxes_in_its_own_pixels(detector):
     portrait = (1500, 200, 1700)
     [[face]] = detector.detect([scene(2160, 3840, portrait)])
     assert_is_face(face, *portrait)
+
+
+def test_faces_found_in_a_shrunk_copy_scale_back(detector):
+    image = scene(1080, 1920, (400, 100, 900))
+    shrunk, scale = shrink_to_side(image, detector.detection_side)
+    [[face]], [[small]] = detector.detect([image]), detector.detect([shrunk])
+    assert small.box[2] < 0.6 * face.box[2]
+    assert_same_faces([small.scaled(1 / scale)], [face])
+    assert small.scaled(1 / scale).box.dtype == np.float32
+
+
+def test_follows_a_face_to_where_it_has_moved(detector):
+    images = [scene(720, 1060, (260 + 20 * i, 100 + 15 * i, 420 + 15 * i)) for i in range(4)]
+    found = detector.detect(images)
+    followed = detector.follow(images, [found[1], found[0], found[1], found[2]])
+    for [face], [expected] in zip(followed, found, strict=True):
+        np.testing.assert_allclose(face.landmarks, expected.landmarks, atol=0.05 * expected.box[2])
+        assert overlap(face.box, expected.box) > 0.65
+        assert face.box.dtype == np.float32 and face.landmarks.dtype == np.float32 and type(face.confidence) is float
+
+
+def test_follows_no_face_to_where_none_is(detector):
+    image = scene(540, 1060, (330, 60, 310), (640, 20, 420))
+    [faces] = detector.detect([image])
+    gone = scene(540, 1060, (640, 20, 420))
+    assert len(faces) == 2
+    [[left]] = detector.follow([gone], [faces])
+    assert_is_face(left, 640, 20, 420)
+    assert detector.follow([scene(540, 1060)], [faces]) == [[]]
+
+
+def test_follows_the_faces_of_each_image_by_itself(detector):
+    images = [scene(540, 1060, (330, 60, 310)), scene(360, 640), scene(540, 1060, (640, 20, 420)), scene(360, 640)]
+    found = detector.detect(images)
+    followed = detector.follow(images, found)
+    assert [len(faces) for faces in followed] == [1, 0, 1, 0]
+    assert_is_face(followed[0][0], 330, 60, 310)
+    assert_is_face(followed[2][0], 640, 20, 420)
+
+
+def test_two_expected_faces_that_are_one_give_one(detector):
+    image = scene(540, 1060, (330, 60, 410))
+    [[face]] = detector.detect([image])
+    beside = Face(face.box + np.float32([8, 5, 0, 0]), face.landmarks + np.float32([8, 5]), 1.0)
+    assert len(detector.follow([image], [[face, beside]])[0]) == 1
+
+
+def test_following_nothing(detector):
+    assert detector.follow([], []) == []
+    assert detector.follow([scene(360, 480), np.zeros((1, 1, 3), np.uint8)], [[], []]) == [[], []]
 
 
 def test_unknown_name_lists_the_choices():

@@ -11,7 +11,8 @@ import pytest
 from skimage import data
 
 from extractors import DetectorUnavailableError
-from extractors.mtcnn import MTCNN, WEIGHTS_PATH, load_weights, shrink_to_side
+from extractors.face import overlap
+from extractors.mtcnn import MTCNN, WEIGHTS_PATH, load_weights
 
 PORTRAIT = data.astronaut()[:300, 75:375]
 
@@ -35,12 +36,6 @@ def random_scene(rng: np.random.Generator, height: int, width: int, portraits: i
         visible = portrait[y - top : height - top, x - left : width - left]
         image[y : y + visible.shape[0], x : x + visible.shape[1]] = visible
     return image
-
-
-def intersection_over_union(a: np.ndarray, b: np.ndarray) -> float:
-    size = np.minimum(a[:2] + a[2:], b[:2] + b[2:]) - np.maximum(a[:2], b[:2])
-    intersection = np.prod(np.maximum(size, 0))
-    return intersection / (a[2] * a[3] + b[2] * b[3] - intersection)
 
 
 @pytest.mark.parametrize("side", [75, 100, 150, 300])
@@ -93,6 +88,43 @@ def test_number_of_threads_does_not_change_the_faces(mtcnn):
     assert face.confidence == pytest.approx(other.confidence, abs=1e-6)
 
 
+def two_sizes(small: int) -> tuple[np.ndarray, np.ndarray]:
+    """A picture with one large face, and the same with a second, smaller portrait beside it."""
+    image = np.full((360, 640, 3), 90, np.uint8)
+    image[30:330, 20:320] = PORTRAIT
+    both = image.copy()
+    both[100 : 100 + small, 400 : 400 + small] = cv2.resize(PORTRAIT, (small, small), interpolation=cv2.INTER_AREA)
+    return image, both
+
+
+def test_following_finds_what_a_search_finds_in_the_same_places(mtcnn):
+    one, two = two_sizes(230)
+    expected = mtcnn.detect([one])
+    assert len(expected[0]) == 1
+    for face, other in zip(mtcnn.follow([two], expected)[0], mtcnn.detect([two])[0], strict=True):
+        np.testing.assert_allclose(face.landmarks, other.landmarks, atol=0.01 * other.box[2])
+
+
+def test_a_new_face_that_is_much_smaller_is_left_to_the_search(mtcnn):
+    one, two = two_sizes(60)
+    assert len(mtcnn.detect([two])[0]) == 2
+    assert len(mtcnn.follow([two], mtcnn.detect([one]))[0]) == 1
+
+
+def test_a_large_face_is_found_where_none_is_expected(mtcnn):
+    image = np.full((720, 1280, 3), 90, np.uint8)
+    image[60:660, 300:900] = cv2.resize(PORTRAIT, (600, 600))
+    [[face]], [[expected]] = mtcnn.follow([image], [[]]), mtcnn.detect([image])
+    assert overlap(face.box, expected.box) > 0.95
+
+
+def test_small_known_faces_are_followed(mtcnn):
+    _, two = two_sizes(80)
+    expected = mtcnn.detect([two])
+    assert sorted(face.box[2] < 40 for face in expected[0]) == [False, True]
+    assert len(mtcnn.follow([two], expected)[0]) == 2
+
+
 def test_landmarks_of_known_boxes(mtcnn):
     image = cv2.resize(data.astronaut(), (1536, 1536), interpolation=cv2.INTER_CUBIC)
     [[face]] = mtcnn.detect([image])
@@ -117,17 +149,6 @@ def test_landmarks_do_not_depend_on_the_number_of_boxes(mtcnn):
 def test_landmarks_of_no_boxes(mtcnn):
     landmarks, confidence = mtcnn.landmarks(PORTRAIT, np.empty((0, 4), np.float32))
     assert landmarks.shape == (0, 5, 2) and confidence.shape == (0,)
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [((1920, 1080), (640, 360)), ((1079, 1917), (360, 640)), ((640, 640), (640, 640)), ((5000, 2), (640, 1))],
-)
-def test_shrink_to_side(size, expected):
-    width, height = size
-    shrunk, scale = shrink_to_side(np.zeros((height, width, 3), np.uint8), 640)
-    assert shrunk.shape == (expected[1], expected[0], 3)
-    np.testing.assert_allclose(scale, np.divide(expected, size))
 
 
 def test_altered_weights_are_refused(tmp_path):
@@ -167,13 +188,16 @@ def reference():
 def test_finds_the_faces_of_the_reference(mtcnn, reference, size):
     rng = np.random.default_rng(size)
     images = [random_scene(rng, *size, portraits) for portraits in (0, 1, 1, 2, 2, 3, 4)]
+    images += [cv2.resize(image, size[::-1]) for image in (data.astronaut(), data.chelsea())]
+    images += [cv2.add(image, rng.integers(0, 16, image.shape, np.uint8)) for image in images[-3:]]
+    images += [cv2.imdecode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 40])[1], 1) for image in images[1:5]]
     found = 0
     for ours, theirs in zip(mtcnn.detect(images), reference.detect(images), strict=True):
         assert len(ours) == len(theirs)
         found += len(ours)
         for face in ours:
-            other = max(theirs, key=lambda their: intersection_over_union(face.box, their.box))
-            assert intersection_over_union(face.box, other.box) >= 0.95
+            other = max(theirs, key=lambda their: overlap(face.box, their.box))
+            assert overlap(face.box, other.box) >= 0.95
             np.testing.assert_allclose(face.landmarks, other.landmarks, atol=0.02 * other.box[2])
             assert face.confidence == pytest.approx(other.confidence, abs=1e-3)
     assert found >= 5
