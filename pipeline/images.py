@@ -27,6 +27,7 @@ from PIL import (
 )
 
 from pipeline.media import MAX_PIXELS, Frame, MediaError, MediaInfo, quoted
+from pipeline.pixels import RgbPixels
 from pipeline.sampling import SamplingPlan
 
 # Opened by their classes, because Image.open would warn of any picture above 89 megapixels.
@@ -105,18 +106,20 @@ def probe(path: Path, image_format: str, sha256: str, size: int) -> MediaInfo:
         stream=0,
         keyframe_gap_s=float(sum(shown_s)),
         frame_times_s=times_s,
+        key_frames=np.arange(len(times_s)),
+        anchor_frames=np.arange(len(times_s)),
     )
 
 
 def read(info: MediaInfo, plan: SamplingPlan, warnings: list[str]) -> Generator[Frame, None, None]:
     """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings`."""
-    chosen = set(plan.choose(info.frame_times_s, info.end_s).tolist())
+    chosen = set(info.choose(plan).tolist())
     with closing(_play(info.path, info.container, warnings)) as pictures:
         for index, (image, _) in enumerate(pictures):
             if index in chosen:
                 with _damage_of(info.path):
                     pixels = _to_rgb(image, info.path)
-                yield Frame(index, float(info.frame_times_s[index]), pixels)
+                yield Frame(index, float(info.frame_times_s[index]), RgbPixels(pixels))
 
 
 @contextmanager

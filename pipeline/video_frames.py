@@ -1,7 +1,7 @@
 """Decodes the chosen frames of a video file.
 
-Frames come as raw RGB through a pipe, which has no room for timestamps. Two `showinfo` filters log them: one sees every
-decoded frame and so counts them, the other only those that are selected.
+Frames come raw through a pipe: in the usual formats as luma and chroma, which `pipeline.pixels` converts, else as RGB.
+A pipe has no room for timestamps: a `showinfo` filter behind the one that selects frames logs them.
 """
 
 from __future__ import annotations
@@ -19,17 +19,22 @@ import numpy as np
 
 from pipeline.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary, has_filter
 from pipeline.media import Frame, MediaError, MediaInfo, quoted
-from pipeline.sampling import TICK_TOLERANCE, SamplingPlan
+from pipeline.pixels import RgbPixels, YuvLayout, YuvPixels
+from pipeline.sampling import TICK_TOLERANCE, SamplingPlan, nearest
 
 SEEK_GAP_S = 5.0
-"""Frames further apart than this are sought one by one, nearer ones are picked from one pass over the whole file.
+"""Frames further apart than this are sought one by one, nearer ones are picked from one pass over what lies between.
 
 Measured in CPU time: a pass takes 71 ms per second of 1080p30 H.264 and 10 ms at 360p; a seek takes 305 and 41 ms with
-a key frame every 8.3 s, 113 and 22 ms with one every 2 s. They break even at 1.6 to 4.3 s.
+a key frame every 8.3 s, 113 and 22 ms with one every 2 s. They break even at 1.6 to 4.3 s. To a key frame itself a
+1080p seek takes 70 ms.
 """
 
 _SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Containers with an index. In others ffmpeg guesses a position from the bit rate."""
+
+_SEEK_START_S = 1.0
+"""A pass whose first frame is later than this, and than the longest time between key frames, begins there."""
 
 _LOG_TIMEOUT_S = 5.0
 
@@ -41,18 +46,18 @@ _REFERENCE_WHITE_NITS = 203  # of HDR, ITU-R BT.2408
 
 
 def read(
-    info: MediaInfo, plan: SamplingPlan, warnings: list[str], stall_timeout_s: float
+    info: MediaInfo, plan: SamplingPlan, warnings: list[str], threads: int, stall_timeout_s: float
 ) -> Generator[Frame, None, None]:
     """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings`."""
     warnings += _doubts(info)
-    chosen = plan.choose(info.frame_times_s, info.end_s)
+    chosen = info.choose(plan)
     report = _Report()
-    decode = _seek_each if _is_worth_seeking(info, len(chosen)) else _pass_once
     frames = 0
-    with closing(decode(info, plan, chosen, stall_timeout_s, report)) as decoded:
-        for frame in decoded:
-            frames += 1
-            yield frame
+    for run in runs(info, chosen):
+        with closing(_pass(info, plan, run, threads, stall_timeout_s, report)) as decoded:
+            for frame in decoded:
+                frames += 1
+                yield frame
     if not frames:
         raise report.failure
     # Where fields are coded one by one, the container lists each, and two make a frame.
@@ -61,10 +66,18 @@ def read(
     warnings += report.warnings()
 
 
-def _is_worth_seeking(info: MediaInfo, count: int) -> bool:
-    """Tell whether to start ffmpeg for each frame. If key frames are rare, each start has far to decode."""
-    gap_s = info.duration_s / count
-    return info.container in _SEEKABLE and count > 1 and gap_s > max(SEEK_GAP_S, info.keyframe_gap_s)
+def runs(info: MediaInfo, chosen: np.ndarray) -> list[np.ndarray]:
+    """Cut the chosen frames into runs that are decoded in one pass each.
+
+    Args:
+        info: of the video.
+        chosen: indices into `info.frame_times_s`, ascending.
+    """
+    if info.container not in _SEEKABLE:
+        return [chosen]
+    gaps_s = np.diff(info.frame_times_s[chosen])
+    # If key frames are rare, each pass has far to decode before its first frame.
+    return np.split(chosen, np.flatnonzero(gaps_s > max(SEEK_GAP_S, info.keyframe_gap_s)) + 1)
 
 
 @dataclass(slots=True)
@@ -109,78 +122,91 @@ def _doubts(info: MediaInfo) -> list[str]:
     return found
 
 
-def _pass_once(
-    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, stall_timeout_s: float, report: _Report
+def _pass(
+    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, threads: int, stall_timeout_s: float, report: _Report
 ) -> Generator[Frame, None, None]:
-    """Decode the whole video and keep what is chosen."""
-    starts_s = _window_starts(info.frame_times_s, chosen)
-    expression = None if len(chosen) == info.frame_count else _select_expression(plan, info.frame_times_s[0], starts_s)
-    source = ffmpeg.input(file_url(info.path), **INPUT_OPTIONS)
-    graph = _raw_frames(source, info, expression)
+    """Decode from the first to the last chosen frame, and keep those that are chosen."""
+    times_s = info.frame_times_s
+    starts_s = _window_starts(times_s, chosen)
+    options = {"threads": threads}
+    position_s = 0.0
+    if info.container in _SEEKABLE and starts_s[0] > max(_SEEK_START_S, info.keyframe_gap_s):
+        # A little before a key frame ffmpeg would decode all since the last one.
+        start_s = times_s[chosen[0]] if chosen[0] in info.key_frames else starts_s[0]
+        position_s = round(float(start_s), 6)  # ffmpeg counts in microseconds, and drops what comes before
+        options["ss"] = f"{position_s:.6f}"
+    if chosen[-1] + 1 < len(times_s):
+        options["to"] = f"{(times_s[chosen[-1]] + times_s[chosen[-1] + 1]) / 2:.6f}"
+    if _are_anchors(info, chosen):
+        options["skip_frame"] = "noref"
+    everything = len(chosen) == info.frame_count
+    expression = None if everything else _select_expression(plan, times_s[0] - position_s, starts_s - position_s)
+    layout = YuvLayout.of(info, _color_matrix(info))
+    source = ffmpeg.input(file_url(info.path), **options, **INPUT_OPTIONS)
+    graph = _raw_frames(source, info, layout, expression)
     clock = _FrameLog(info.path)
     latest = 0
     with Process(ffmpeg.get_args(graph), info.path, clock.feed, stall_timeout_s) as process:
-        while (image := _next_image(process, info)) is not None:
-            index, time_s = clock.next()
+        while (picture := _next_picture(process, info, layout)) is not None:
+            index, time_s = _listed(times_s, position_s + clock.next_s())
             window = int(np.searchsorted(starts_s, time_s, side="right"))
             # Filters forget what they have selected when the resolution changes, and take one more of that window.
-            if expression is None or window > latest:
+            if everything or window > latest:
                 latest = window
-                yield Frame(index, time_s, image)
-        report.add(process)
+                yield Frame(index, time_s, picture)
+        # Decoders complain of every open GOP that they start in: only missing frames count there.
+        if not position_s or latest < len(chosen):
+            report.add(process)
 
 
-def _seek_each(
-    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, stall_timeout_s: float, report: _Report
-) -> Generator[Frame, None, None]:
-    """Start ffmpeg anew for each chosen frame, a little before it."""
-    times_s = info.frame_times_s
-    for start_s in _window_starts(times_s, chosen).tolist():
-        position_s = max(0.0, round(start_s, 6))  # ffmpeg counts in microseconds, and drops what comes before
-        source = ffmpeg.input(file_url(info.path), ss=f"{position_s:.6f}", **INPUT_OPTIONS)
-        graph = _raw_frames(source, info, None, **{"frames:v": 1})
-        clock = _FrameLog(info.path)
-        with Process(ffmpeg.get_args(graph), info.path, clock.feed, stall_timeout_s) as process:
-            image = _next_image(process, info)
-            if image is None:  # decoders complain of every open GOP that they start in, so only this counts
-                report.add(process)
-                continue
-        yield Frame(*_listed(times_s, position_s + clock.next()[1]), image)
+def _are_anchors(info: MediaInfo, chosen: np.ndarray) -> bool:
+    """Tell whether frames that no other frame is coded with reference to need not be decoded."""
+    has_others = len(info.anchor_frames) < info.frame_count and not info.interlaced
+    return has_others and bool(np.isin(chosen, info.anchor_frames).all())
 
 
 def _listed(times_s: np.ndarray, time_s: float) -> tuple[int | None, float]:
-    """Recognise a frame by a time that seeking has rounded to the position it started from."""
-    nearest = int(np.abs(times_s - time_s).argmin())
-    if abs(times_s[nearest] - time_s) < 1e-3:
-        return nearest, float(times_s[nearest])
+    """Recognise a frame by a time that may be rounded to microseconds."""
+    index = int(nearest(times_s, np.asarray(time_s)))
+    if abs(times_s[index] - time_s) < 1e-3:
+        return index, float(times_s[index])
     return None, time_s
 
 
-def _next_image(process: Process, info: MediaInfo) -> np.ndarray | None:
-    image = np.empty((info.height, info.width, 3), np.uint8)
-    return image if process.read_into(memoryview(image).cast("B")) else None
+def _next_picture(process: Process, info: MediaInfo, layout: YuvLayout | None) -> RgbPixels | YuvPixels | None:
+    samples = np.empty(layout.nbytes if layout else (info.height, info.width, 3), np.uint8)
+    if not process.read_into(memoryview(samples).cast("B")):
+        return None
+    return YuvPixels(layout, samples) if layout else RgbPixels(samples)
+
+
+def _color_matrix(info: MediaInfo) -> str:
+    return info.color_matrix or ("bt709" if info.width > 1279 or info.height > 576 else "bt601")
 
 
 def _raw_frames(
     source: ffmpeg.nodes.FilterableStream,
     info: MediaInfo,
+    layout: YuvLayout | None,
     expression: str | None,
-    **options: object,
 ) -> ffmpeg.nodes.OutputStream:
-    """Build the graph from the input to raw RGB on standard output; ffmpeg turns frames upright by itself."""
+    """Build the graph from the input to raw frames on standard output; ffmpeg turns them upright by itself."""
     video = source[str(info.stream)]
     if info.interlaced:
         video = video.filter("bwdif", mode="send_frame", deint="interlaced")
-    video = video.filter("showinfo", checksum=0)
     if expression:
         video = video.filter("select", expression)
     video = video.filter("showinfo", checksum=0)
     if info.hdr_transfer and has_filter(find_binary(), "zscale"):
         video = _tone_map(video, info)
-    matrix = "auto" if info.color_matrix else "bt709" if info.width > 1279 or info.height > 576 else "bt601"
-    # All frames of a pipe have one size, whatever the stream does midway.
-    video = video.filter("scale", info.width, info.height, flags=_SCALE_FLAGS, in_color_matrix=matrix)
-    return ffmpeg.output(video.filter("format", "rgb24"), "pipe:", format="rawvideo", fps_mode="passthrough", **options)
+    # All frames of a pipe have one size and format, whatever the stream does midway.
+    if layout:
+        video = video.filter("scale", info.width, info.height, flags=_SCALE_FLAGS).filter("format", info.pixel_format)
+    else:
+        matrix = "auto" if info.color_matrix else _color_matrix(info)
+        video = video.filter("scale", info.width, info.height, flags=_SCALE_FLAGS, in_color_matrix=matrix)
+        video = video.filter("format", "rgb24")
+    return ffmpeg.output(video, "pipe:", format="rawvideo", fps_mode="passthrough")
 
 
 def _tone_map(video: ffmpeg.nodes.FilterableStream, info: MediaInfo) -> ffmpeg.nodes.FilterableStream:
@@ -221,46 +247,30 @@ def _select_expression(plan: SamplingPlan, first_s: float, starts_s: np.ndarray)
 
 
 class _FrameLog:
-    """Reads the log of the two `showinfo` filters, and hands out the number and time of each selected frame.
-
-    Both filters count their frames from 0, so a line belongs to the first if its number is the next one there: the
-    second never counts further than the first. The prefix of a line does not tell, it is missing when another thread of
-    ffmpeg has left a line unfinished. Counting starts again when the graph is built anew, as it is when the resolution
-    of a stream changes.
-    """
+    """Reads the log of a `showinfo` filter, and hands out the time of each frame that passed it."""
 
     _GRAPH = re.compile(r"config in time_base: (\d+)/(\d+)")
-    _FRAME = re.compile(r"\bn: *(\d+) pts: *(-?\d+|NOPTS) ")
+    _FRAME = re.compile(r"\bn: *\d+ pts: *(-?\d+|NOPTS) ")
 
     def __init__(self, path: Path):
         self._path = path
         self._time_base: Fraction | None = None
-        self._earlier = 0
-        self._decoded = 0
-        self._selected = 0
-        self._last_time_s = 0.0
-        self._times: queue.SimpleQueue[tuple[int, float]] = queue.SimpleQueue()
+        self._last_s = 0.0
+        self._times_s: queue.SimpleQueue[float] = queue.SimpleQueue()
 
     def feed(self, line: str) -> None:
         """Take one line of the log."""
         if match := self._GRAPH.search(line):
             self._time_base = Fraction(int(match[1]), int(match[2]))
-            self._earlier += self._decoded
-            self._decoded = self._selected = 0
         elif self._time_base and (match := self._FRAME.search(line)):
-            number = int(match[1])
-            if number == self._decoded:
-                self._decoded += 1
-            elif number == self._selected:
-                self._selected += 1
-                if match[2] != "NOPTS":
-                    self._last_time_s = float(int(match[2]) * self._time_base)
-                self._times.put((self._earlier + self._decoded - 1, self._last_time_s))
+            if match[1] != "NOPTS":
+                self._last_s = float(int(match[1]) * self._time_base)
+            self._times_s.put(self._last_s)
 
-    def next(self) -> tuple[int, float]:
-        """Give the number and the time of the next selected frame, whose picture has been read already."""
+    def next_s(self) -> float:
+        """Give the time in seconds of the next frame, whose picture has been read already."""
         try:
-            return self._times.get(timeout=_LOG_TIMEOUT_S)
+            return self._times_s.get(timeout=_LOG_TIMEOUT_S)
         except queue.Empty:
             raise MediaError(
                 "error", f"{quoted(self._path)} could not be read: ffmpeg does not say when pictures are shown."

@@ -85,6 +85,8 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
         stream=stream.index,
         keyframe_gap_s=times.keyframe_gap_s,
         frame_times_s=times.presentation_s,
+        key_frames=times.keys,
+        anchor_frames=times.anchors,
     )
 
 
@@ -189,6 +191,8 @@ class _FrameTimes:
     """When the frames of a stream are shown."""
 
     presentation_s: np.ndarray
+    keys: np.ndarray
+    anchors: np.ndarray
     duration_s: float
     time_base: Fraction
     frame_rate: float | None
@@ -241,6 +245,7 @@ class _PacketTable:
         elif missing.any():
             pts[missing] = dts[missing] + int(np.median(pts[~missing] - dts[~missing]))
         keys = np.unique(pts[np.array(self._keys, dtype=np.int64)])
+        anchors = np.unique(np.maximum.accumulate(pts))
         pts = np.unique(pts)
         intervals = np.diff(pts)
         usual = float(np.median(intervals)) if len(intervals) else 0.0
@@ -249,6 +254,8 @@ class _PacketTable:
         second = float(1 / self._time_base)
         return _FrameTimes(
             presentation_s=pts / second,
+            keys=np.searchsorted(pts, keys),
+            anchors=np.searchsorted(pts, anchors),
             duration_s=(span + last) / second,
             time_base=self._time_base,
             frame_rate=len(intervals) * second / span if span else None,

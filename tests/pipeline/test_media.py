@@ -14,7 +14,7 @@ from pipeline import video_frames
 from pipeline.media import FrameReader, MediaInfo, open_frames, probe
 from pipeline.sampling import SamplingPlan
 from tests.conftest import CLIP_FPS, CLIP_FRAMES
-from tests.media_files import number_frames, read_number, run_ffmpeg, write_video
+from tests.media_files import has_encoder, number_frames, read_number, run_ffmpeg, write_video
 
 EVERY = SamplingPlan.every_frame()
 
@@ -81,7 +81,7 @@ def test_rate_takes_what_the_plan_chose(clip, fps):
     info = probe(clip)
     plan = SamplingPlan.at_fps(fps)
     numbers, _, _ = read(info, plan)
-    assert numbers == plan.choose(info.frame_times_s, info.end_s).tolist()
+    assert numbers == info.choose(plan).tolist()
 
 
 def test_variable_frame_rate(tmp_path):
@@ -157,17 +157,33 @@ def test_seeking_gives_the_same_frames(tmp_path, monkeypatch, name):
     path = write_video(tmp_path / name, number_frames(200), fps=29.97, options=options)
     info = probe(path)
     plan = SamplingPlan.spread(4)
+    assert run_lengths(info, plan) == [4]
     passed = read(info, plan)
     monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
-    monkeypatch.setattr(video_frames, "_pass_once", None)
+    assert run_lengths(info, plan) == [1] * 4
     assert read(info, plan) == passed
+
+
+def run_lengths(info: MediaInfo, plan: SamplingPlan) -> list[int]:
+    return [len(run) for run in video_frames.runs(info, info.choose(plan))]
+
+
+@pytest.mark.parametrize("name", ["part.mp4", "part.mkv", "part.ts"])
+def test_frames_near_each_other_late_in_a_video(tmp_path, name):
+    info = probe(write_video(tmp_path / name, number_frames(300), fps=30, options=["-g", 30, "-bf", 3]))
+    plan = SamplingPlan.at_times(info.frame_times_s[[3, 170, 175, 176, 190, 299]])
+    assert run_lengths(info, plan) == ([6] if name == "part.ts" else [1, 5])
+    assert read(info, plan)[0] == [3, 170, 175, 176, 190, 299]
+    numbers, times_s, warnings = read(info, SamplingPlan.at_times(info.frame_times_s[[170, 175]]))
+    assert (numbers, warnings) == ([170, 175], [])
+    np.testing.assert_allclose(times_s, info.frame_times_s[[170, 175]])
 
 
 def test_seeking_in_a_video_that_starts_late(clip, tmp_path, monkeypatch):
     run_ffmpeg("-itsoffset", 5, "-i", clip, "-map", "0:v", "-c", "copy", tmp_path / "late.mkv")
     info = probe(tmp_path / "late.mkv")
     monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
-    monkeypatch.setattr(video_frames, "_pass_once", None)
+    assert run_lengths(info, SamplingPlan.spread(2)) == [1, 1]
     numbers, times_s, _ = read(info, SamplingPlan.spread(2))
     assert numbers == [7, 22]
     np.testing.assert_allclose(times_s, [0.7, 2.2], atol=1e-3)
@@ -176,15 +192,51 @@ def test_seeking_in_a_video_that_starts_late(clip, tmp_path, monkeypatch):
 def test_no_seeking_without_an_index(tmp_path, monkeypatch):
     info = probe(write_video(tmp_path / "no index.ts", number_frames(60), options=["-g", 10]))
     monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
-    monkeypatch.setattr(video_frames, "_seek_each", None)
-    assert len(read(info, SamplingPlan.spread(4))[0]) == 4
+    assert run_lengths(info, SamplingPlan.spread(4)) == [4]
 
 
 def test_no_seeking_where_key_frames_are_rare(tmp_path, monkeypatch):
     info = probe(write_video(tmp_path / "one key.mp4", number_frames(60), options=["-g", 1000]))
     monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
-    monkeypatch.setattr(video_frames, "_seek_each", None)
-    assert len(read(info, SamplingPlan.spread(4))[0]) == 4
+    assert run_lengths(info, SamplingPlan.spread(4)) == [4]
+
+
+@pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4", "mpeg2video", "libvpx-vp9"])
+def test_only_anchor_frames(tmp_path, codec):
+    """Where no other frame is wanted, those that none is coded with reference to are not even decoded."""
+    if not has_encoder(codec):
+        pytest.skip(f"this ffmpeg has no {codec}")
+    options = {"libx265": ["-x265-params", "log-level=none"], "libvpx-vp9": ["-b:v", "1M", "-cpu-used", 8]}
+    options = options.get(codec, ["-bf", 3, "-q:v", 2])
+    path = write_video(tmp_path / "b.mkv", number_frames(120), fps=30, codec=codec, options=options)
+    info = probe(path)
+    assert 0 in info.anchor_frames
+    assert (len(info.anchor_frames) == 120) == (codec == "libvpx-vp9")
+    plan = SamplingPlan.spread(8, tolerance=0.4)
+    chosen = info.choose(plan)
+    assert np.isin(chosen, info.anchor_frames).all()
+    assert read(info, plan)[0] == chosen.tolist()
+    assert read(info, SamplingPlan.at_times(info.frame_times_s[chosen]))[0] == chosen.tolist()
+
+
+@pytest.mark.parametrize("name", ["keys.mp4", "keys.mkv", "keys.ts", "late.mp4"])
+def test_key_frames(tmp_path, monkeypatch, name):
+    """Where frames are sought one by one, key frames are preferred."""
+    path = write_video(tmp_path / name, number_frames(300), fps=29.97, options=["-g", 30, "-sc_threshold", 0, "-bf", 3])
+    if name == "late.mp4":
+        path = tmp_path / "later.mp4"
+        run_ffmpeg("-itsoffset", 3, "-i", tmp_path / name, "-c", "copy", path)
+    info = probe(path)
+    assert info.key_frames.tolist() == list(range(0, 300, 30))
+    monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
+    plan = SamplingPlan.spread(4, tolerance=0.45)
+    assert run_lengths(info, plan) == ([4] if name == "keys.ts" else [1] * 4)
+    assert read(info, plan)[0] == [30, 120, 180, 270]
+
+
+def test_without_b_frames_all_are_anchors(tmp_path):
+    info = probe(write_video(tmp_path / "p.mp4", number_frames(20), options=["-bf", 0]))
+    assert info.anchor_frames.tolist() == list(range(20))
 
 
 def test_closing_early_stops_ffmpeg(clip):

@@ -327,7 +327,7 @@ def test_hang_while_probing(clip, replaced_ffmpeg):
 @pytest.mark.parametrize("plan", [EVERY, SamplingPlan.spread(2)], ids=str)
 def test_hang_while_decoding(clip, replaced_ffmpeg, plan):
     info = probe(clip)
-    replaced_ffmpeg("head -c 10000 /dev/zero; exec sleep 60")
+    replaced_ffmpeg("head -c 5000 /dev/zero; exec sleep 60")
     with pytest.raises(MediaError) as caught, open_frames(info, plan, stall_timeout_s=0.5) as reader:
         list(reader)
     assert caught.value.status == "timeout"
@@ -353,7 +353,7 @@ def test_slow_reader_is_no_hang(clip):
 
 @POSIX
 @pytest.mark.parametrize(
-    "script", ["kill -SEGV $$", 'REAL "$@" | head -c 40000; kill -SEGV $$'], ids=["at once", "amid"]
+    "script", ["kill -SEGV $$", 'REAL "$@" | head -c 20000; kill -SEGV $$'], ids=["at once", "amid"]
 )
 def test_crash(clip, replaced_ffmpeg, script):
     info = probe(clip)

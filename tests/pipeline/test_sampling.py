@@ -103,3 +103,38 @@ def test_words():
     assert str(SamplingPlan.spread()) == "32 evenly spread frames"
     assert str(SamplingPlan.at_fps(2)) == "2 frames per second"
     assert str(SamplingPlan.every_frame()) == "every frame"
+
+
+def test_spread_prefers_cheaper_frames_that_are_near():
+    times_s, anchors = np.arange(300) / 30, np.arange(0, 300, 4)
+    exact = SamplingPlan.spread(32).choose(times_s, 10.0)
+    near = SamplingPlan.spread(32, tolerance=0.25).choose(times_s, 10.0, [anchors])
+    assert np.isin(near, anchors).all()
+    assert np.abs(near - exact).max() == 2
+    # Of anchors every half second only some lie within a quarter of a slice.
+    rare = SamplingPlan.spread(32, tolerance=0.25).choose(times_s, 10.0, [anchors[::4]])
+    assert 5 < np.isin(rare, anchors[::4]).sum() < 32
+    assert np.abs(rare - exact).max() <= 2
+    both = SamplingPlan.spread(32, tolerance=0.25).choose(times_s, 10.0, [anchors[::4], anchors])
+    assert both.tolist() == np.where(np.isin(rare, anchors[::4]), rare, near).tolist()
+
+
+def test_spread_takes_exact_frames_without_tolerance_or_cheaper_ones():
+    times_s, anchors = np.arange(300) / 30, np.arange(0, 300, 4)
+    exact = SamplingPlan.spread(32).choose(times_s, 10.0).tolist()
+    assert SamplingPlan.spread(32).choose(times_s, 10.0, [anchors]).tolist() == exact
+    assert SamplingPlan.spread(32, tolerance=0.25).choose(times_s, 10.0).tolist() == exact
+
+
+@given(intervals_s, counts, st.floats(0, 0.49), st.integers(1, 9))
+def test_spread_gives_as_many_distinct_frames_whatever_is_cheaper(intervals, count, tolerance, step):
+    times_s, end_s = timeline(intervals)
+    chosen = SamplingPlan.spread(count, tolerance).choose(times_s, end_s, [np.arange(0, len(times_s), step)])
+    assert len(chosen) == min(count, len(times_s))
+    assert (np.diff(chosen) > 0).all()
+
+
+@pytest.mark.parametrize("tolerance", [-0.1, 0.5])
+def test_impossible_tolerance(tolerance):
+    with pytest.raises(ValueError, match="tolerance"):
+        SamplingPlan.spread(32, tolerance)
