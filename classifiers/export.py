@@ -7,7 +7,7 @@ import json
 import shutil
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,7 +70,8 @@ def export_model(model: ModelSpec, file_format: str, folder: Path) -> ExportedMo
         raise ModelError(f"no format is called {file_format!r}; there are {', '.join(FORMATS)}")
     content = model.read("keras")
     entries = _entries(folder / MANIFEST.name)
-    earlier = entries.get(model.name, {}).get("files", {})
+    before = entries.get(model.name, {})
+    earlier = before.get("files", {})
     if earlier and earlier["keras"]["sha256"] != model.sha256:
         raise ModelError(
             f"{folder} already holds other weights of a model called {model.name!r}; choose another folder"
@@ -87,7 +88,9 @@ def export_model(model: ModelSpec, file_format: str, folder: Path) -> ExportedMo
                 shutil.copyfile(model.folder / model.card, folder / model.card)
             written = {kind: asdict(_model_file(path)) for kind, path in files.items() if path.is_file()}
             kept = {"keras": asdict(model.files["keras"]), **earlier, **written}
-            entries[model.name] = {**model.to_json(), "files": kept}
+            # Only of int8 files that lie here does the manifest say how they agree.
+            agreement = {key: before[key] for key in ("agreement",) if key in before}
+            entries[model.name] = {**replace(model, agreement=None).to_json(), **agreement, "files": kept}
             manifest = json.dumps({"models": list(entries.values())}, indent=1)
             (folder / MANIFEST.name).write_text(manifest + "\n", encoding="utf-8")
     except OSError as error:

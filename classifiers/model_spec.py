@@ -28,6 +28,21 @@ class ModelFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Agreement:
+    """How close a quantised model is to the one it was made from.
+
+    Attributes:
+        score_difference: mean absolute difference of the scores of single crops.
+        crops: how many were compared.
+        measured_on: what they are, in words.
+    """
+
+    score_difference: float
+    crops: int
+    measured_on: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A trained classifier, as its entry in a manifest says.
 
@@ -37,11 +52,13 @@ class ModelSpec:
         labels: meaning of the logits, in order.
         crop_size: side of the crop in pixels, which is also the side of the input.
         crop_template: where the five landmarks lie in the crop, in units of its side.
-        files: by format: "keras", "openvino_graph" and "openvino_weights", "onnx", "tflite".
+        files: by format: "keras", "openvino_graph" and "openvino_weights", "openvino_int8_graph" and
+            "openvino_int8_weights", "onnx", "tflite".
         calibration: how logits become scores.
         thresholds: how scores become verdicts.
         card: file name of the model card.
         folder: where the files are.
+        agreement: of the int8 files with the others; None where there are none.
     """
 
     name: str
@@ -54,6 +71,7 @@ class ModelSpec:
     thresholds: Thresholds
     card: str
     folder: Path
+    agreement: Agreement | None = None
 
     def __post_init__(self) -> None:
         if "keras" not in self.files:
@@ -86,12 +104,14 @@ class ModelSpec:
         """Write this as an entry of a manifest."""
         entry = asdict(self)
         del entry["folder"]
+        if self.agreement is None:
+            del entry["agreement"]
         return entry
 
 
 def shipped_models() -> dict[str, ModelSpec]:
     """Read the manifest of the models that come with the package, the default one first."""
-    return _read_manifest(MANIFEST)
+    return read_manifest(MANIFEST)
 
 
 def find_model(name_or_file: str | None = None) -> ModelSpec:
@@ -112,7 +132,7 @@ def find_model(name_or_file: str | None = None) -> ModelSpec:
     if name_or_file in ARCHITECTURES:
         raise ModelError(f"model {name_or_file!r} has no trained weights in this release; choose from: {choices}")
     try:
-        return next(iter(_read_manifest(Path(name_or_file)).values()))
+        return next(iter(read_manifest(Path(name_or_file)).values()))
     except OSError as error:
         raise ModelError(
             f"no model and no manifest is called {name_or_file!r} ({error.strerror}); choose from: {choices}"
@@ -141,7 +161,12 @@ def write_manifest(path: Path, specs: Iterable[ModelSpec]) -> None:
     temporary.replace(path)
 
 
-def _read_manifest(path: Path) -> dict[str, ModelSpec]:
+def read_manifest(path: Path) -> dict[str, ModelSpec]:
+    """Read the models of a manifest by name, the default one first.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError, AttributeError: it cannot be read, or is none.
+    """
     entries = json.loads(path.read_text(encoding="utf-8"))["models"]
     return {entry["name"]: _spec(entry, path.parent) for entry in entries}
 
@@ -175,4 +200,5 @@ def _spec(entry: dict, folder: Path) -> ModelSpec:
         thresholds=Thresholds(**entry["thresholds"]),
         card=entry["card"],
         folder=folder,
+        agreement=Agreement(**entry["agreement"]) if "agreement" in entry else None,
     )

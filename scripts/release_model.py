@@ -1,4 +1,4 @@
-"""Make a trained run into a shipped model: Keras file, OpenVINO graph, calibration and manifest entry.
+"""Make a trained run into a shipped model: Keras file, OpenVINO graphs in f32 and int8, calibration, manifest entry.
 
     python scripts/release_model.py --weights runs/mobilenet_v2/best.weights.h5 --faces DIR
 
@@ -20,11 +20,13 @@ from train_default import default_samples
 from classifiers import Engine, create_engine
 from classifiers.architectures import LABELS, build
 from classifiers.calibration import UNCALIBRATED, Thresholds
-from classifiers.datasets import GENERATED_FAMILIES, PictureReader, Sample
+from classifiers.datasets import GENERATED_FAMILIES, AlignFace, PictureReader, Sample
 from classifiers.evaluation.calibrate import choose_thresholds, fit_calibration, kind_weights, with_calibration
 from classifiers.evaluation.metrics import roc_auc
 from classifiers.export import export_openvino
 from classifiers.model_spec import MANIFEST, WEIGHTS_FOLDER, ModelFile, ModelSpec
+from classifiers.quantize import RANGE_CROPS, quantize_model
+from classifiers.training.blended_batches import BlendedBatches, Mixture
 from classifiers.training.validation import BlendedValidation
 from extractors.align import CropGeometry, align_face
 
@@ -37,6 +39,7 @@ OPERATING_POINT = (
     "likely_fake: reached by at most 5% of held-out real video clips; likely_real: undercut by 10% of held-out fakes, "
     "each kind weighing alike (face swaps {swap:.0%}, animated portraits {drawn:.0%}, self-blended {blend:.0%})"
 )
+MEASURED_ON = "held-out sources: real, forged and self-blended faces, as they are, degraded or restyled"
 REAL = ("real_video", "real_still")
 MANIPULATED = ("swap", "blend")
 GENERATED = ("drawn",)
@@ -76,14 +79,24 @@ def main() -> None:
         card=f"{name}.md",
         folder=arguments.folder,
     )
-    held_out = [s for s in default_samples(arguments.faces) if s.split == "val"]
-    validation = BlendedValidation(PictureReader(), held_out, partial(align_face, geometry=geometry))
+    samples, align = default_samples(arguments.faces), partial(align_face, geometry=geometry)
+    validation = BlendedValidation(PictureReader(), [s for s in samples if s.split == "val"], align)
     spec = _calibrate(spec, validation)
     manifest = arguments.folder / MANIFEST.name
     others = []
     if manifest.exists():
         others = [m for m in json.loads(manifest.read_text(encoding="utf-8"))["models"] if m["name"] != name]
     manifest.write_text(json.dumps({"models": [spec.to_json(), *others]}, indent=1) + "\n", encoding="utf-8")
+    crops = _training_crops([s for s in samples if s.split == "train"], align)
+    held_out = np.concatenate([validation.clean, validation.degraded, validation.targets, validation.blends])
+    print(quantize_model(manifest, name, crops, held_out, MEASURED_ON).agreement)
+
+
+def _training_crops(samples: list[Sample], align: AlignFace) -> np.ndarray:
+    """Give crops as training made them: blended, forged and real, all degraded."""
+    mixture = Mixture()
+    batches = BlendedBatches(PictureReader(), samples, align, mixture, mask_cells=1, seed=77)
+    return np.concatenate([batches.batch(i).crops for i in range(-(-RANGE_CROPS // mixture.batch_size))])
 
 
 def _calibrate(spec: ModelSpec, validation: BlendedValidation) -> ModelSpec:

@@ -22,15 +22,17 @@ class KerasEngine:
         model: has the file "keras".
         threads: number of threads, or None for all cores. TensorFlow heeds it only before its first operation, and
             PyTorch for the whole process; JAX does not.
+        device: "auto", or the one that Keras must have chosen: "CPU" or "GPU".
 
     Raises:
-        ModelError: the file is missing, damaged or of another architecture, or Keras lacks its backend.
+        ModelError: the file is missing, damaged or of another architecture, Keras lacks its backend, or it runs on
+            another device.
     """
 
     name = "keras"
     precision = "f32"
 
-    def __init__(self, model: ModelSpec, threads: int | None = None) -> None:
+    def __init__(self, model: ModelSpec, threads: int | None = None, device: str = "auto") -> None:
         content = model.read("keras")
         self.weights_sha256 = model.files["keras"].sha256
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -58,6 +60,10 @@ class KerasEngine:
                 f"the Keras file of model {model.name!r} holds a {network.name} for crops of {network.input_shape[1]} "
                 f"pixels, not a {model.architecture} for {model.crop_size}"
             )
+        # "cpu", "/job:localhost/.../device:CPU:0" or "TFRT_CPU_0", as the backend has it.
+        self.device = "CPU" if "cpu" in str(network.variables[0].value.device).lower() else "GPU"
+        if device not in ("auto", self.device):
+            raise ModelError(f"the {self.name} engine runs where Keras does, on the {self.device}, not on {device}")
         # JAX is slow uncompiled; the compilers of the others cost more than they save.
         network.compile(jit_compile=backend == "jax")
         self._network = network
@@ -83,10 +89,10 @@ class TensorFlowEngine(KerasEngine):
 
     name = "tensorflow"
 
-    def __init__(self, model: ModelSpec, threads: int | None = None) -> None:
+    def __init__(self, model: ModelSpec, threads: int | None = None, device: str = "auto") -> None:
         if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
             raise ModelError("the tensorflow engine needs KERAS_BACKEND=tensorflow, which is set to another backend")
-        super().__init__(model, threads)
+        super().__init__(model, threads, device)
 
 
 def _limit_threads(backend: str, threads: int) -> None:

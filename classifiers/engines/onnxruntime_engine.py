@@ -8,22 +8,27 @@ from classifiers.model_spec import ModelError, ModelSpec
 
 _BATCH = 32
 
+# TensorFloat-32, which CUDA takes by itself, is not float32.
+_PROVIDERS = {"CPU": ("CPUExecutionProvider", {}), "CUDA": ("CUDAExecutionProvider", {"use_tf32": "0"})}
+
 
 class OnnxRuntimeEngine:
-    """Runs the ONNX file of a model on the CPU in float32.
+    """Runs the ONNX file of a model in float32.
 
     Args:
         model: has the file "onnx".
-        threads: number of threads, or None for all cores.
+        threads: number of CPU threads, or None for all cores.
+        device: "CPU", "CUDA", or "auto" for the CPU.
 
     Raises:
-        ModelError: ONNX Runtime is not installed, or the file is missing, damaged or not of the model's crop size.
+        ModelError: ONNX Runtime is not installed or lacks the device, or the file is missing, damaged or not of the
+            model's crop size.
     """
 
     name = "onnxruntime"
     precision = "f32"
 
-    def __init__(self, model: ModelSpec, threads: int | None = None) -> None:
+    def __init__(self, model: ModelSpec, threads: int | None = None, device: str = "auto") -> None:
         content = model.read("onnx")
         self.weights_sha256 = model.files["onnx"].sha256
         try:
@@ -31,16 +36,26 @@ class OnnxRuntimeEngine:
         except ImportError as error:
             raise ModelError("the onnxruntime engine needs `pip install 'facewitness[onnx]'`") from error
 
+        self.device = "CPU" if device == "auto" else device
+        built_in = onnxruntime.get_available_providers()
+        devices = [name for name, (provider, _) in _PROVIDERS.items() if provider in built_in]
+        if self.device not in devices:
+            raise ModelError(f"the onnxruntime engine finds no device {device}; there are {', '.join(devices)}")
         options = onnxruntime.SessionOptions()
         # Errors only: what it says of a graph that it can run is of no use to anybody.
         options.log_severity_level = 3
         if threads is not None:
             options.intra_op_num_threads = threads
         try:
-            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(content, options, providers=[_PROVIDERS[self.device]])
         # Each kind of damage has a class of its own, derived from nothing narrower.
         except Exception as error:
             raise ModelError(f"the ONNX file of model {model.name!r} cannot be loaded") from error
+        if session.get_providers()[0] != _PROVIDERS[self.device][0]:
+            # It would quietly run on the CPU instead.
+            raise ModelError(
+                f"the onnxruntime engine cannot start device {self.device}; it lacks its driver or its libraries"
+            )
         inputs = session.get_inputs()
         wanted = [model.crop_size, model.crop_size, 3]
         if len(inputs) != 1 or inputs[0].shape[1:] != wanted:

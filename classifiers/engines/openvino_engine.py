@@ -4,43 +4,100 @@ from __future__ import annotations
 
 import numpy as np
 import openvino as ov
+from openvino import opset13
 
 from classifiers.model_spec import ModelError, ModelSpec
 
 _BATCH = 32
 
+_CAPABILITIES = {"int8": {"INT8", "FP32"}, "bf16": {"BF16"}, "f32": {"FP32"}, "f16": {"FP16"}}
+"""What a device must be capable of, by precision; what is not quantised in an int8 model stays in float32."""
+
 
 class OpenVinoEngine:
-    """Runs the OpenVINO graph of a model on the CPU in float32.
+    """Runs the OpenVINO graph of a model.
 
     Args:
-        model: has the files "openvino_graph" and "openvino_weights".
-        threads: number of threads, or None for all cores.
+        model: has the files "openvino_graph" and "openvino_weights", or those of `files_of` for int8.
+        threads: number of CPU threads, or None for all cores.
+        precision: "auto", "int8", "bf16", "f32" or "f16".
+        device: one of those of OpenVINO, or "auto" for the CPU.
 
     Raises:
-        ModelError: a file is missing or damaged, or is not of the model's crop size.
+        ModelError: a file is missing or damaged, or is not of the model's crop size; or there is no such device, or it
+            cannot compute in this precision.
     """
 
     name = "openvino"
-    precision = "f32"
 
-    def __init__(self, model: ModelSpec, threads: int | None = None) -> None:
+    def __init__(
+        self, model: ModelSpec, threads: int | None = None, precision: str = "f32", device: str = "auto"
+    ) -> None:
         core = ov.Core()
-        weights = ov.Tensor(np.frombuffer(model.read("openvino_weights"), np.uint8))
-        graph = core.read_model(model.read("openvino_graph"), weights)
-        self.weights_sha256 = model.files["openvino_weights"].sha256
+        self.device = "CPU" if device == "auto" else device
+        if self.device not in core.available_devices:
+            devices = ", ".join(core.available_devices)
+            raise ModelError(f"the openvino engine finds no device {device}; there are {devices}")
+        self.precision = _precision(core, self.device, model, precision)
+        graph_file, weights_file = files_of(self.precision)
+        graph = core.read_model(model.read(graph_file), ov.Tensor(np.frombuffer(model.read(weights_file), np.uint8)))
+        self.weights_sha256 = model.files[weights_file].sha256
         wanted = f"[?,{model.crop_size},{model.crop_size},3]"
         if str(graph.inputs[0].get_partial_shape()) != wanted:
             shape = graph.inputs[0].get_partial_shape()
             raise ModelError(f"the graph of model {model.name!r} takes {shape}, not crops of {wanted}")
+        # Bytes go in: the graph makes floats of them faster, and needs no copy of the batch.
+        converted = ov.preprocess.PrePostProcessor(graph)
+        converted.input().tensor().set_element_type(ov.Type.u8)
+        hint = "f32" if self.precision == "int8" else self.precision
         # Without the hint newer processors take bfloat16, and a score would depend on the machine.
-        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
-        if threads is not None:
+        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        if threads is not None and self.device == "CPU":
             settings["INFERENCE_NUM_THREADS"] = threads
-        self._network = core.compile_model(graph, "CPU", settings)
+        try:
+            self._network = core.compile_model(converted.build(), self.device, settings)
+        except RuntimeError as error:
+            raise ModelError(f"device {self.device} cannot run model {model.name!r} in {self.precision}") from error
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
         """Classify uint8 (n, size, size, 3) RGB crops: float32 (n, 2) logits."""
         parts = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]
-        logits = [self._network(part.astype(np.float32))[0] for part in parts]
+        logits = [self._network(part)[0] for part in parts]
         return np.concatenate([np.empty((0, 2), np.float32), *logits])
+
+
+def files_of(precision: str) -> tuple[str, str]:
+    """Name the formats of graph and weights that a precision runs, as in `ModelSpec.files`."""
+    infix = "int8_" if precision == "int8" else ""
+    return f"openvino_{infix}graph", f"openvino_{infix}weights"
+
+
+def _precision(core: ov.Core, device: str, model: ModelSpec, wanted: str) -> str:
+    """Take the precision that is wanted, or the first that the device and the files of the model allow."""
+    capable = set(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
+    able = [precision for precision, needed in _CAPABILITIES.items() if needed <= capable]
+    if wanted != "auto" and wanted not in able:
+        raise ModelError(f"device {device} does not compute in {wanted}; it does in {', '.join(able)}")
+    if wanted in ("auto", "int8") and "int8" in able:
+        has_files = model.files.keys() >= set(files_of("int8"))
+        if has_files and adds_int8_exactly(core, device):
+            return "int8"
+        if wanted == "int8":
+            reason = f"device {device} does not add 8-bit products exactly" if has_files else "it has no int8 files"
+            raise ModelError(f"model {model.name!r} cannot run in int8: {reason}; choose another precision")
+    return next(p for p in able if p != "int8") if wanted == "auto" else wanted
+
+
+def adds_int8_exactly(core: ov.Core, device: str) -> bool:
+    """Tell whether sums of 8-bit products come out right.
+
+    x86 processors without VNNI instructions saturate where two neighbouring products exceed 16 bits; no list of
+    capabilities says so, but the largest sum there is does.
+    """
+    largest = opset13.parameter([1, 64, 1, 1], np.float32)
+    quantised = opset13.fake_quantize(largest, *np.float32([0, 255, 0, 255]), 256)
+    weights = opset13.convert(opset13.constant(np.full((1, 64, 1, 1), 127, np.int8)), "f32")
+    scaled = opset13.multiply(weights, np.float32(1))
+    total = opset13.convolution(quantised, scaled, [1, 1], [0, 0], [0, 0], [1, 1])
+    network = core.compile_model(ov.Model([total], [largest]), device, {"INFERENCE_PRECISION_HINT": "f32"})
+    return float(network(np.full((1, 64, 1, 1), 255, np.float32))[0].item()) == 64 * 255 * 127

@@ -41,7 +41,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--fpr", type=float, default=0.05, metavar="SHARE", help="real clips that may be called likely fake (0.05)"
     )
-    parser.set_defaults(run=run)
+    # Other formats are near enough to share what is fitted on this one.
+    parser.set_defaults(run=run, precision="f32")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -86,7 +87,8 @@ def _predict(spec: ModelSpec, samples: Sequence[Sample], options: argparse.Names
     files = [sample for sample in samples if sample.landmarks is None]
     found = []
     if crops:
-        found.append(predict_crops(create_engine(options.engine, spec), spec, crops, options))
+        engine = create_engine(options.engine, spec, None, options.precision, options.device)
+        found.append(predict_crops(engine, spec, crops, options))
     if files:
         found.append(_deciding_faces(scan_files(options.model, files, options, None), spec))
     return Predictions(

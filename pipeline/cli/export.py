@@ -5,6 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from classifiers import ModelSpec
+    from classifiers.datasets import Sample
 
 _DESCRIPTION = """\
 Write a trained model in the format of another program, and check that it says the same there.
@@ -14,7 +21,14 @@ take RGB crops as float32 (n, size, size, 3) from 0 to 255, aligned as for scann
 "manipulated" and "generated" of each. A manifest beside them lets `facewitness scan --model DIR/manifest.json` use
 the OpenVINO and ONNX files.
 
+With --precision int8 there are also NAME_int8.xml and NAME_int8.bin, quantised on crops of the training part of --data
+and kept if the scores of crops of its validation part stay what they are; the manifest says by how much they differ.
+Scanning prefers them where the processor can run them.
+
 exit status: 0 the logits agree with those of Keras, 1 they do not, 2 wrong usage or a model that cannot be exported"""
+
+
+_HELD_OUT_CROPS = 1000
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -27,6 +41,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("model", metavar="MODEL", help="name of a model, or manifest of one; see `facewitness models`")
     parser.add_argument("--format", choices=("openvino", "onnx", "saved_model", "tflite"), required=True)
+    parser.add_argument(
+        "--precision", choices=("f32", "int8"), default="f32", help="int8: also quantise, with --format openvino"
+    )
+    parser.add_argument(
+        "--data", type=Path, metavar="DATASET", help="face crops to quantise on, best those the model was trained on"
+    )
     parser.add_argument("-o", "--output", metavar="DIR", required=True, help="write the files here")
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
     parser.set_defaults(run=run)
@@ -42,17 +62,71 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.ERROR)
 
     from classifiers import ModelError, find_model
+    from classifiers.datasets import DataError
     from classifiers.export import MAX_DIFFERENCE, export_model
 
+    quantise = options.precision == "int8"
+    if quantise is not (options.data is not None) or (quantise and options.format != "openvino"):
+        print("facewitness export: --precision int8 and --data go together, with --format openvino", file=sys.stderr)
+        return 2
     try:
-        exported = export_model(find_model(options.model), options.format, Path(options.output))
-    except ModelError as error:
+        spec = find_model(options.model)
+        crops = _crops(spec, options.data) if quantise else None
+        exported = export_model(spec, options.format, Path(options.output))
+        for file in exported.files.values():
+            print(file)
+        print(
+            f"largest difference of a logit from Keras: {exported.difference:.1e}, at most {MAX_DIFFERENCE:.0e} allowed"
+        )
+        if not exported.agrees:
+            print("facewitness export: the exported model does not say what the Keras model says", file=sys.stderr)
+            return 1
+        if crops:
+            _quantise(spec.name, Path(options.output), *crops)
+    except (ModelError, DataError) as error:
         print(f"facewitness export: {error}", file=sys.stderr)
         return 2
-    for file in exported.files.values():
-        print(file)
-    print(f"largest difference of a logit from Keras: {exported.difference:.1e}, at most {MAX_DIFFERENCE:.0e} allowed")
-    if not exported.agrees:
-        print("facewitness export: the exported model does not say what the Keras model says", file=sys.stderr)
-        return 1
     return 0
+
+
+def _quantise(name: str, folder: Path, training: np.ndarray, held_out: np.ndarray, measured_on: str) -> None:
+    """Quantise a model that was exported into a folder."""
+    from classifiers.model_spec import MANIFEST
+    from classifiers.quantize import MAX_DIFFERENCE, quantize_model
+
+    quantized = quantize_model(folder / MANIFEST.name, name, training, held_out, measured_on)
+    for file_format in ("openvino_int8_graph", "openvino_int8_weights"):
+        print(folder / quantized.files[file_format].file)
+    agreement = quantized.agreement
+    print(
+        f"mean difference of a score from f32: {agreement.score_difference} on {agreement.crops} crops, "
+        f"at most {MAX_DIFFERENCE} allowed"
+    )
+
+
+def _crops(spec: ModelSpec, dataset: Path) -> tuple[np.ndarray, np.ndarray, str]:
+    """Draw crops of the training and of the validation part of a data set, and say in words what the latter are.
+
+    Raises:
+        DataError: the data set cannot be used, or holds no face crops.
+    """
+    import numpy as np
+
+    from classifiers.datasets import DataError, PictureReader, open_dataset
+    from classifiers.datasets.splitting import split_by_group
+    from classifiers.quantize import RANGE_CROPS
+    from extractors.align import CropGeometry, align_face
+
+    geometry, reader = CropGeometry(spec.crop_size, spec.crop_template), PictureReader()
+    samples = [sample for sample in open_dataset(dataset, "auto") if sample.landmarks is not None]
+    if not samples:
+        raise DataError(f"{dataset} holds no face crops with landmarks; make some with `facewitness faces`")
+
+    def draw(split: str, most: int) -> np.ndarray:
+        part: list[Sample] = [sample for sample in samples if sample.split == split]
+        chosen = np.random.default_rng(0).permutation(len(part))[:most]
+        return np.stack([align_face(reader.read(part[i]), part[i].landmarks, geometry) for i in chosen])
+
+    samples = split_by_group(samples)
+    training, held_out = draw("train", RANGE_CROPS), draw("val", _HELD_OUT_CROPS)
+    return training, held_out, f"crops of the validation part of {dataset.name}"

@@ -27,6 +27,8 @@ def run(options: argparse.Namespace) -> int:
             f"{'':<22} {model.thresholds.operating_point}\n"
             f"{'':<22} card: {model.folder / model.card}"
         )
+        if model.agreement:
+            print(f"{'':<22} int8: scores {model.agreement.score_difference} from those in f32 on average")
     for name in sorted(set(ARCHITECTURES) - {model.architecture for model in shipped.values()}):
         print(f"{name:<22} no trained weights in this release")
     return 0

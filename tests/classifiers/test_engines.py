@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 from dataclasses import replace
 from hashlib import sha256
 
 import numpy as np
+import openvino as ov
 import pytest
 
 from classifiers import ENGINES, Engine, ModelError, create_engine, find_model
+from classifiers.engines.openvino_engine import adds_int8_exactly
 from classifiers.model_spec import ModelFile
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import FACE, FACE_LANDMARKS
 
 MODEL = find_model()
+CAPABILITIES = ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+needs_exact_int8 = pytest.mark.skipif(
+    not adds_int8_exactly(ov.Core(), "CPU"), reason="the processor saturates sums of 8-bit products"
+)
 
 
 @pytest.fixture(scope="module")
@@ -72,9 +79,83 @@ def test_number_of_threads_does_not_matter(crops, logits):
     np.testing.assert_allclose(create_engine("openvino", MODEL).predict(crops[:2]), logits[:2], atol=1e-4)
 
 
-def test_auto_is_openvino_in_full_precision():
+def test_auto_is_openvino_on_the_cpu_in_full_precision():
     engine = create_engine("auto", MODEL)
-    assert (engine.name, engine.precision) == ("openvino", "f32")
+    assert (engine.name, engine.precision, engine.device) == ("openvino", "f32", "CPU")
+    assert engine.weights_sha256 == MODEL.files["openvino_weights"].sha256
+
+
+def scores(logits: np.ndarray) -> np.ndarray:
+    return np.array([MODEL.calibration.scores(*row).fake for row in logits])
+
+
+@needs_exact_int8
+def test_automatic_precision_is_int8_where_sums_are_exact(crops, logits):
+    engine = create_engine("auto", MODEL, precision="auto", device="cpu")
+    assert (engine.precision, engine.device) == ("int8", "CPU")
+    assert engine.weights_sha256 == MODEL.files["openvino_int8_weights"].sha256
+    found = engine.predict(crops)
+    assert found.dtype == np.float32 and np.abs(found - logits).max() > 1e-3
+    faces = slice(25)
+    assert np.abs(scores(found[faces]) - scores(logits[faces])).mean() < 0.02
+    np.testing.assert_array_equal(create_engine("openvino", MODEL, 1, "int8").predict(crops), found)
+
+
+@pytest.mark.skipif("BF16" not in CAPABILITIES, reason="the processor does not compute in bfloat16")
+def test_bfloat16_says_nearly_the_same(crops, logits):
+    engine = create_engine("openvino", MODEL, precision="bf16")
+    assert engine.precision == "bf16"
+    assert engine.weights_sha256 == MODEL.files["openvino_weights"].sha256
+    found = engine.predict(crops[:25])
+    assert np.abs(found - logits[:25]).max() > 1e-3
+    assert np.abs(scores(found) - scores(logits[:25])).mean() < 0.03
+    without_int8 = {kind: file for kind, file in MODEL.files.items() if "int8" not in kind}
+    assert create_engine("openvino", replace(MODEL, files=without_int8), precision="auto").precision == "bf16"
+
+
+@pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="only x86 processors lack exact sums")
+def test_processor_without_exact_sums_does_not_run_int8():
+    # oneDNN, which OpenVINO computes with, then keeps to the instructions of an older processor.
+    script = """
+from classifiers import create_engine, find_model
+print(create_engine("openvino", find_model(), precision="auto").precision)
+create_engine("openvino", find_model(), precision="int8")
+"""
+    output = in_process(script, ONEDNN_MAX_CPU_ISA="AVX2")
+    assert output.startswith(("bf16\n", "f32\n"))
+    assert "cannot run in int8: device CPU does not add 8-bit products exactly; choose another precision" in output
+
+
+def test_int8_needs_files_of_its_own():
+    lacking = replace(MODEL, files={kind: file for kind, file in MODEL.files.items() if "int8" not in kind})
+    with pytest.raises(ModelError, match="model 'mobilenet_v2' cannot run in int8: it has no int8 files"):
+        create_engine("openvino", lacking, precision="int8")
+
+
+def test_precision_that_the_processor_does_not_have():
+    lacking = "bf16" if "FP16" in CAPABILITIES else "f16"
+    with pytest.raises(ModelError, match=f"device CPU does not compute in {lacking}; it does in .*f32"):
+        create_engine("openvino", MODEL, precision=lacking)
+
+
+@pytest.mark.parametrize("engine", ["onnxruntime", "keras", "tensorflow"])
+def test_engine_that_computes_in_f32_only(engine):
+    with pytest.raises(ModelError, match=f"the {engine} engine computes in f32, not in bf16; the openvino engine may"):
+        create_engine(engine, MODEL, precision="bf16")
+
+
+def test_unknown_precision():
+    with pytest.raises(ValueError, match="no precision is called 'int4'; there are auto, int8, bf16, f32, f16"):
+        create_engine("openvino", MODEL, precision="int4")
+
+
+def test_device_that_is_not_there():
+    with pytest.raises(ModelError, match=r"the openvino engine finds no device GPU\.9; there are CPU"):
+        create_engine("openvino", MODEL, device="gpu.9")
+    pytest.importorskip("onnxruntime")
+    named = replace(MODEL, files={**MODEL.files, "onnx": MODEL.files["keras"]})
+    with pytest.raises(ModelError, match="the onnxruntime engine finds no device NPU; there are CPU"):
+        create_engine("onnxruntime", named, device="NPU")
 
 
 def test_unknown_engine():
@@ -120,6 +201,7 @@ sys.modules["onnxruntime"] = None
 from dataclasses import replace
 from pathlib import Path
 from classifiers import create_engine, find_model
+from classifiers.engines.openvino_engine import adds_int8_exactly
 from classifiers.model_spec import ModelFile
 entry = ModelFile("empty.onnx", {digest!r})
 model = replace(find_model(), files={{"keras": entry, "onnx": entry}}, folder=Path({str(tmp_path)!r}))
@@ -139,7 +221,7 @@ from dataclasses import replace
 from classifiers import create_engine, find_model
 model = find_model()
 engine = create_engine("auto", replace(model, files={{"keras": model.files["keras"]}}), threads=1)
-assert (engine.name, engine.precision) == ("keras", "f32")
+assert (engine.name, engine.precision, engine.device) == ("keras", "f32", "CPU")
 np.save({str(tmp_path / "logits.npy")!r}, engine.predict(np.load({str(tmp_path / "crops.npy")!r})))
 create_engine("tensorflow", model)
 """
@@ -164,7 +246,7 @@ assert not loaded, loaded
 @pytest.mark.slow
 def test_tensorflow_and_openvino_give_the_same_logits(crops, logits):
     reference = create_engine("tensorflow", MODEL)
-    assert (reference.name, reference.precision) == ("tensorflow", "f32")
+    assert (reference.name, reference.precision, reference.device) == ("tensorflow", "f32", "CPU")
     expected = reference.predict(crops)
     assert expected.shape == logits.shape and expected.dtype == np.float32
     np.testing.assert_allclose(logits, expected, atol=1e-3)
@@ -174,5 +256,7 @@ def test_tensorflow_and_openvino_give_the_same_logits(crops, logits):
     other = replace(MODEL, crop_size=96)
     with pytest.raises(ModelError, match="holds a mobilenet_v2 for crops of 224 pixels, not a mobilenet_v2 for 96"):
         create_engine("keras", other)
+    with pytest.raises(ModelError, match="the keras engine runs where Keras does, on the CPU, not on NPU"):
+        create_engine("keras", MODEL, device="npu")
     # Too late for another number of threads in this process, but no reason to fail.
     assert create_engine("tensorflow", MODEL, threads=2).name == "tensorflow"

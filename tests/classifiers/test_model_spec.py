@@ -12,7 +12,7 @@ import pytest
 from classifiers import ModelError, ModelSpec, find_model, shipped_models
 from classifiers.architectures import ARCHITECTURES, LABELS
 from classifiers.calibration import Calibration, Isotonic, Platt, Temperature
-from classifiers.model_spec import ModelFile, write_manifest
+from classifiers.model_spec import Agreement, ModelFile, write_manifest
 from extractors.align import CropGeometry
 
 shipped = pytest.mark.parametrize("model", shipped_models().values(), ids=shipped_models().keys())
@@ -63,7 +63,7 @@ def test_manifest_of_ones_own(tmp_path):
 def test_manifest_holds_all_there_is_to_know(tmp_path):
     spec = small_model(tmp_path)
     every_kind = Calibration("id", "clips", Temperature(1.5), Isotonic(((-1, -2), (0.5, 1))), Platt(2.0, 1.0))
-    other = replace(spec, name="other", calibration=every_kind)
+    other = replace(spec, name="other", calibration=every_kind, agreement=Agreement(0.01, 5, "crops"))
     write_manifest(tmp_path / "copy.json", [other, spec])
     assert find_model(str(tmp_path / "copy.json")) == other
     write_manifest(tmp_path / "copy.json", [spec])

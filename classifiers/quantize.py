@@ -1,0 +1,127 @@
+"""Post-training quantisation: a model that computes in 8-bit integers, and the proof that it says the same."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import openvino as ov
+
+from classifiers.calibration import Calibration
+from classifiers.engines import create_engine
+from classifiers.engines.openvino_engine import adds_int8_exactly, files_of
+from classifiers.model_spec import Agreement, ModelError, ModelFile, ModelSpec, read_manifest, write_manifest
+
+MAX_DIFFERENCE = 0.02
+"""By how much the scores of single crops may differ on average from those in float32."""
+
+RANGE_CROPS, RANKING_CROPS = 300, 320
+"""Of the crops that are given, how many serve to find the ranges of numbers, and to find the layers that suffer."""
+
+# Less than what is allowed, since it is met on the crops that choose the layers.
+_AIM = MAX_DIFFERENCE / 2
+_BATCH = 32
+
+
+def quantize_model(manifest: Path, name: str, crops: np.ndarray, held_out: np.ndarray, measured_on: str) -> ModelSpec:
+    """Add int8 files to a model that has OpenVINO files, if its scores stay what they are.
+
+    Weights and activations become 8-bit integers (Jacob et al. 2018), weights by channel. Layers whose quantisation
+    changes the scores most stay in float32, one after the other until the rest agrees: often the first depthwise
+    convolution, whose filters look at differences far smaller than what they differ from.
+
+    Args:
+        manifest: of the model; its files lie beside it, and the new ones are written there.
+        name: of the model.
+        crops: uint8 (n, size, size, 3) RGB, drawn evenly from those that the model was trained on.
+        held_out: the same, from others: `RANKING_CROPS` of them decide which layers stay, all measure the agreement.
+        measured_on: what the held-out crops are, in words.
+
+    Returns:
+        The model with its new files, as it now stands in the manifest.
+
+    Raises:
+        ModelError: nncf is not installed, the model lacks OpenVINO files, this processor cannot run int8, the scores
+            differ too much, or a file cannot be written.
+    """
+    try:
+        import nncf
+    except ImportError as error:
+        raise ModelError("quantising needs `pip install 'facewitness[quantize]'`") from error
+    specs = read_manifest(manifest)
+    spec = specs[name]
+    if not adds_int8_exactly(ov.Core(), "CPU"):
+        raise ModelError("this processor lacks VNNI instructions, without which an int8 model cannot be checked")
+    graph_kind, weights_kind = files_of("int8")
+    graph_file, weights_file = (spec.folder / f"{name}_int8.{ending}" for ending in ("xml", "bin"))
+    nncf.set_log_level(logging.ERROR)
+    ranking = np.linspace(0, len(held_out) - 1, min(len(held_out), RANKING_CROPS)).astype(int)
+    graph = _quantized(spec, crops[:RANGE_CROPS], held_out[ranking])
+    # nncf gives the original back where it cannot reach the aim.
+    if not any(node.get_type_name() == "FakeQuantize" for node in graph.get_ops()):
+        raise ModelError(f"the scores of model {name!r} bear no layer in int8; keep to bf16")
+    try:
+        ov.save_model(graph, graph_file, compress_to_fp16=False)
+        files = {graph_kind: _model_file(graph_file), weights_kind: _model_file(weights_file)}
+        quantized = replace(spec, files=spec.files | files)
+        expected, found = (
+            scores_of(spec.calibration, create_engine("openvino", quantized, precision=precision).predict(held_out))
+            for precision in ("f32", "int8")
+        )
+        difference = float(np.abs(found - expected).mean())
+        # What is no number does not agree either.
+        if not difference <= MAX_DIFFERENCE:
+            raise ModelError(
+                f"int8 changes the scores of model {name!r} by {difference:.3f} on average, and at most "
+                f"{MAX_DIFFERENCE} is allowed; try other crops, or keep to bf16"
+            )
+        quantized = replace(quantized, agreement=Agreement(round(difference, 4), len(held_out), measured_on))
+        write_manifest(manifest, [quantized if each is spec else each for each in specs.values()])
+    except (ModelError, OSError) as error:
+        for file in (graph_file, weights_file):
+            file.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise ModelError(f"cannot write to {spec.folder}: {error.strerror or error}") from error
+        raise
+    return quantized
+
+
+def _quantized(spec: ModelSpec, crops: np.ndarray, held_out: np.ndarray) -> ov.Model:
+    import nncf
+
+    core = ov.Core()
+    graph_kind, weights_kind = files_of("f32")
+    weights = ov.Tensor(np.frombuffer(spec.read(weights_kind), np.uint8))
+    graph = core.read_model(spec.read(graph_kind), weights)
+    original = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    parts = [held_out[start : start + _BATCH].astype(np.float32) for start in range(0, len(held_out), _BATCH)]
+    pairs = [(part, scores_of(spec.calibration, original(part)[0])) for part in parts]
+
+    def agreement(network: ov.CompiledModel, data: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[float, None]:
+        differences = [np.abs(scores_of(spec.calibration, network(part)[0]) - scores) for part, scores in data]
+        return 1 - float(np.concatenate(differences).mean()), None
+
+    return nncf.quantize_with_accuracy_control(
+        graph,
+        nncf.Dataset([crop[None].astype(np.float32) for crop in crops]),
+        nncf.Dataset(pairs, lambda pair: pair[0]),
+        agreement,
+        max_drop=_AIM,
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(crops),
+        # All 8 bits of the weights, since only processors that add them exactly run them.
+        advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.DISABLE),
+    )
+
+
+def _model_file(path: Path) -> ModelFile:
+    return ModelFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def scores_of(calibration: Calibration, logits: np.ndarray) -> np.ndarray:
+    """Calibrate the logits (n, 2) of single crops: (n,) scores, 1 = fake."""
+    return np.array([calibration.scores(*row).fake for row in logits.tolist()])
