@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-import multiprocessing
-import os
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from functools import partial
 
+from pipeline.concurrency import in_order
 from pipeline.inputs import Input
 from pipeline.media import MediaError, file_sha256
+from pipeline.resources import files_at_a_time, usable_cores
 from pipeline.sampling import SamplingPlan
 from pipeline.scan import Scanner
 from pipeline.verdict import FAILURES
+from pipeline.worker_processes import WorkerDiedError, WorkerProcesses
 from pipeline.writers import Result, ResultWriter
 
 log = logging.getLogger(__name__)
@@ -29,10 +29,22 @@ class ScannerSettings:
     engine: str
     detector: str
     plan: SamplingPlan
+    adaptive: bool = False
+    precision: str = "auto"
+    device: str = "auto"
 
     def scanner(self, threads: int | None = None) -> Scanner:
         """Load a scanner."""
-        return Scanner(self.model, engine=self.engine, detector=self.detector, plan=self.plan, threads=threads)
+        return Scanner(
+            self.model,
+            engine=self.engine,
+            precision=self.precision,
+            device=self.device,
+            detector=self.detector,
+            plan=self.plan,
+            adaptive=self.adaptive,
+            threads=threads,
+        )
 
 
 def scan_batch(
@@ -51,24 +63,39 @@ def scan_batch(
         scanner: as the settings give it.
         settings: what further processes build theirs from.
         writer: keeps the results, and those of earlier runs.
-        workers: number of files that are scanned at a time, each in a process of its own.
+        workers: number of processes; each scans several files at a time.
         overwrite: scan also what has a current result already.
 
     Yields:
         The JSON result of each input, as soon as it is known.
     """
 
-    def kept(source: Input) -> Result | None:
-        stored = None if overwrite else writer.stored(source)
-        return stored if _is_current(stored, source, scanner) else None
-
     if workers > 1 and len(inputs) > 1:
-        results = _scan_in_processes(inputs, kept, settings, scanner, min(workers, len(inputs)))
+        results = _scan_in_processes(inputs, settings, scanner, writer, min(workers, len(inputs)), overwrite)
     else:
-        results = (kept(source) or _scan(scanner, source) for source in inputs)
+        results = _results(inputs, partial(_scan, scanner), scanner, writer, files_at_a_time(), overwrite)
     for source, result in zip(inputs, results, strict=True):
         writer.write(source, result)
         yield result
+
+
+def _results(
+    inputs: Sequence[Input],
+    scan: Callable[[Input], Result],
+    scanner: Scanner,
+    writer: ResultWriter,
+    at_a_time: int,
+    overwrite: bool,
+) -> Iterator[Result]:
+    """Give the kept or new result of each input, in order."""
+
+    def result_of(source: Input) -> Result:
+        stored = None if overwrite else writer.stored(source)
+        return stored if _is_current(stored, source, scanner) else scan(source)
+
+    with contextlib.closing(in_order(inputs, result_of, at_a_time)) as done:
+        for _, future in done:
+            yield future.result()
 
 
 def _is_current(result: Result | None, source: Input, scanner: Scanner) -> bool:
@@ -94,64 +121,28 @@ def _scan(scanner: Scanner, source: Input) -> Result:
         return scanner.failure(source.path, message).to_json()
 
 
-_worker_scanner: Scanner | None = None
-
-
-def _start_worker(settings: ScannerSettings, threads: int, log_level: int) -> None:
-    global _worker_scanner
-    logging.basicConfig(level=log_level)
-    logging.captureWarnings(True)
-    _worker_scanner = settings.scanner(threads)
-
-
-def _scan_in_worker(source: Input) -> Result:
-    return _scan(_worker_scanner, source)
-
-
 def _scan_in_processes(
     inputs: Sequence[Input],
-    kept: Callable[[Input], Result | None],
     settings: ScannerSettings,
     scanner: Scanner,
+    writer: ResultWriter,
     workers: int,
+    overwrite: bool,
 ) -> Iterator[Result]:
-    """Scan in several processes, giving results in order; a file that kills its process is an error, no more."""
+    """Scan in several processes; a file that kills its process is an error, no more."""
+    cores = max(1, usable_cores() // workers)
+    at_a_time = files_at_a_time(cores)
 
-    def start(count: int) -> ProcessPoolExecutor:
-        arguments = (settings, max(1, _cores() // workers), log.getEffectiveLevel())
-        # Forking a process that has threads of OpenVINO may lock up the child.
-        return ProcessPoolExecutor(count, multiprocessing.get_context("spawn"), _start_worker, arguments)
-
-    def scan_alone(source: Input) -> Result:
+    def scan(source: Input) -> Result:
         try:
-            with start(1) as pool:
-                return pool.submit(_scan_in_worker, source).result()
-        except BrokenProcessPool:
+            return processes.do(source)
+        except WorkerDiedError:
             message = "the process that scanned this file was killed, perhaps for want of memory"
             return scanner.failure(source.path, message).to_json()
 
-    pool = start(workers)
-    waiting = deque(inputs)
-    running: deque[tuple[Input, Future[Result] | Result]] = deque()
-    try:
-        while waiting or running:
-            while waiting and len(running) < 2 * workers:
-                source = waiting[0]
-                try:
-                    running.append((source, kept(source) or pool.submit(_scan_in_worker, source)))
-                    waiting.popleft()
-                except BrokenProcessPool:
-                    pool = start(workers)
-            source, outcome = running.popleft()
-            try:
-                result = outcome.result() if isinstance(outcome, Future) else outcome
-            except BrokenProcessPool:
-                # This file or another that ran beside it did it.
-                result = scan_alone(source)
-            yield result
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
+    with WorkerProcesses(partial(_load, settings, cores), workers, at_a_time) as processes:
+        yield from _results(inputs, scan, scanner, writer, workers * at_a_time, overwrite)
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _load(settings: ScannerSettings, threads: int) -> Callable[[Input], Result]:
+    return partial(_scan, settings.scanner(threads))

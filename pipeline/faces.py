@@ -25,7 +25,7 @@ from extractors.quality import face_quality
 from pipeline.face_index import FaceIndex
 from pipeline.media import Frame, MediaError, open_frames, probe
 from pipeline.sampling import SamplingPlan
-from pipeline.tracks import Observation, Track, Tracker
+from pipeline.tracks import Observation, Scene, SeenFrame, Track, Tracker
 from pipeline.verdict import Status, display_path
 
 log = logging.getLogger(__name__)
@@ -140,7 +140,7 @@ class FaceCropper:
             while frames := list(itertools.islice(reader, _FRAME_BATCH)):
                 for frame, faces in zip(frames, self._detector.detect([f.image for f in frames]), strict=True):
                     seen = [Observation(frame.index, frame.time_s, face, face_quality(face)) for face in faces]
-                    tracker.add(frame, seen)
+                    tracker.add(SeenFrame(frame.time_s, Scene.of(frame.image), seen))
                     # Which track is the main one shows at the end, when the frames are gone.
                     crops |= {id(o): self._crop(frame, o.face, info.kind == "video") for o in seen}
         track = max(tracker.tracks(), key=_weight, default=None)

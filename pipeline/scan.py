@@ -2,51 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
-import logging
 import os
 import time
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from classifiers import Engine, create_engine, find_model
-from extractors import FaceDetector, create_detector
-from extractors.align import CropGeometry, align_face
-from extractors.quality import face_quality
+from classifiers import create_engine, find_model
+from extractors import create_detector
+from extractors.align import CropGeometry
+from pipeline.adaptive import doubted, rounds
 from pipeline.aggregate import DEFAULT_POOLING, MIN_OBSERVATIONS, MIN_QUALITY, POOLINGS, Evidence, weigh
-from pipeline.media import Frame, MediaError, MediaInfo, open_frames, probe
-from pipeline.sampling import SamplingPlan
-from pipeline.tracks import Observation, Track, Tracker
+from pipeline.concurrency import in_order
+from pipeline.look import Looker, Sight
+from pipeline.media import MediaError
+from pipeline.resources import files_at_a_time, usable_cores
+from pipeline.sampling import SLACK, SamplingPlan
+from pipeline.tracks import Track
 from pipeline.verdict import ModelIdentity, SamplingRecord, Status, Verdict, label_of
-
-log = logging.getLogger(__name__)
-
-_FRAME_BATCH = 16
-_FRAME_BATCH_BYTES = 64 << 20
-_CROP_BATCH = 64
-
-
-@dataclass(slots=True, eq=False)
-class _Progress:
-    """What has been found in one file so far, kept when decoding breaks off."""
-
-    started: float = field(default_factory=time.perf_counter)
-    media: MediaInfo | None = None
-    frames: int = 0
-    tracks: list[Track] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    timing_s: dict[str, float] = field(default_factory=dict)
-
-    @contextlib.contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        before = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.timing_s[name] = self.timing_s.get(name, 0.0) + time.perf_counter() - before
 
 
 class Scanner:
@@ -55,15 +30,19 @@ class Scanner:
     Args:
         model: name of a shipped model, path of a manifest, or None for the default.
         engine: "auto" or one of `classifiers.ENGINES`.
+        precision: "auto", for the fastest that the processor and the model have, or one of
+            `classifiers.engines.PRECISIONS`.
+        device: what the engine computes on, or "auto" for the CPU.
         detector: one of `extractors.DETECTORS`.
         plan: which frames of a video to look at; None for 32, evenly spread.
         pooling: how the faces of a file become one score, one of `pipeline.aggregate.POOLINGS`.
+        adaptive: look at a few of the frames first, at more only while the verdict is open, and then more closely.
         threads: number of threads for the networks, or None for all cores.
 
     Raises:
         ModelError: the model cannot be had.
         DetectorUnavailableError: the detector lacks a file.
-        ValueError: no such engine, detector or pooling.
+        ValueError: no such engine, precision, detector or pooling.
     """
 
     def __init__(
@@ -71,121 +50,94 @@ class Scanner:
         model: str | None = None,
         *,
         engine: str = "auto",
+        precision: str = "auto",
+        device: str = "auto",
         detector: str = "mtcnn",
         plan: SamplingPlan | None = None,
         pooling: str = DEFAULT_POOLING,
+        adaptive: bool = False,
         threads: int | None = None,
     ) -> None:
         if pooling not in POOLINGS:
             raise ValueError(f"no pooling is called {pooling!r}; there are {', '.join(POOLINGS)}")
         self.model = find_model(model)
-        self.plan = plan or SamplingPlan.spread(32)
+        self.plan = plan or SamplingPlan.spread(32, SLACK)
+        self.adaptive = adaptive
         self._pooling = pooling
-        self._geometry = CropGeometry(self.model.crop_size, self.model.crop_template)
-        self._engine: Engine = create_engine(engine, self.model, threads)
-        self._detector: FaceDetector = create_detector(detector, threads=threads)
+        threads = threads or usable_cores()
+        geometry = CropGeometry(self.model.crop_size, self.model.crop_template)
+        network = create_engine(engine, self.model, threads, precision, device)
+        finder = create_detector(detector, threads=threads)
+        self._looker = Looker(finder, geometry, network)
         self.identity = ModelIdentity(
             name=self.model.name,
-            weights_sha256=self._engine.weights_sha256,
-            engine=self._engine.name,
-            precision=self._engine.precision,
+            weights_sha256=network.weights_sha256,
+            engine=network.name,
+            precision=network.precision,
+            device=network.device,
             calibration_id=self.model.calibration.id,
             calibrated_on=self.model.calibration.fitted_on,
-            detector=self._detector.name,
+            detector=finder.name,
             pooling=pooling,
         )
 
+    @property
+    def sampling(self) -> str:
+        """Which frames are looked at, in words."""
+        return f"adaptively, of {self.plan}" if self.adaptive else str(self.plan)
+
     def scan(self, path: str | os.PathLike[str]) -> Verdict:
-        """Scan one file.
+        """Scan one file. Several threads may do so at a time.
 
         A file that cannot be read gives a verdict whose status says so; no exception is raised for bad input.
         """
-        progress = _Progress()
+        sight = Sight()
         try:
-            self._look(Path(path), progress)
+            self._looker.look(Path(path), self.plan, sight, partial(self._rounds, sight) if self.adaptive else None)
         except MediaError as error:
             # What was seen before decoding broke off is told, without a verdict.
-            return self._verdict(path, progress, error.status, str(error), self._weigh(progress))
-        evidence = self._weigh(progress)
+            return self._verdict(path, sight, error.status, str(error), self._weigh(sight, sight.tracks))
+        evidence = self._weigh(sight, sight.tracks)
         if evidence is None:
-            return self._verdict(path, progress, "no_face", f"no face was found in {progress.frames} frames")
+            return self._verdict(path, sight, "no_face", f"no face was found in {sight.frames} frames")
         if evidence.scores is None:
-            return self._verdict(path, progress, "insufficient_evidence", _too_little(progress), evidence)
-        return self._verdict(path, progress, "ok", None, evidence)
+            return self._verdict(path, sight, "insufficient_evidence", _too_little(sight), evidence)
+        return self._verdict(path, sight, "ok", None, evidence)
 
     def failure(self, path: str | os.PathLike[str], message: str) -> Verdict:
         """Give the result of a file whose scan broke off for a reason that lies not in the file."""
-        return self._verdict(path, _Progress(), "error", message)
+        return self._verdict(path, Sight(), "error", message)
 
-    def scan_many(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[Verdict]:
-        """Scan files one after the other, giving each verdict as soon as it is known."""
-        for path in paths:
-            yield self.scan(path)
+    def scan_many(self, paths: Iterable[str | os.PathLike[str]], at_a_time: int | None = None) -> Iterator[Verdict]:
+        """Scan files, several at a time, giving each verdict in order and as soon as it is known.
 
-    def _look(self, path: Path, progress: _Progress) -> None:
-        with progress.stage("probe"):
-            progress.media = probe(path)
-        tracker = Tracker()
-        pending: list[tuple[Observation, np.ndarray]] = []
-        reader = open_frames(progress.media, self.plan)
-        try:
-            with reader:
-                for frames in _batches(reader, progress):
-                    self._find(frames, tracker, pending, progress)
-        finally:
-            self._classify(pending, progress)
-            progress.tracks = tracker.tracks()
-            progress.warnings += reader.warnings
+        Args:
+            paths: taken one by one, as there is room for them.
+            at_a_time: number of files, or None for as many as cores and memory allow.
+        """
+        for _, verdict in in_order(paths, self.scan, at_a_time or files_at_a_time()):
+            yield verdict.result()
 
-    def _find(
-        self,
-        frames: list[Frame],
-        tracker: Tracker,
-        pending: list[tuple[Observation, np.ndarray]],
-        progress: _Progress,
-    ) -> None:
-        """Find, follow and cut out the faces of some frames."""
-        with progress.stage("detect"):
-            faces_of = self._detector.detect([frame.image for frame in frames])
-        with progress.stage("align"):
-            for frame, faces in zip(frames, faces_of, strict=True):
-                seen = [Observation(frame.index, frame.time_s, face, face_quality(face)) for face in faces]
-                tracker.add(frame, seen)
-                pending += [(o, align_face(frame.image, o.face.landmarks, self._geometry)) for o in seen]
-        progress.frames += len(frames)
-        if len(pending) >= _CROP_BATCH:
-            self._classify(pending, progress)
+    def _rounds(self, sight: Sight, times_s: np.ndarray) -> Iterator[np.ndarray]:
+        def judge(errors: float) -> Evidence | None:
+            return self._weigh(sight, doubted(sight.tracks, errors))
 
-    def _classify(self, pending: list[tuple[Observation, np.ndarray]], progress: _Progress) -> None:
-        """Classify the crops that wait, and forget them."""
-        if not pending:
-            return
-        with progress.stage("classify"):
-            logits = self._engine.predict(np.stack([crop for _, crop in pending]))
-        for (observation, _), row in zip(pending, logits, strict=True):
-            observation.logits = row
-        pending.clear()
+        return rounds(times_s, judge, self.model.thresholds)
 
-    def _weigh(self, progress: _Progress) -> Evidence | None:
-        if not progress.tracks:
+    def _weigh(self, sight: Sight, tracks: Sequence[Track]) -> Evidence | None:
+        if not tracks:
             return None
-        return weigh(
-            progress.tracks,
-            progress.frames,
-            self.model.calibration,
-            self.model.thresholds,
-            self._pooling,
-        )
+        return weigh(tracks, sight.frames, self.model.calibration, self.model.thresholds, self._pooling)
 
     def _verdict(
         self,
         path: str | os.PathLike[str],
-        progress: _Progress,
+        sight: Sight,
         status: Status,
         message: str | None,
         evidence: Evidence | None = None,
     ) -> Verdict:
-        progress.timing_s["total"] = time.perf_counter() - progress.started
+        sight.timing_s["total"] = time.perf_counter() - sight.started
         scores = evidence.scores if evidence and status == "ok" else None
         return Verdict(
             path=path,
@@ -196,46 +148,24 @@ class Scanner:
             thresholds=self.model.thresholds,
             tracks=evidence.tracks if evidence else [],
             segments=evidence.segments if evidence and scores else [],
-            media=progress.media,
+            media=sight.media,
             model=self.identity,
-            sampling=SamplingRecord(str(self.plan), progress.frames),
-            timing_s=progress.timing_s,
-            warnings=progress.warnings,
+            sampling=SamplingRecord(self.sampling, sight.frames),
+            timing_s=sight.timing_s,
+            warnings=sight.warnings,
         )
 
 
-def _batches(frames: Iterable[Frame], progress: _Progress) -> Iterator[list[Frame]]:
-    """Group frames so that a batch never holds more than a bounded number of bytes."""
-    batch: list[Frame] = []
-    size = 0
-    source = iter(frames)
-    while True:
-        with progress.stage("decode"):
-            frame = next(source, None)
-        if frame is None:
-            break
-        if batch and size + frame.image.nbytes > _FRAME_BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-        batch.append(frame)
-        size += frame.image.nbytes
-        if len(batch) == _FRAME_BATCH:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
-
-
-def _too_little(progress: _Progress) -> str:
-    longest = max(len(track.observations) for track in progress.tracks)
-    if longest < min(MIN_OBSERVATIONS, progress.frames):
+def _too_little(sight: Sight) -> str:
+    longest = max(len(track.observations) for track in sight.tracks)
+    if longest < min(MIN_OBSERVATIONS, sight.frames):
         return (
-            f"no face was seen in more than {longest} of {progress.frames} sampled frames; "
+            f"no face was seen in more than {longest} of {sight.frames} sampled frames; "
             "look at more of them with --frames or --fps"
         )
     best = max(
         np.mean([o.quality for o in track.observations])
-        for track in progress.tracks
-        if len(track.observations) >= min(MIN_OBSERVATIONS, progress.frames)
+        for track in sight.tracks
+        if len(track.observations) >= min(MIN_OBSERVATIONS, sight.frames)
     )
     return f"every face is too small or too far turned (quality {best:.2f}, {MIN_QUALITY} is needed)"

@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from extractors import Face
-from pipeline.media import Frame
+from extractors.face import Face, overlap
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +55,21 @@ class Track:
         return self.observations[-1].time_s
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class SeenFrame:
+    """What was seen in one frame.
+
+    Attributes:
+        time_s: presentation time in seconds.
+        scene: what the frame looks like from afar.
+        observations: its faces.
+    """
+
+    time_s: float
+    scene: Scene
+    observations: list[Observation]
+
+
 class Tracker:
     """Joins faces of successive frames by overlap, motion and size; a shot change ends every track.
 
@@ -70,21 +84,17 @@ class Tracker:
     def __init__(self, max_missed: int = 3, max_gap_s: float = 2.0) -> None:
         self._max_gap_s = max_gap_s
         self._recent_s: deque[float] = deque(maxlen=max_missed + 1)
-        self._shots = _ShotChanges()
+        self._scene: Scene | None = None
         self._open: list[Track] = []
         self._tracks: list[Track] = []
 
-    def add(self, frame: Frame, observations: Sequence[Observation]) -> None:
-        """Take in the faces of the next frame.
-
-        Args:
-            frame: the frame, later than every one before it.
-            observations: its faces.
-        """
-        if self._shots.is_cut(frame.image):
+    def add(self, frame: SeenFrame) -> None:
+        """Take in the faces of a frame that is later than every one before it."""
+        if self._scene is not None and frame.scene.is_another_shot(self._scene):
             self._open = []
-        matched = _assign(self._open, observations)
-        for position, observation in enumerate(observations):
+        self._scene = frame.scene
+        matched = _assign(self._open, frame.observations)
+        for position, observation in enumerate(frame.observations):
             if position in matched:
                 matched[position].observations.append(observation)
             else:
@@ -101,14 +111,6 @@ class Tracker:
     def tracks(self) -> list[Track]:
         """Give all tracks so far, in order of appearance."""
         return self._tracks
-
-
-def overlap(a: np.ndarray, b: np.ndarray) -> float:
-    """Intersection over union of two boxes (x, y, width, height)."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
-    shared = float(np.prod(np.maximum(high - low, 0)))
-    both = float(a[2] * a[3] + b[2] * b[3]) - shared
-    return shared / both if both > 0 else 0.0
 
 
 # Faces further apart than this, in face sizes, or of more different size are never the same person.
@@ -156,30 +158,35 @@ def _expected_box(track: Track, time_s: float) -> np.ndarray:
     return np.concatenate([last.face.box[:2] + motion, last.face.box[2:]])
 
 
-class _ShotChanges:
-    """Tells whether a frame belongs to another shot than the one before it.
+@dataclass(frozen=True, slots=True, eq=False)
+class Scene:
+    """What a frame looks like from afar, by which shot changes are told.
 
-    Both the arrangement (a thumbnail) and the colours (a histogram) must change: motion alone changes the
-    first, a flash or exposure step alone the second.
+    Attributes:
+        thumbnail: float32 (9, 16), brightness.
+        histogram: float32 (6, 36), smoothed counts of colours.
     """
 
-    def __init__(self) -> None:
-        self._thumbnail: np.ndarray | None = None
-        self._histogram: np.ndarray | None = None
+    thumbnail: np.ndarray
+    histogram: np.ndarray
 
-    def is_cut(self, image: np.ndarray) -> bool:
+    @classmethod
+    def of(cls, image: np.ndarray) -> Scene:
+        """Look at an RGB uint8 (height, width, 3) picture of any size."""
         small = cv2.resize(image, (64, 36), interpolation=cv2.INTER_AREA)
         thumbnail = cv2.resize(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), (16, 9), interpolation=cv2.INTER_AREA)
-        thumbnail = thumbnail.astype(np.float32)
         histogram = cv2.calcHist([small], [0, 1, 2], None, [6, 6, 6], [0, 256] * 3)
-        histogram = cv2.GaussianBlur(histogram.reshape(6, 36), (3, 3), 0)
-        cut = False
-        if self._thumbnail is not None:
-            same_place = _correlation(self._thumbnail, thumbnail)
-            colours = cv2.compareHist(self._histogram, histogram, cv2.HISTCMP_BHATTACHARYYA)
-            cut = same_place < 0.5 and colours > 0.35
-        self._thumbnail, self._histogram = thumbnail, histogram
-        return cut
+        return cls(thumbnail.astype(np.float32), cv2.GaussianBlur(histogram.reshape(6, 36), (3, 3), 0))
+
+    def is_another_shot(self, before: Scene) -> bool:
+        """Tell whether the shot has changed since a scene before this one.
+
+        Both the arrangement (the thumbnail) and the colours (the histogram) must change: motion alone changes the
+        first, a flash or exposure step alone the second.
+        """
+        same_place = _correlation(before.thumbnail, self.thumbnail)
+        colours = cv2.compareHist(before.histogram, self.histogram, cv2.HISTCMP_BHATTACHARYYA)
+        return same_place < 0.5 and colours > 0.35
 
 
 def _correlation(a: np.ndarray, b: np.ndarray) -> float:

@@ -30,6 +30,7 @@ class ModelIdentity:
     weights_sha256: str
     engine: str
     precision: str
+    device: str
     calibration_id: str
     calibrated_on: str
     detector: str

@@ -23,7 +23,7 @@ IDENTITY = Calibration("identity", "nothing", UNCHANGED, UNCHANGED, UNCHANGED)
 """Scores are the sigmoids of the logits themselves."""
 
 THRESHOLDS = Thresholds(0.7, 0.3, "made up for tests")
-MODEL = ModelIdentity("test", "0" * 64, "openvino", "f32", "identity", "nothing", "mtcnn", "track_max")
+MODEL = ModelIdentity("test", "0" * 64, "openvino", "f32", "CPU", "identity", "nothing", "mtcnn", "track_max")
 
 
 def face(left: float, top: float, size: float) -> Face:

@@ -75,6 +75,15 @@ def add_data_options(parser: argparse.ArgumentParser, split: str) -> None:
         help="split as `facewitness train --split-by NAMES` does (clip,person,source)",
     )
     parser.add_argument("--engine", default="auto", metavar="NAME", help="auto (default), openvino, tensorflow, ...")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "int8", "bf16", "f32", "f16"),
+        default="auto",
+        help="number format of the classifier: auto is the fastest that processor and model have; the result names it",
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="where the classifier runs: auto (the CPU), GPU, CUDA, ..."
+    )
     parser.add_argument("--frames", type=int, default=32, metavar="N", help="look at N frames of each video (32)")
     parser.add_argument(
         "--detector", default="mtcnn", metavar="NAME", help="mtcnn (default), mtcnn-reference, dlib-hog or dlib-cnn"
@@ -207,9 +216,16 @@ def scan_files(
 
     from pipeline.batch import ScannerSettings
     from pipeline.labelled import scan_labelled
-    from pipeline.sampling import SamplingPlan
+    from pipeline.sampling import SLACK, SamplingPlan
 
-    settings = ScannerSettings(model, options.engine, options.detector, SamplingPlan.spread(options.frames))
+    settings = ScannerSettings(
+        model,
+        options.engine,
+        options.detector,
+        SamplingPlan.spread(options.frames, SLACK),
+        precision=options.precision,
+        device=options.device,
+    )
     scans = scan_labelled(samples, settings, options.dataset, folder)
     return iter(tqdm(scans, total=len(samples), unit="file", desc="scanning", disable=None, leave=False))
 
@@ -248,7 +264,7 @@ def _evaluate(
     clips: dict[str, list[Scored]] = {pooling: [] for pooling in POOLINGS}
     robustness = {}
     if crops:
-        engine = create_engine(options.engine, spec)
+        engine = create_engine(options.engine, spec, None, options.precision, options.device)
         predictions = predict_crops(engine, spec, crops, options)
         tables += score_crops(predictions, spec.calibration)
         unscored += [("frame" if item.sample.clip else "image", item) for item in predictions.unscored]

@@ -51,10 +51,24 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     sampling.add_argument("--fps", type=_positive, metavar="RATE", help="look at RATE frames a second instead")
     parser.add_argument(
+        "--adaptive",
+        action="store_true",
+        help="look at a few of the frames first, at the others only while the verdict is open, and then more closely",
+    )
+    parser.add_argument(
         "--detector", default="mtcnn", metavar="NAME", help="mtcnn (default), mtcnn-reference, dlib-hog or dlib-cnn"
     )
     parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
     parser.add_argument("--engine", choices=("auto", "openvino", "onnxruntime", "keras", "tensorflow"), default="auto")
+    parser.add_argument(
+        "--precision",
+        choices=("auto", "int8", "bf16", "f32", "f16"),
+        default="auto",
+        help="number format of the classifier: auto is the fastest that processor and model have; the result names it",
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="NAME", help="where the classifier runs: auto (the CPU), GPU, CUDA, ..."
+    )
     parser.add_argument("--report", action="store_true", help="also make an HTML page of each result, and index.html")
     parser.add_argument(
         "--annotate",
@@ -64,7 +78,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--heatmaps", action="store_true", help="also write the strongest faces and where the model looked, as PNG"
     )
-    parser.add_argument("--workers", type=_count, default=1, metavar="N", help="scan N files at a time (1)")
+    parser.add_argument(
+        "--workers", type=_count, metavar="N", help="scan in N processes (one for every 16 cores, as memory allows)"
+    )
     parser.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
     parser.set_defaults(run=run)
@@ -78,6 +94,7 @@ def run(options: argparse.Namespace) -> int:
     from extractors import DetectorUnavailableError
     from pipeline.batch import ScannerSettings, scan_batch
     from pipeline.inputs import expand_inputs
+    from pipeline.resources import worker_processes
     from pipeline.writers import ResultWriter, WriteError, table
 
     logging.basicConfig(
@@ -99,7 +116,15 @@ def run(options: argparse.Namespace) -> int:
         )
         return 2
     try:
-        settings = ScannerSettings(options.model, options.engine, options.detector, _plan(options))
+        settings = ScannerSettings(
+            options.model,
+            options.engine,
+            options.detector,
+            _plan(options),
+            options.adaptive,
+            options.precision,
+            options.device,
+        )
         scanner = settings.scanner()
     except (ModelError, DetectorUnavailableError, ValueError) as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
@@ -107,9 +132,8 @@ def run(options: argparse.Namespace) -> int:
     inputs = list(expand_inputs(options.inputs))
     try:
         with ResultWriter(folder, options.format) as writer:
-            results = scan_batch(
-                inputs, scanner, settings, writer, workers=options.workers, overwrite=options.overwrite
-            )
+            workers = options.workers or worker_processes()
+            results = scan_batch(inputs, scanner, settings, writer, workers=workers, overwrite=options.overwrite)
             if drawn:
                 results = _with_pictures(results, inputs, writer, options)
             rows, failed = _collect(results, len(inputs), to_pipe)
@@ -126,11 +150,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> SamplingPlan:
-    from pipeline.sampling import SamplingPlan
+    from pipeline.sampling import SLACK, SamplingPlan
 
     if options.fps:
         return SamplingPlan.at_fps(options.fps)
-    return SamplingPlan.every_frame() if options.frames == "all" else SamplingPlan.spread(options.frames)
+    return SamplingPlan.every_frame() if options.frames == "all" else SamplingPlan.spread(options.frames, SLACK)
 
 
 def _with_pictures(

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from skimage import data
 
-from pipeline.media import Frame
-from pipeline.tracks import Observation, Track, Tracker, overlap
+from pipeline.tracks import Observation, Scene, SeenFrame, Track, Tracker
 from tests.evidence import face
 
 SCENE = cv2.resize(data.coffee(), (320, 180))
@@ -31,7 +30,7 @@ def follow(
     for number, (boxes, image) in enumerate(zip(frames, images or [SCENE] * len(frames), strict=True)):
         time_s = number * interval_s
         observations = [Observation(number, time_s, face(*box), 1.0) for box in boxes]
-        tracker.add(Frame(number, time_s, image), observations)
+        tracker.add(SeenFrame(time_s, Scene.of(image), observations))
     return tracker.tracks()
 
 
@@ -170,21 +169,3 @@ def noise() -> list[np.ndarray]:
 def test_what_happens_within_a_shot_does_not_end_a_track(shot):
     images = shot()
     assert len(follow([[(60, 60, 40)]] * len(images), images)) == 1
-
-
-whole_boxes = st.tuples(st.integers(-50, 320), st.integers(-50, 180), st.integers(1, 200))
-
-
-@given(whole_boxes, whole_boxes)
-def test_overlap_is_a_symmetric_share(first, second):
-    a, b = face(*first).box, face(*second).box
-    assert 0 <= overlap(a, b) <= 1
-    assert overlap(a, b) == overlap(b, a)
-    assert overlap(a, a) == 1
-
-
-def test_overlap_of_known_boxes():
-    a = np.array([0.0, 0, 10, 10])
-    assert overlap(a, np.array([5.0, 0, 10, 10])) == pytest.approx(1 / 3)
-    assert overlap(a, np.array([10.0, 0, 10, 10])) == 0
-    assert overlap(np.zeros(4), np.zeros(4)) == 0

@@ -1,0 +1,132 @@
+"""Processes that work for the threads of this one: more cores than one interpreter keeps busy, and no crash spreads."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import queue
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from typing import Generic, TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+Prepare = Callable[[], Callable[[Task], Result]]
+
+# Forking a process that has threads of OpenVINO may lock up the child.
+_SPAWN = multiprocessing.get_context("spawn")
+
+
+class WorkerDiedError(Exception):
+    """The process of a task was killed, and so was the next one, which did nothing else."""
+
+
+class WorkerProcesses(Generic[Task, Result]):
+    """Processes that do tasks; use it in a `with`, which ends them.
+
+    Args:
+        prepare: called once in each process; gives what does a task, in several threads, and raises nothing.
+        processes: their number.
+        at_a_time: tasks that each of them does at a time.
+    """
+
+    def __init__(self, prepare: Prepare, processes: int, at_a_time: int) -> None:
+        self._prepare = prepare
+        self._workers = [_Worker(prepare, at_a_time) for _ in range(processes)]
+        self._free: queue.SimpleQueue[tuple[_Worker, int]] = queue.SimpleQueue()
+        for slot in range(at_a_time):
+            for worker in self._workers:
+                self._free.put((worker, slot))
+
+    def __enter__(self) -> WorkerProcesses[Task, Result]:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for worker in self._workers:
+            worker.end()
+
+    def do(self, task: Task) -> Result:
+        """Have a task done; called in as many threads as tasks are to be done at a time.
+
+        Raises:
+            WorkerDiedError: the task kills its process.
+        """
+        worker, slot = self._free.get()
+        try:
+            return worker.do(task, slot)
+        except EOFError:
+            # This task or another that was done beside it did it.
+            pass
+        finally:
+            self._free.put((worker, slot))
+        alone = _Worker(self._prepare, 1)
+        try:
+            return alone.do(task, 0)
+        except EOFError:
+            raise WorkerDiedError from None
+        finally:
+            alone.end()
+
+
+class _Worker:
+    """One process with a connection for each task that it does at a time; it is started anew when it has died."""
+
+    def __init__(self, prepare: Prepare, slots: int) -> None:
+        self._prepare = prepare
+        self._slots = slots
+        self._starting = threading.Lock()
+        self._connections: tuple[Connection, ...] = ()
+        self._start(self._connections)
+
+    def do(self, task: Task, slot: int) -> Result:
+        """Have a task done; raises EOFError where the process dies over it."""
+        connections = self._connections
+        try:
+            connections[slot].send(task)
+            return connections[slot].recv()
+        except (EOFError, OSError) as error:
+            self._start(connections)
+            raise EOFError from error
+
+    def end(self) -> None:
+        """End the process once it has nothing more to do."""
+        for connection in self._connections:
+            connection.close()
+        self._process.join()
+
+    def _start(self, dead: tuple[Connection, ...]) -> None:
+        """Start a process, unless another thread has done so since."""
+        with self._starting:
+            if self._connections is not dead:
+                return
+            pipes = [_SPAWN.Pipe() for _ in range(self._slots)]
+            theirs = [their for _, their in pipes]
+            arguments = (self._prepare, theirs, logging.getLogger().getEffectiveLevel())
+            self._process = _SPAWN.Process(target=_serve, args=arguments, daemon=True)
+            self._process.start()
+            for their in theirs:
+                their.close()
+            self._connections = tuple(our for our, _ in pipes)
+
+
+def _serve(prepare: Prepare, connections: list[Connection], log_level: int) -> None:
+    """Do what comes through each connection until it is closed."""
+    # Ctrl-C goes to all processes at the terminal; the first one decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.basicConfig(level=log_level)
+    logging.captureWarnings(True)
+    do = prepare()
+    threads = [threading.Thread(target=_serve_one, args=(do, connection)) for connection in connections]
+    for thread in threads:
+        thread.start()
+
+
+def _serve_one(do: Callable[[Task], Result], connection: Connection) -> None:
+    while True:
+        try:
+            task = connection.recv()
+        except EOFError:
+            return
+        connection.send(do(task))
