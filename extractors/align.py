@@ -63,7 +63,8 @@ def warp_crop(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray
     """Cut a square crop out of an image, smoothing before it shrinks.
 
     Args:
-        image: uint8 or float32 (height, width) or (height, width, channels).
+        image: uint8 or float32 (height, width) or (height, width, channels); or what has such a shape and gives such
+            an array where it is cut.
         transform: (2, 3) similarity from pixels of the image to pixels of the crop.
         size: side of the crop in pixels.
 
@@ -82,7 +83,7 @@ def align_face(image: np.ndarray, landmarks: np.ndarray, geometry: CropGeometry)
     """Cut the crop of one face.
 
     Args:
-        image: RGB uint8 (height, width, 3).
+        image: RGB uint8 (height, width, 3), or what gives it where it is cut, as `warp_crop` takes it.
         landmarks: (5, 2) in pixels of the image.
         geometry: the crop that the classifier wants.
 

@@ -21,6 +21,8 @@ MAX_GAP_S = 1.5
 # Of two frames, faces further apart than this, in face sizes, or of more different size, are never the same one.
 _REACH = 1.0
 _MAX_SIZE_RATIO = 1.8
+# A face that moves fast may be found so far from where it should be, in face sizes: what matters is that each has one.
+_FAR = 3.0
 
 
 @dataclass(slots=True, eq=False)
@@ -54,12 +56,13 @@ class _Step:
 
 @dataclass(slots=True, eq=False)
 class FaceFollower:
-    """Finds the faces in the frames of one clip, as a search of every frame would, for a fraction of its cost.
+    """Finds the faces in the frames of one clip, for a fraction of what a search of every frame costs.
 
     A frame is searched as a whole if it is the first of its shot, `SEARCH_EVERY` frames after another one, or the
     last of those given together. From each frame whose faces are known, on both sides, they are followed into the
     next: the detector looks for each at its last place, moved on towards its place in the known frame beyond. Where
-    one is lost, the frame is searched after all.
+    one is lost, the frame is searched after all. What may be missed is a face that shows up and goes between two
+    searches, as far as `FollowingDetector.follow` finds no new ones.
 
     A detector that cannot follow searches every frame.
 
@@ -120,8 +123,7 @@ class FaceFollower:
         images, expected = [step.frame.image for step in steps], [[*step.near, *step.far] for step in steps]
         for step, faces in zip(steps, self.detector.follow(images, expected), strict=True):
             step.frame.faces = faces
-        # A face that moves fast may be found far from where it should be: what matters is that each has its own.
-        lost = [step.frame for step in steps if len(_pairs(step.near, step.frame.faces, np.inf)) < len(step.near)]
+        lost = [step.frame for step in steps if len(_pairs(step.near, step.frame.faces, _FAR)) < len(step.near)]
         self._search(lost)
 
 

@@ -39,7 +39,7 @@ SMALLEST_FACE = 20
 # Where faces are followed, faces are found from this many times the smallest expected one on. Where none is expected,
 # one is taken to be there whose side is this share of the longer side of the image.
 _SMALLER_FACE = 0.5
-_UNEXPECTED_FACE = 0.2
+_UNEXPECTED_FACE = 0.125
 
 _WINDOW = 12
 _STRIDE = 2

@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from classifiers.calibration import Thresholds
-from pipeline.aggregate import Evidence
+from pipeline.aggregate import MIN_QUALITY, Evidence
 from pipeline.tracks import Track
 from pipeline.verdict import Label, label_of
 
@@ -49,11 +49,11 @@ def rounds(times_s: np.ndarray, judge: Judge, thresholds: Thresholds) -> Iterato
         return
     yield times_s[_STRIDE // 2 :: _STRIDE]
     for between in (times_s[::_STRIDE], times_s[1::2]):
-        if _is_settled(judge, thresholds):
+        if _is_certain(judge, thresholds) and not _may_others_count(judge(0.0)):
             return
         yield between
     evidence = judge(0.0)
-    if evidence and evidence.scores and not _is_settled(judge, thresholds):
+    if evidence and evidence.scores and not _is_certain(judge, thresholds):
         yield _closer(evidence, float(np.median(np.diff(times_s))))
 
 
@@ -70,8 +70,16 @@ def _moved(track: Track, errors: float) -> list:
     return [replace(observation, logits=row) for observation, row in zip(track.observations, moved, strict=True)]
 
 
-def _is_settled(judge: Judge, thresholds: Thresholds) -> bool:
-    """Tell whether the verdict is the same at both ends of what may be. No face, or too little of one, never is."""
+def _may_others_count(evidence: Evidence) -> bool:
+    """Tell whether somebody was seen too seldom to count yet, who may be seen often enough in the other frames."""
+    return any(
+        not item.supported and np.mean([o.quality for o in item.track.observations]) >= MIN_QUALITY
+        for item in evidence.tracks
+    )
+
+
+def _is_certain(judge: Judge, thresholds: Thresholds) -> bool:
+    """Tell whether the verdict is the same at both ends of what may be. No face, or too little of one, gives none."""
     low, high = (_label(judge(errors), thresholds) for errors in (-DOUBT, DOUBT))
     return low is not None and low == high
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
 import numpy as np
 
@@ -122,8 +122,11 @@ def _stretches(observations: Sequence[Observation], calibration: Calibration) ->
     Mean logits weighted by quality are scored. Those of a part are lowered by a multiple of the spread that parts
     usually have, because the maximum over many parts of an honest video is high by chance. Observations are first
     joined into at most `_STEPS` steps: frames that follow closely say the same thing again, and must not count as
-    more evidence.
+    more evidence. Those of a closer look are no part of the whole, whose score they would pull to where they are.
     """
+    planned = [o for o in observations if not o.closer]
+    if 0 < len(planned) < len(observations):
+        return _stretches(planned, calibration)[:1] + _stretches(_as_planned(observations), calibration)[1:]
     groups = np.array_split(np.arange(len(observations)), min(len(observations), _STEPS))
     logits = np.stack([o.logits for o in observations]).astype(np.float64)
     quality = np.array([max(o.quality, 1e-3) for o in observations])
@@ -145,6 +148,10 @@ def _stretches(observations: Sequence[Observation], calibration: Calibration) ->
             if mean_quality[first : first + _WINDOW].mean() >= MIN_QUALITY:
                 found.append(stretch(first, first + _WINDOW - 1, doubt))
     return found
+
+
+def _as_planned(observations: Sequence[Observation]) -> list[Observation]:
+    return [replace(observation, closer=False) for observation in observations]
 
 
 def _segments(item: TrackEvidence, stretches: Sequence[_Stretch], strong_score: float) -> list[Segment]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -11,7 +12,7 @@ from functools import partial
 from pipeline.concurrency import in_order
 from pipeline.inputs import Input
 from pipeline.media import MediaError, file_sha256
-from pipeline.resources import files_at_a_time, usable_cores
+from pipeline.resources import SCANNER_BYTES, files_at_a_time, usable_cores, usable_memory
 from pipeline.sampling import SamplingPlan
 from pipeline.scan import Scanner
 from pipeline.verdict import FAILURES
@@ -56,7 +57,7 @@ def scan_batch(
     workers: int = 1,
     overwrite: bool = False,
 ) -> Iterator[Result]:
-    """Scan inputs, in order, and write each result before it is given.
+    """Scan inputs, and write each result as soon as it is known.
 
     Args:
         inputs: what to scan.
@@ -67,33 +68,45 @@ def scan_batch(
         overwrite: scan also what has a current result already.
 
     Yields:
-        The JSON result of each input, as soon as it is known.
+        The JSON result of each input, in order.
     """
+    writer.expect(inputs)
 
     if workers > 1 and len(inputs) > 1:
         results = _scan_in_processes(inputs, settings, scanner, writer, min(workers, len(inputs)), overwrite)
     else:
-        results = _results(inputs, partial(_scan, scanner), scanner, writer, files_at_a_time(), overwrite)
-    for source, result in zip(inputs, results, strict=True):
-        writer.write(source, result)
-        yield result
+        scan = partial(_scan, scanner)
+        results = _results(inputs, scan, scanner.stop, scanner, writer, files_at_a_time(), overwrite)
+    yield from results
 
 
 def _results(
     inputs: Sequence[Input],
     scan: Callable[[Input], Result],
+    stop: Callable[[], None],
     scanner: Scanner,
     writer: ResultWriter,
     at_a_time: int,
     overwrite: bool,
 ) -> Iterator[Result]:
     """Give the kept or new result of each input, in order."""
+    writing = threading.Lock()
+    stopped = threading.Event()
 
     def result_of(source: Input) -> Result:
         stored = None if overwrite else writer.stored(source)
-        return stored if _is_current(stored, source, scanner) else scan(source)
+        result = stored if _is_current(stored, source, scanner) else scan(source)
+        # What broke off because it was told to is no result.
+        if not stopped.is_set():
+            with writing:
+                writer.write(source, result)
+        return result
 
-    with contextlib.closing(in_order(inputs, result_of, at_a_time)) as done:
+    def give_up() -> None:
+        stopped.set()
+        stop()
+
+    with contextlib.closing(in_order(inputs, result_of, at_a_time, give_up)) as done:
         for _, future in done:
             yield future.result()
 
@@ -131,7 +144,8 @@ def _scan_in_processes(
 ) -> Iterator[Result]:
     """Scan in several processes; a file that kills its process is an error, no more."""
     cores = max(1, usable_cores() // workers)
-    at_a_time = files_at_a_time(cores)
+    memory = usable_memory()
+    at_a_time = files_at_a_time(cores, None if memory is None else max(0, memory // workers - SCANNER_BYTES))
 
     def scan(source: Input) -> Result:
         try:
@@ -141,7 +155,7 @@ def _scan_in_processes(
             return scanner.failure(source.path, message).to_json()
 
     with WorkerProcesses(partial(_load, settings, cores), workers, at_a_time) as processes:
-        yield from _results(inputs, scan, scanner, writer, workers * at_a_time, overwrite)
+        yield from _results(inputs, scan, processes.stop, scanner, writer, workers * at_a_time, overwrite)
 
 
 def _load(settings: ScannerSettings, threads: int) -> Callable[[Input], Result]:

@@ -12,7 +12,7 @@ Result = TypeVar("Result")
 
 
 def in_order(
-    items: Iterable[Item], work: Callable[[Item], Result], at_a_time: int
+    items: Iterable[Item], work: Callable[[Item], Result], at_a_time: int, give_up: Callable[[], None] | None = None
 ) -> Iterator[tuple[Item, Future[Result]]]:
     """Do work on items in threads.
 
@@ -20,6 +20,7 @@ def in_order(
         items: taken one by one, at most twice as many as are worked on ahead of the results that were given.
         work: what to do, called in several threads.
         at_a_time: number of threads.
+        give_up: called where the results are no longer wanted, before what is being done is waited for.
 
     Yields:
         Each item and its finished work, in the order of the items and as soon as it is known.
@@ -35,5 +36,9 @@ def in_order(
         while running:
             running[0][1].exception()
             yield running.popleft()
+    except BaseException:
+        if give_up:
+            give_up()
+        raise
     finally:
         threads.shutdown(wait=True, cancel_futures=True)

@@ -64,6 +64,8 @@ class CropQueue:
 
     def _add(self, entry: _Entry) -> None:
         with self._changed:
+            if entry.file.failure:
+                raise entry.file.failure
             self._entries.append(entry)
             entry.file.pending += 1
             batch = self._take() if len(self._entries) >= self._batch else []
@@ -76,15 +78,15 @@ class CropQueue:
         try:
             while True:
                 with self._changed:
-                    patient = self._changed.wait_for(
-                        lambda: not file.pending or file.failure or not self._adding, _PATIENCE_S
+                    # Others may still add, but might take long to: then what there is goes after a while.
+                    self._changed.wait_for(
+                        lambda: not file.pending or file.failure or (self._entries and not self._adding), _PATIENCE_S
                     )
                     if file.failure:
                         raise file.failure
                     if not file.pending:
                         return
-                    # Others may still add, but might take long to: what there is goes now.
-                    batch = self._take() if not self._adding or not patient else []
+                    batch = self._take()
                 self._classify(batch)
         finally:
             with self._changed:
@@ -97,20 +99,22 @@ class CropQueue:
     def _classify(self, batch: Sequence[_Entry]) -> None:
         if not batch:
             return
-        failure: Exception | None = None
+        failure: BaseException | None = None
         try:
             with self._engine_free:
                 logits = self._engine.predict(np.stack([entry.crop for entry in batch]))
             for entry, row in zip(batch, logits, strict=True):
                 for observation in entry.observations:
                     observation.logits = row
-        except Exception as error:  # belongs to every file of the batch
+        except BaseException as error:  # belongs to every file of the batch
             failure = error
         with self._changed:
             for entry in batch:
                 entry.file.pending -= 1
                 entry.file.failure = entry.file.failure or failure
             self._changed.notify_all()
+        if failure is not None and not isinstance(failure, Exception):
+            raise failure
 
 
 @dataclass(slots=True, eq=False)
@@ -124,10 +128,14 @@ class FileCrops:
 
     queue: CropQueue = field(repr=False)
     pending: int = 0
-    failure: Exception | None = None
+    failure: BaseException | None = None
 
     def add(self, crop: np.ndarray, observations: Sequence[Observation]) -> None:
-        """Hand in a crop, uint8 (size, size, 3) RGB; its logits become those of the observations."""
+        """Hand in a crop, uint8 (size, size, 3) RGB; its logits become those of the observations.
+
+        Raises:
+            Exception: whatever the network raised on an earlier one.
+        """
         self.queue._add(_Entry(crop, observations, self))
 
     def finish(self) -> None:

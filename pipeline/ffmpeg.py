@@ -141,15 +141,22 @@ class Process:
         on_log: called with every line of its log, in another thread.
         stall_timeout_s: seconds without a line of log or a byte of output, while one is waited for, after which it is
             killed.
+        errors_from: the first line of log in which it is found, if there is one, makes good all errors before it.
 
     Attributes:
         error_count: number of lines of its log that report an error; complete after `finish`.
     """
 
     def __init__(
-        self, arguments: list[str | bytes], source: Path, on_log: Callable[[str], None], stall_timeout_s: float
+        self,
+        arguments: list[str | bytes],
+        source: Path,
+        on_log: Callable[[str], None],
+        stall_timeout_s: float,
+        errors_from: re.Pattern[str] | None = None,
     ):
         self.error_count = 0
+        self._errors_from = errors_from
         self._errors: list[str] = []
         self._source = source
         self._on_log = on_log
@@ -264,6 +271,10 @@ class Process:
                 if len(self._errors) < _KEPT_ERRORS:
                     self._errors.append(_ERROR.sub("", text).rstrip(". "))
                     log.debug("%s: %s", quoted(self._source), text)
+            elif self._errors_from and self._errors_from.search(text):
+                self._errors_from = None
+                self.error_count = 0
+                self._errors.clear()
             try:
                 self._on_log(text)
             except Exception as error:  # belongs to the thread that waits for the frames

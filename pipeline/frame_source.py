@@ -43,24 +43,28 @@ class FrameSource:
         """
         return self._decode(self._plan)
 
-    def in_rounds(self, rounds: Rounds) -> Iterator[Iterator[Frame]]:
+    def in_rounds(self, rounds: Rounds) -> Iterator[tuple[Iterator[Frame], bool]]:
         """Give the frames of one round after the other, each in order of time.
 
         Where the file has to be decoded from end to end to get at some frames, that is done once, and those of later
         rounds are held. When these take up too much memory, the first round gets them too.
+
+        Yields:
+            The frames of a round, and whether they are a closer look beside the plan.
         """
         chosen = self._media.choose(self._plan)
         times_s = self._media.frame_times_s[chosen]
         one_pass = len(runs(self._media, chosen)) == 1
         held: list[Frame] | None = None
         for wanted_s in rounds(times_s):
-            if not one_pass or not np.isin(wanted_s, times_s).all():
-                yield self._at_times(wanted_s)
+            closer = not np.isin(wanted_s, times_s).all()
+            if closer or not one_pass:
+                yield self._at_times(wanted_s), closer
             elif held is None:
                 held = []
-                yield self._all_but_held(times_s, wanted_s, held)
+                yield self._all_but_held(times_s, wanted_s, held), closer
             else:
-                yield (frame for frame in held if times_s[nearest(times_s, frame.time_s)] in wanted_s)
+                yield (frame for frame in held if times_s[nearest(times_s, frame.time_s)] in wanted_s), closer
 
     def _all_but_held(self, times_s: np.ndarray, wanted_s: np.ndarray, held: list[Frame]) -> Iterator[Frame]:
         room = HELD_BYTES

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import mimetypes
 import os
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -133,20 +133,21 @@ class _Logits:
 
     def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._new: dict[Path, dict[str, object]] = {}
+        # Of a file that is listed twice the results come before either is asked for.
+        self._new: dict[Path, deque[dict[str, object]]] = defaultdict(deque)
 
     def take(self, path: Path, verdict: Verdict) -> None:
         tracks = [[[o.quality, *map(float, o.logits)] for o in item.track.observations] for item in verdict.tracks]
-        self._new[path] = {"schema": _SCHEMA, "frames": verdict.sampling.frames, "tracks": tracks}
+        self._new[path].append({"schema": _SCHEMA, "frames": verdict.sampling.frames, "tracks": tracks})
 
     def store(self, source: Input) -> None:
-        if self._folder is None or source.path not in self._new:
+        if self._folder is None or not self._new[source.path]:
             return
         file = self._file(source)
         temporary = file.with_name(f".{file.name}.part")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            temporary.write_text(json.dumps(self._new[source.path]) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(self._new[source.path][-1]) + "\n", encoding="utf-8")
             temporary.replace(file)
         except OSError as error:
             raise WriteError(f"cannot write {file}: {error.strerror}") from error
@@ -162,7 +163,8 @@ class _Logits:
 
     def give(self, source: Input) -> tuple[int, list[list[list[float]]]]:
         """Give the number of frames, and quality and logits by track and observation; nothing for a failure."""
-        entry = self._new.pop(source.path, None) or self.stored(source) or {"frames": 0, "tracks": []}
+        new = self._new[source.path]
+        entry = (new.popleft() if new else None) or self.stored(source) or {"frames": 0, "tracks": []}
         return entry["frames"], entry["tracks"]
 
     def _file(self, source: Input) -> Path:
@@ -174,7 +176,7 @@ class _Recorder:
 
     def __init__(self, scanner: Scanner, logits: _Logits) -> None:
         self._scanner, self._logits = scanner, logits
-        self.failure = scanner.failure
+        self.failure, self.stop = scanner.failure, scanner.stop
 
     def scan(self, path: Path) -> Verdict:
         verdict = self._scanner.scan(path)

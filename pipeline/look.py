@@ -23,7 +23,7 @@ from extractors.follow import FaceFollower
 from extractors.quality import face_quality
 from pipeline.crop_queue import CropQueue, FileCrops
 from pipeline.frame_source import FrameSource, Rounds
-from pipeline.media import Frame, MediaInfo, probe
+from pipeline.media import Frame, MediaError, MediaInfo, probe
 from pipeline.sampling import SamplingPlan
 from pipeline.tracks import Observation, Scene, SeenFrame, Track, Tracker
 
@@ -39,6 +39,7 @@ class Sight:
         started: on the clock of `time.perf_counter`.
         media: facts about the file, None until it has been probed.
         frames: number of frames that were looked at.
+        rounds: the same for each round.
         tracks: the people in them, every observation with its logits.
         warnings: what the user should know.
         timing_s: seconds by stage.
@@ -47,6 +48,7 @@ class Sight:
     started: float = field(default_factory=time.perf_counter)
     media: MediaInfo | None = None
     frames: int = 0
+    rounds: list[int] = field(default_factory=list)
     tracks: list[Track] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     timing_s: dict[str, float] = field(default_factory=dict)
@@ -61,6 +63,10 @@ class Sight:
             self.timing_s[name] = self.timing_s.get(name, 0.0) + time.perf_counter() - before
 
 
+class StoppedError(Exception):
+    """Looking was broken off because nobody wants the result any more."""
+
+
 class Looker:
     """Looks at files, from any number of threads.
 
@@ -68,13 +74,28 @@ class Looker:
         detector: finds the faces.
         geometry: the crop that the classifier was trained on.
         engine: the classifier.
+
+    Attributes:
+        detector: as given.
+        detector_free: held by the thread that uses it.
+        geometry: as given.
     """
 
     def __init__(self, detector: FaceDetector, geometry: CropGeometry, engine: Engine) -> None:
-        self._detector = detector
-        self._detector_free = threading.Lock()
-        self._geometry = geometry
+        self.detector = detector
+        self.detector_free = threading.Lock()
+        self.geometry = geometry
         self._queue = CropQueue(engine)
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Break off, for good, everything that is being looked at in other threads."""
+        self._stopped.set()
+
+    def check_stopped(self) -> None:
+        """Raise StoppedError if `stop` was called."""
+        if self._stopped.is_set():
+            raise StoppedError
 
     def look(self, path: Path, plan: SamplingPlan, sight: Sight, rounds: Rounds | None = None) -> None:
         """Look at the frames that a plan chooses, all in order or in rounds.
@@ -87,79 +108,118 @@ class Looker:
 
         Raises:
             MediaError: the file cannot be read to its end.
+            StoppedError: `stop` was called.
         """
         with sight.stage("probe"):
             sight.media = probe(path)
         source = FrameSource(sight.media, plan)
         with self._queue.open() as crops:
-            clip = _Clip(FaceFollower(self._detector), self._detector_free, self._geometry, crops, sight)
+            clip = _Clip(self, crops, sight)
             try:
                 if rounds is None or sight.media.kind == "image":
-                    clip.see(source.in_order())
-                else:
-                    for frames in source.in_rounds(rounds):
-                        clip.see(frames)
+                    clip.see(source.in_order(), closer=False)
+                    return
+                for frames, closer in source.in_rounds(rounds):
+                    try:
+                        clip.see(frames, closer)
+                    except MediaError as error:
+                        if not sight.frames:
+                            raise
+                        # Other rounds may meet what can be read, and have.
+                        sight.warnings.append(str(error))
             finally:
                 sight.warnings += source.warnings
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class _Clip:
     """One file while it is looked at."""
 
-    follower: FaceFollower
-    detector_free: threading.Lock
-    geometry: CropGeometry
-    crops: FileCrops
-    sight: Sight
-    seen: dict[float, SeenFrame] = field(default_factory=dict)
-    times_s: list[float] = field(default_factory=list)
+    def __init__(self, looker: Looker, crops: FileCrops, sight: Sight) -> None:
+        self._looker = looker
+        self._follower = FaceFollower(looker.detector)
+        self._crops = crops
+        self._sight = sight
+        self._seen: dict[float, SeenFrame] = {}
+        self._times_s: list[float] = []
 
-    def see(self, frames: Iterator[Frame]) -> None:
-        """Look at some more frames, until all their faces are in tracks and classified."""
+    def see(self, frames: Iterator[Frame], closer: bool) -> None:
+        """Look at some more frames, until all their faces are in tracks and classified.
+
+        Raises:
+            MediaError: decoding broke off; what came before is in tracks and classified too.
+        """
+        before = self._sight.frames
+        failure: MediaError | None = None
         try:
             with contextlib.closing(frames):
-                for batch in _batches((frame for frame in frames if frame.time_s not in self.seen), self.sight):
-                    self._see_batch(batch)
-        finally:
-            with self.sight.stage("classify"):
-                self.crops.finish()
-            tracker = Tracker()
-            for time_s in self.times_s:
-                tracker.add(self.seen[time_s])
-            self.sight.tracks = tracker.tracks()
+                for batch in self._batches(frames):
+                    self._see_batch(batch, closer)
+        except MediaError as error:
+            failure = error
+        with self._sight.stage("classify"):
+            self._crops.finish()
+        tracker = Tracker()
+        for time_s in self._times_s:
+            tracker.add(self._seen[time_s])
+        self._sight.tracks = tracker.tracks()
+        self._sight.rounds.append(self._sight.frames - before)
+        if failure:
+            raise failure
 
-    def _see_batch(self, frames: Sequence[Frame]) -> None:
+    def _batches(self, frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+        """Group frames, each time once, so that a batch never holds more than a bounded number of bytes."""
+        batch: dict[float, Frame] = {}
+        size = 0
+        failure: MediaError | None = None
+        while True:
+            with self._sight.stage("decode"):
+                try:
+                    frame = next(frames, None)
+                except MediaError as error:
+                    frame, failure = None, error
+            self._looker.check_stopped()
+            if batch and (frame is None or len(batch) == _FRAME_BATCH or size + frame.nbytes > _FRAME_BATCH_BYTES):
+                yield list(batch.values())
+                batch, size = {}, 0
+            if failure:
+                raise failure
+            if frame is None:
+                return
+            if frame.time_s not in self._seen and frame.time_s not in batch:
+                batch[frame.time_s] = frame
+                size += frame.nbytes
+
+    def _see_batch(self, frames: Sequence[Frame], closer: bool) -> None:
         """Find, cut out and hand in the faces of some frames, each picture once."""
-        with self.sight.stage("detect"):
+        with self._sight.stage("detect"):
             pictures = _distinct(frames)
-            faces_of = self._find(pictures)
+            faces_of = self._find(pictures, closer)
         for shown, faces in zip(pictures, faces_of, strict=True):
             for face in faces:
-                with self.sight.stage("align"):
-                    crop = align_face(shown[0].pixels, face.landmarks, self.geometry)
+                with self._sight.stage("align"):
+                    crop = align_face(shown[0].pixels, face.landmarks, self._looker.geometry)
                 quality = face_quality(face)
-                observations = [Observation(frame.index, frame.time_s, face, quality) for frame in shown]
+                observations = [Observation(f.index, f.time_s, face, quality, closer=closer) for f in shown]
                 for observation in observations:
-                    self.seen[observation.time_s].observations.append(observation)
-                with self.sight.stage("classify"):
-                    self.crops.add(crop, observations)
-        self.sight.frames += len(frames)
+                    self._seen[observation.time_s].observations.append(observation)
+                with self._sight.stage("classify"):
+                    self._crops.add(crop, observations)
+        self._sight.frames += len(frames)
 
-    def _find(self, pictures: Sequence[Sequence[Frame]]) -> list[list[Face]]:
+    def _find(self, pictures: Sequence[Sequence[Frame]], closer: bool) -> list[list[Face]]:
         """Find the faces of pictures, in pixels of the frame."""
-        small = [shown[0].shrunk(self.follower.detector.detection_side) for shown in pictures]
+        small = [shown[0].shrunk(self._follower.detector.detection_side) for shown in pictures]
         starts_shot = []
         for shown, image in zip(pictures, small, strict=True):
             scene = Scene.of(image)
-            place = bisect_left(self.times_s, shown[0].time_s)
-            before = self.seen[self.times_s[place - 1]] if place else None
+            place = bisect_left(self._times_s, shown[0].time_s)
+            before = self._seen[self._times_s[place - 1]] if place else None
             starts_shot.append(before is not None and scene.is_another_shot(before.scene))
             for frame in shown:
-                insort(self.times_s, frame.time_s)
-                self.seen[frame.time_s] = SeenFrame(frame.time_s, scene, [])
-        with self.detector_free:
-            found = self.follower.detect(small, [shown[0].time_s for shown in pictures], starts_shot)
+                insort(self._times_s, frame.time_s)
+                self._seen[frame.time_s] = SeenFrame(frame.time_s, scene, [], closer)
+        with self._looker.detector_free:
+            found = self._follower.detect(small, [shown[0].time_s for shown in pictures], starts_shot)
         factors = [
             np.divide(shown[0].pixels.shape[1::-1], image.shape[1::-1])
             for shown, image in zip(pictures, small, strict=True)
@@ -176,19 +236,3 @@ def _distinct(frames: Sequence[Frame]) -> list[list[Frame]]:
         else:
             pictures.append([frame])
     return pictures
-
-
-def _batches(frames: Iterator[Frame], sight: Sight) -> Iterator[list[Frame]]:
-    """Group frames so that a batch never holds more than a bounded number of bytes."""
-    batch: list[Frame] = []
-    size = 0
-    while True:
-        with sight.stage("decode"):
-            frame = next(frames, None)
-        if batch and (frame is None or len(batch) == _FRAME_BATCH or size + frame.nbytes > _FRAME_BATCH_BYTES):
-            yield batch
-            batch, size = [], 0
-        if frame is None:
-            return
-        batch.append(frame)
-        size += frame.nbytes

@@ -42,7 +42,8 @@ MAX_PIXELS = (512 << 20) // 3
 """Largest picture that is decoded, 179 megapixels: 512 MiB as RGB, the bound that Pillow sets as well."""
 
 STALL_TIMEOUT_S = 30.0
-"""A decoder that shows no sign of life for so long is killed."""
+"""A decoder that shows no sign of life for so long is killed. On its way to a frame, which is silent, it also has as
+long as a player would take."""
 
 DECODER_THREADS = 2
 """Each thread more takes memory for a few more pictures, and 2 to 10% more CPU time in all."""
@@ -143,7 +144,8 @@ class MediaInfo:
         bytes: size of the file.
         decoder: what reads it, such as "ffmpeg 7.1.1 (system)".
         stream: number of the video stream in the container; 0 for an image.
-        keyframe_gap_s: the longest time from one key frame, which can be decoded by itself, to the next.
+        keyframe_gap_s: the longest time from one key frame, which can be decoded by itself, to the next; infinite if
+            none is known.
         frame_times_s: presentation times of all frames that the container lists, float64 (frame_count,), ascending.
         key_frames: indices of those that can be decoded by themselves, int64, ascending.
         anchor_frames: indices of those that are decoded after all that are shown earlier, int64, ascending. The others
@@ -266,7 +268,8 @@ def open_frames(
         info: what `probe` said of the file.
         plan: which frames to take.
         threads: how many decode a video.
-        stall_timeout_s: seconds without a sign of life from ffmpeg after which it is killed.
+        stall_timeout_s: seconds without a sign of life from ffmpeg after which it is killed, on top of the longest
+            time that a player would take from one of these frames to the next.
 
     Raises:
         MediaError: while iterating, if not one frame can be decoded or ffmpeg hangs.

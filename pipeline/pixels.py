@@ -70,7 +70,8 @@ class YuvLayout:
             return None
         if info.width % steps[0] or info.height % steps[1]:
             return None
-        return cls(info.width, info.height, steps, _rgb_matrix(*weights, full_range=info.color_range == "pc"))
+        full_range = info.color_range == "pc" or info.pixel_format.startswith("yuvj")
+        return cls(info.width, info.height, steps, _rgb_matrix(*weights, full_range=full_range))
 
     @property
     def chroma_shape(self) -> tuple[int, int]:

@@ -66,7 +66,8 @@ class Prefetch:
                 self._frames.put(frame)
         except Exception as error:  # belongs to whoever takes the frames
             self._frames.put(error)
-        self._frames.put(None)
+        finally:
+            self._frames.put(None)
 
     def _has_room(self, size: int) -> bool:
         return not self._waiting_bytes or self._waiting_bytes + size <= self._ahead_bytes

@@ -50,10 +50,10 @@ def files_at_a_time(cores: int | None = None, memory: int | None = None) -> int:
     return max(1, min(max(2, cores // _CORES_OF_A_FILE), _MOST_FILES, room))
 
 
-def worker_processes() -> int:
+def worker_processes(cores: int | None = None, memory: int | None = None) -> int:
     """Number of processes that best share many files: above some cores the threads of one hinder each other."""
-    by_cores = usable_cores() // (_CORES_OF_A_FILE * _MOST_FILES)
-    memory = usable_memory()
+    by_cores = (cores or usable_cores()) // (_CORES_OF_A_FILE * _MOST_FILES)
+    memory = usable_memory() if memory is None else memory
     by_memory = by_cores if memory is None else memory // (SCANNER_BYTES + _MOST_FILES * FILE_BYTES)
     return max(1, min(by_cores, by_memory))
 
@@ -84,8 +84,14 @@ def _free_memory(folder: Path) -> int | None:
     for limit_file, used_file in (("memory.max", "memory.current"), ("memory.limit_in_bytes", "memory.usage_in_bytes")):
         limit, used = _read(folder / limit_file), _read(folder / used_file)
         if limit and used and limit != "max":
-            return max(0, int(limit) - int(used))
+            return max(0, int(limit) - int(used) + _idle_cache(folder))
     return None
+
+
+def _idle_cache(folder: Path) -> int:
+    """Bytes of files that a cgroup has read and not touched lately: they count as used, but go when room is needed."""
+    facts = dict(line.split(" ", 1) for line in (_read(folder / "memory.stat") or "").splitlines())
+    return int(facts.get("total_inactive_file", facts.get("inactive_file", 0)))
 
 
 def _available(meminfo: Path) -> int | None:

@@ -62,7 +62,7 @@ class SamplingPlan:
         if self.times_s is not None:
             return f"{len(self.times_s)} chosen frames"
         if self.count is not None:
-            return f"{self.count} evenly spread frames"
+            return f"{self.count} evenly spread frames" + (", or cheaper ones near them" if self.tolerance else "")
         return "every frame" if self.fps is None else f"{self.fps:g} frames per second"
 
     @classmethod

@@ -112,11 +112,15 @@ class Scanner:
         """Scan files, several at a time, giving each verdict in order and as soon as it is known.
 
         Args:
-            paths: taken one by one, as there is room for them.
+            paths: taken one by one, some ahead of the verdicts that were given.
             at_a_time: number of files, or None for as many as cores and memory allow.
         """
-        for _, verdict in in_order(paths, self.scan, at_a_time or files_at_a_time()):
+        for _, verdict in in_order(paths, self.scan, at_a_time or files_at_a_time(), self.stop):
             yield verdict.result()
+
+    def stop(self) -> None:
+        """Break off all scans that are under way in other threads, for good; what they give is not to be used."""
+        self._looker.stop()
 
     def _rounds(self, sight: Sight, times_s: np.ndarray) -> Iterator[np.ndarray]:
         def judge(errors: float) -> Evidence | None:
@@ -150,7 +154,7 @@ class Scanner:
             segments=evidence.segments if evidence and scores else [],
             media=sight.media,
             model=self.identity,
-            sampling=SamplingRecord(self.sampling, sight.frames),
+            sampling=SamplingRecord(self.sampling, sight.frames, tuple(sight.rounds) if self.adaptive else None),
             timing_s=sight.timing_s,
             warnings=sight.warnings,
         )

@@ -23,6 +23,7 @@ class Observation:
         face: where the face is, in pixels of the upright frame.
         quality: how far the crop can be relied on, 0 to 1.
         logits: float32 (2,), manipulated and generated; set once the crop has been classified.
+        closer: whether it is from a closer look, at a place that was chosen for what was seen there.
     """
 
     frame: int | None
@@ -30,6 +31,7 @@ class Observation:
     face: Face
     quality: float
     logits: np.ndarray | None = None
+    closer: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -63,11 +65,13 @@ class SeenFrame:
         time_s: presentation time in seconds.
         scene: what the frame looks like from afar.
         observations: its faces.
+        closer: whether it is from a closer look, beside the frames that are sampled.
     """
 
     time_s: float
     scene: Scene
     observations: list[Observation]
+    closer: bool = False
 
 
 class Tracker:
@@ -101,8 +105,9 @@ class Tracker:
                 track = Track(len(self._tracks) + 1, [observation])
                 self._tracks.append(track)
                 self._open.append(track)
-        self._recent_s.append(frame.time_s)
-        self._open = [track for track in self._open if self._may_go_on(track)]
+        if not frame.closer:
+            self._recent_s.append(frame.time_s)
+            self._open = [track for track in self._open if self._may_go_on(track)]
 
     def _may_go_on(self, track: Track) -> bool:
         now_s = self._recent_s[-1]

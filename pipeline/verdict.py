@@ -43,10 +43,11 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True)
 class SamplingRecord:
-    """Which frames were looked at: the plan in words, and how many frames it gave."""
+    """Which frames were looked at: the plan in words, how many frames it gave, and in which rounds if in any."""
 
     plan: str
     frames: int
+    rounds: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +124,7 @@ class Verdict:
             "input": _input(self.path, self.media),
             "model": self.model.to_json(),
             "tool": {"name": "facewitness", "version": __version__},
-            "sampling": {"plan": self.sampling.plan, "frames": self.sampling.frames},
+            "sampling": _sampling(self.sampling),
             "timing_s": {stage: _round(seconds, 3) for stage, seconds in self.timing_s.items()},
             "warnings": list(self.warnings),
         }
@@ -157,6 +158,11 @@ def schema() -> dict[str, object]:
     """Load the JSON Schema that every result is valid against."""
     text = resources.files("pipeline").joinpath("schema/verdict-1.json").read_text(encoding="utf-8")
     return json.loads(text)
+
+
+def _sampling(record: SamplingRecord) -> dict[str, object]:
+    rounds = {} if record.rounds is None else {"rounds": list(record.rounds)}
+    return {"plan": record.plan, "frames": record.frames, **rounds}
 
 
 def _track(item: TrackEvidence) -> dict[str, object]:

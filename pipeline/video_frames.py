@@ -6,6 +6,7 @@ A pipe has no room for timestamps: a `showinfo` filter behind the one that selec
 
 from __future__ import annotations
 
+import math
 import queue
 import re
 from collections.abc import Generator
@@ -133,10 +134,13 @@ def _pass(
     if info.container in _SEEKABLE and starts_s[0] > max(_SEEK_START_S, info.keyframe_gap_s):
         # A little before a key frame ffmpeg would decode all since the last one.
         start_s = times_s[chosen[0]] if chosen[0] in info.key_frames else starts_s[0]
-        position_s = round(float(start_s), 6)  # ffmpeg counts in microseconds, and drops what comes before
+        # ffmpeg counts in microseconds, and drops what comes before; 0.01 of one is for rounding.
+        position_s = math.floor(float(start_s) * 1e6 + 0.01) / 1e6
         options["ss"] = f"{position_s:.6f}"
-    if chosen[-1] + 1 < len(times_s):
-        options["to"] = f"{(times_s[chosen[-1]] + times_s[chosen[-1] + 1]) / 2:.6f}"
+    # Decoded times are not always the listed ones: one frame more, or the two fields that may be listed in its place.
+    end = chosen[-1] + (2 if info.interlaced else 1)
+    if end + 1 < len(times_s):
+        options["to"] = f"{(times_s[end] + times_s[end + 1]) / 2:.6f}"
     if _are_anchors(info, chosen):
         options["skip_frame"] = "noref"
     everything = len(chosen) == info.frame_count
@@ -145,8 +149,13 @@ def _pass(
     source = ffmpeg.input(file_url(info.path), **options, **INPUT_OPTIONS)
     graph = _raw_frames(source, info, layout, expression)
     clock = _FrameLog(info.path)
+    # Nothing is heard of ffmpeg on its way to a frame: that is no hang as long as it is no slower than a player.
+    silence_s = info.keyframe_gap_s if position_s else times_s[chosen[0]] - times_s[0]
+    stall_timeout_s += float(np.diff(times_s[chosen]).max(initial=silence_s))
+    # Decoders complain of every open GOP that they start in.
+    errors_from = _FrameLog.FRAME if position_s else None
     latest = 0
-    with Process(ffmpeg.get_args(graph), info.path, clock.feed, stall_timeout_s) as process:
+    with Process(ffmpeg.get_args(graph), info.path, clock.feed, stall_timeout_s, errors_from) as process:
         while (picture := _next_picture(process, info, layout)) is not None:
             index, time_s = _listed(times_s, position_s + clock.next_s())
             window = int(np.searchsorted(starts_s, time_s, side="right"))
@@ -154,9 +163,7 @@ def _pass(
             if everything or window > latest:
                 latest = window
                 yield Frame(index, time_s, picture)
-        # Decoders complain of every open GOP that they start in: only missing frames count there.
-        if not position_s or latest < len(chosen):
-            report.add(process)
+        report.add(process)
 
 
 def _are_anchors(info: MediaInfo, chosen: np.ndarray) -> bool:
@@ -250,7 +257,7 @@ class _FrameLog:
     """Reads the log of a `showinfo` filter, and hands out the time of each frame that passed it."""
 
     _GRAPH = re.compile(r"config in time_base: (\d+)/(\d+)")
-    _FRAME = re.compile(r"\bn: *\d+ pts: *(-?\d+|NOPTS) ")
+    FRAME = re.compile(r"\bn: *\d+ pts: *(-?\d+|NOPTS) ")
 
     def __init__(self, path: Path):
         self._path = path
@@ -262,7 +269,7 @@ class _FrameLog:
         """Take one line of the log."""
         if match := self._GRAPH.search(line):
             self._time_base = Fraction(int(match[1]), int(match[2]))
-        elif self._time_base and (match := self._FRAME.search(line)):
+        elif self._time_base and (match := self.FRAME.search(line)):
             if match[1] != "NOPTS":
                 self._last_s = float(int(match[1]) * self._time_base)
             self._times_s.put(self._last_s)

@@ -246,6 +246,9 @@ class _PacketTable:
             pts[missing] = dts[missing] + int(np.median(pts[~missing] - dts[~missing]))
         keys = np.unique(pts[np.array(self._keys, dtype=np.int64)])
         anchors = np.unique(np.maximum.accumulate(pts))
+        # A B-frame is no key frame. Where one is said to be, as in MP4 files without a table of them, none is known.
+        if not np.isin(keys, anchors).all():
+            keys = keys[:0]
         pts = np.unique(pts)
         intervals = np.diff(pts)
         usual = float(np.median(intervals)) if len(intervals) else 0.0

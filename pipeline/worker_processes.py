@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
+import os
 import queue
 import signal
 import threading
@@ -20,7 +21,7 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 
 class WorkerDiedError(Exception):
-    """The process of a task was killed, and so was the next one, which did nothing else."""
+    """The process of a task was killed, and so was the next one, which did nothing else; or all were told to stop."""
 
 
 class WorkerProcesses(Generic[Task, Result]):
@@ -36,6 +37,8 @@ class WorkerProcesses(Generic[Task, Result]):
         self._prepare = prepare
         self._workers = [_Worker(prepare, at_a_time) for _ in range(processes)]
         self._free: queue.SimpleQueue[tuple[_Worker, int]] = queue.SimpleQueue()
+        self._alone = threading.Lock()
+        self._stopped = False
         for slot in range(at_a_time):
             for worker in self._workers:
                 self._free.put((worker, slot))
@@ -47,12 +50,20 @@ class WorkerProcesses(Generic[Task, Result]):
         for worker in self._workers:
             worker.end()
 
+    def stop(self) -> None:
+        """Kill the processes; tasks that are being done, and all after them, fail."""
+        self._stopped = True
+        for worker in self._workers:
+            worker.kill()
+
     def do(self, task: Task) -> Result:
         """Have a task done; called in as many threads as tasks are to be done at a time.
 
         Raises:
             WorkerDiedError: the task kills its process.
         """
+        if self._stopped:
+            raise WorkerDiedError
         worker, slot = self._free.get()
         try:
             return worker.do(task, slot)
@@ -61,13 +72,18 @@ class WorkerProcesses(Generic[Task, Result]):
             pass
         finally:
             self._free.put((worker, slot))
-        alone = _Worker(self._prepare, 1)
-        try:
-            return alone.do(task, 0)
-        except EOFError:
-            raise WorkerDiedError from None
-        finally:
-            alone.end()
+        # One after the other: they may have died for want of memory.
+        with self._alone:
+            if self._stopped:
+                raise WorkerDiedError
+            try:
+                alone = _Worker(self._prepare, 1)
+                try:
+                    return alone.do(task, 0)
+                finally:
+                    alone.end()
+            except (EOFError, OSError):
+                raise WorkerDiedError from None
 
 
 class _Worker:
@@ -77,6 +93,7 @@ class _Worker:
         self._prepare = prepare
         self._slots = slots
         self._starting = threading.Lock()
+        self._killed = False
         self._connections: tuple[Connection, ...] = ()
         self._start(self._connections)
 
@@ -90,6 +107,12 @@ class _Worker:
             self._start(connections)
             raise EOFError from error
 
+    def kill(self) -> None:
+        """End the process at once, and for good."""
+        with self._starting:
+            self._killed = True
+            self._process.kill()
+
     def end(self) -> None:
         """End the process once it has nothing more to do."""
         for connection in self._connections:
@@ -99,7 +122,7 @@ class _Worker:
     def _start(self, dead: tuple[Connection, ...]) -> None:
         """Start a process, unless another thread has done so since."""
         with self._starting:
-            if self._connections is not dead:
+            if self._connections is not dead or self._killed:
                 return
             pipes = [_SPAWN.Pipe() for _ in range(self._slots)]
             theirs = [their for _, their in pipes]
@@ -129,4 +152,8 @@ def _serve_one(do: Callable[[Task], Result], connection: Connection) -> None:
             task = connection.recv()
         except EOFError:
             return
-        connection.send(do(task))
+        try:
+            connection.send(do(task))
+        except BaseException:
+            # Whoever waits for an answer must learn that there will be none.
+            os._exit(1)

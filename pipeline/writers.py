@@ -40,7 +40,7 @@ class ResultWriter:
         if result_format not in FORMATS:
             raise ValueError(f"no result format is called {result_format!r}; there are {', '.join(FORMATS)}")
         self.folder, self._format = folder, result_format
-        self._rows: dict[str, tuple[str, str, str, str]] = {}
+        self._rows: dict[str, tuple[str, str, str, str] | None] = {}
         self._stored_lines: dict[str, Result] = {}
         self._lines: IO[str] | None = None
         if folder is not None:
@@ -53,6 +53,10 @@ class ResultWriter:
                 # Without the last line if it was cut off: ours would go on where it ends.
                 _write_lines(folder / "results.jsonl", self._stored_lines)
                 self._lines = (folder / "results.jsonl").open("a", encoding="utf-8")
+
+    def expect(self, inputs: Sequence[Input]) -> None:
+        """List results in the order of these inputs, in whatever order they come."""
+        self._rows |= dict.fromkeys(display_path(source.path) for source in inputs)
 
     def stored(self, source: Input) -> Result | None:
         """Give the result that an earlier run wrote for this input, if there is a readable one."""
@@ -95,7 +99,7 @@ class ResultWriter:
             # An earlier run's lines of the same inputs stand before ours: keep the latest of each.
             _write_lines(self.folder / "results.jsonl", _read_lines(self.folder / "results.jsonl"))
         # A run that was interrupted, or given fewer inputs, does not take away the rows of those before it.
-        rows = {**_read_rows(self.folder / "results.csv"), **self._rows}
+        rows = _read_rows(self.folder / "results.csv") | {name: row for name, row in self._rows.items() if row}
         if not rows:
             return
         write_whole(self.folder / "results.csv", _csv(CSV_COLUMNS, list(rows.values())))

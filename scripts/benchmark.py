@@ -1,4 +1,4 @@
-"""Measure what a scan costs, next to the usual way to do it and to the least that it could cost.
+"""Measure what a scan costs, next to the usual way to do it and to decoding and classifying alone.
 
     python scripts/benchmark.py                       everything on generated clips
     python scripts/benchmark.py --videos DIR          also your own videos
@@ -9,7 +9,8 @@ Needs `pip install '.[dev]'`. Leaves `benchmark.json` and `benchmark.png` in --o
 an earlier `benchmark.json` given by --baseline. Nothing is measured beside anything else: leave the machine alone.
 
 CPU seconds are user and system time of a process and all that it starts, ffmpeg included; figures are medians of
---repetitions. "From its start" means a fresh process; all else is measured in one that has scanned a clip before.
+--repetitions; the slow usual stack runs once where there are many clips. "From its start" means a fresh process; all
+else is measured in one that has scanned a clip before.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.clips import ClipSpec, make_clips
@@ -69,9 +69,6 @@ def _parse() -> argparse.Namespace:
     )
     parser.add_argument("--subjects", default=",".join(SUBJECTS), metavar="NAMES", help="some of %(default)s")
     parser.add_argument("--repetitions", type=int, default=3, metavar="N", help="of which the median is taken (3)")
-    parser.add_argument(
-        "--usual-clips", type=int, metavar="N", help="clips that the usual stack, which is slow, is measured on (3)"
-    )
     parser.add_argument("--quick", action="store_true", help="few, short and small clips, once")
     parser.add_argument(
         "--instructions",
@@ -91,15 +88,13 @@ def _parse() -> argparse.Namespace:
     for given, known in ((options.scenarios, SCENARIOS), (options.subjects, SUBJECTS)):
         if unknown := sorted(set(given) - set(known)):
             parser.error(f"{', '.join(unknown)}: there are only {', '.join(known)}")
-    if options.repetitions < 1 or (options.usual_clips is not None and options.usual_clips < 1):
-        parser.error("--repetitions and --usual-clips are numbers above 0")
+    if options.repetitions < 1:
+        parser.error("--repetitions is a number above 0")
     return options
 
 
 def _measure(options: argparse.Namespace, file: Path) -> Results:
     scale = QUICK if options.quick else Scale()
-    if options.usual_clips:
-        scale = replace(scale, usual_clips=options.usual_clips)
     repetitions = 1 if options.quick else options.repetitions
     results = Results.of_this_machine(repetitions)
     began = time.monotonic()

@@ -81,13 +81,13 @@ def _note(results: Results, bars: list[str]) -> str:
     lines = []
     usual = [row for scenario in bars if (row := results.row(scenario, "usual"))]
     if usual:
-        clips = " and ".join(str(row.clips) for row in usual)
         lines.append(
             f"usual stack: OpenCV reads every frame, the mtcnn package and Keras take the same {usual[0].frames}, "
-            f"one by one (measured on {clips} of them)"
+            "one by one, in f32"
         )
+    precision = results.row(bars[0], "scan").costs[0].result["precision"]
     lines.append(
-        "floor: ffmpeg decodes to nothing, the same classifier in full batches, nothing else; "
+        f"floor: ffmpeg decodes every frame, the same classifier in full batches, both in {precision}; "
         f"medians of {results.repetitions}, {results.machine['processor']}, {results.machine['cores']} cores"
     )
     return "\n".join(lines)

@@ -166,7 +166,7 @@ def _stages(row: Row) -> Iterator[str]:
     result = row.costs[0].result
     if row.subject in ("scan", "adaptive"):
         seen = f"{result['frames'] / row.clips:.1f} frames, {result['crops'] / row.clips:.1f} crops"
-        yield f"  {title}: looked at {seen} a clip"
+        yield f"  {title}: looked at {seen} a clip, in {result['precision']}"
     for kind, unit in (("stages_wall_s", "wall s"), ("stages_cpu_s", "CPU s")):
         stages = [cost.result[kind] for cost in row.costs if kind in cost.result]
         if stages:

@@ -21,7 +21,6 @@ class Scale:
         faces: numbers of people of the scenario "faces".
         lengths: of the scenario "length", each as seconds and how often they are repeated.
         frame_counts: of the scenario "frames".
-        usual_clips: how many of the clips the usual stack is measured on.
     """
 
     clips: int = 20
@@ -31,10 +30,9 @@ class Scale:
     faces: tuple[int, ...] = (1, 5)
     lengths: tuple[tuple[float, int], ...] = ((10, 1), (60, 1), (60, 10), (60, 60))
     frame_counts: tuple[int, ...] = (8, 32, 128)
-    usual_clips: int = 3
 
 
-QUICK = Scale(2, 2, 8, (720,), (2,), ((2, 1), (2, 5)), (4,), 1)
+QUICK = Scale(2, 2, 8, (720,), (2,), ((2, 1), (2, 5)), (4,))
 """Enough to see that everything works, too little for figures."""
 
 
@@ -48,7 +46,6 @@ class Case:
         paths: the files.
         frames: how many frames of each are looked at.
         subjects: what is measured, in order, each one of `benchmarks.subjects.SUBJECTS`.
-        usual_clips: how many of the files the usual stack, which is slow, is measured on.
         warm_up: a file to scan before, much like the others.
     """
 
@@ -57,7 +54,6 @@ class Case:
     paths: tuple[Path, ...]
     frames: int
     subjects: tuple[str, ...]
-    usual_clips: int
     warm_up: Path
 
 
@@ -125,8 +121,8 @@ def generated_cases(names: Sequence[str], scale: Scale, folder: Path) -> Iterato
 
 
 def own_videos(paths: Sequence[Path], scale: Scale) -> Case:
-    """Measure on files that the user gives; as they may differ in anything, the usual stack gets all of them."""
-    return _case("videos", f"{len(paths)} videos", paths, replace(scale, usual_clips=len(paths)), _WITH_FLOOR)
+    """Measure on files that the user gives."""
+    return _case("videos", f"{len(paths)} videos", paths, scale, _WITH_FLOOR)
 
 
 def _spec(scale: Scale, **settings: object) -> ClipSpec:
@@ -134,4 +130,4 @@ def _spec(scale: Scale, **settings: object) -> ClipSpec:
 
 
 def _case(scenario: str, label: str, paths: Sequence[Path], scale: Scale, subjects: tuple[str, ...]) -> Case:
-    return Case(scenario, label, tuple(paths), scale.frames, subjects, scale.usual_clips, paths[0])
+    return Case(scenario, label, tuple(paths), scale.frames, subjects, paths[0])

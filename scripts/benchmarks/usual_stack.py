@@ -18,11 +18,6 @@ _MIN_CONFIDENCE = 0.9
 _MARGIN = 0.1
 
 
-def spread_frames(total: int, count: int) -> set[int]:
-    """Number the frames in the middle of `count` equal slices of a video of `total` frames."""
-    return {(2 * place + 1) * total // (2 * count) for place in range(count)}
-
-
 class UsualStack:
     """Scores videos; what is slow to load is loaded once.
 
@@ -42,19 +37,18 @@ class UsualStack:
         self.cpu_s: dict[str, float] = defaultdict(float)
         """CPU seconds of all threads so far, by stage."""
 
-    def score(self, path: str, frames: int) -> tuple[float | None, int]:
+    def score(self, path: str, wanted: set[int]) -> tuple[float | None, int]:
         """Score one video.
 
         Args:
             path: the video.
-            frames: how many to look at, spread evenly.
+            wanted: numbers of the frames to look at.
 
         Returns:
             The mean score of its faces, None if there are none, and how many faces were scored.
         """
         scores = []
         video = cv2.VideoCapture(path)
-        wanted = spread_frames(int(video.get(cv2.CAP_PROP_FRAME_COUNT)), frames)
         number = 0
         while True:
             before = time.process_time()

@@ -37,9 +37,10 @@ def scan(frames: int, **scanner_settings: object) -> Workload:
             stages.update(verdict.timing_s)
             crops += sum(len(item.track.observations) for item in verdict.tracks)
             looked_at += verdict.sampling.frames
-            told = {"status": verdict.status, "verdict": verdict.label, "score": verdict.score}
-            verdicts.append({"file": Path(path).name, **told})
-        return {"stages_wall_s": dict(stages), "frames": looked_at, "crops": crops, "verdicts": verdicts}
+            said = {"status": verdict.status, "verdict": verdict.label, "score": verdict.score}
+            verdicts.append({"file": Path(path).name, **said})
+        told = {"precision": scanner.identity.precision, "frames": looked_at, "crops": crops, "verdicts": verdicts}
+        return {"stages_wall_s": dict(stages), **told}
 
     return run
 
@@ -68,7 +69,7 @@ def classify(threads: int | None = None) -> Workload:
     from classifiers import create_engine, find_model
 
     model = find_model()
-    engine = create_engine("auto", model, threads)
+    engine = create_engine("auto", model, threads, "auto")
     shape = (_FULL_BATCHES, model.crop_size, model.crop_size, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
@@ -80,17 +81,17 @@ def classify(threads: int | None = None) -> Workload:
     return run
 
 
-def usual_stack(frames: int) -> Workload:
-    """Score files the usual way, on the same frames and with the same classifier."""
+def usual_stack() -> Workload:
+    """Score files the usual way, with the classifier that a scan takes, in the format it was trained in."""
     from benchmarks.usual_stack import UsualStack
     from classifiers import find_model
 
     model = find_model()
     stack = UsualStack(model.folder / model.files["keras"].file)
 
-    def run(paths: Sequence[str]) -> dict:
+    def run(wanted: dict[str, list[int]]) -> dict:
         stack.cpu_s.clear()
-        crops = sum(stack.score(path, frames)[1] for path in paths)
+        crops = sum(stack.score(path, set(frames))[1] for path, frames in wanted.items())
         return {"stages_cpu_s": dict(stack.cpu_s), "crops": crops}
 
     return run

@@ -64,6 +64,15 @@ def test_a_closer_look_is_at_the_stretch_that_scores_highest():
     assert 18 <= closer.min() < closer.max() <= 29
 
 
+def test_somebody_who_was_seen_too_seldom_to_count_keeps_the_verdict_open():
+    """One who is there for a quarter of the time is in two of the first eight frames."""
+
+    def judge(errors: float) -> Evidence | None:
+        return weigh(doubted([track(STEADY), track(DIVIDED[:2] + 6, track_id=2)], errors), 8, IDENTITY, THRESHOLDS)
+
+    assert len(list(rounds(TIMES, judge, THRESHOLDS))) == 3
+
+
 @given(st.integers(1, 100), st.integers(0, 4))
 def test_rounds_never_ask_for_a_frame_of_the_plan_twice(count, settled_after):
     times_s = np.arange(count) * 0.4
@@ -101,7 +110,10 @@ def scanners() -> tuple[Scanner, Scanner]:
 def test_an_adaptive_scan_says_what_a_full_one_says(scanners, name):
     full, adaptive = (scanner.scan(SAMPLES / name) for scanner in scanners)
     assert (adaptive.status, adaptive.label) == (full.status, full.label)
-    assert adaptive.to_json()["sampling"]["plan"] == "adaptively, of 32 evenly spread frames"
+    sampling = adaptive.to_json()["sampling"]
+    assert sampling["plan"].startswith("adaptively, of 32 evenly spread frames")
+    assert sum(sampling["rounds"]) == sampling["frames"]
+    assert "rounds" not in full.to_json()["sampling"]
     jsonschema.validate(adaptive.to_json(), schema())
 
 

@@ -210,3 +210,19 @@ def test_top_k_pooling_keeps_a_quarter_of_the_faces():
 def test_confident_pooling_keeps_the_clear_faces_if_they_are_many(logits, counted):
     score = weighed(track(manipulated(*logits)), pooling="confident").scores.fake
     assert score == pytest.approx(np.mean([sigmoid(x) for x in counted]))
+
+
+def test_a_closer_look_does_not_pull_the_whole_to_where_it_is():
+    few = track(manipulated(*[-2.0] * 8))
+    looked_closer = track(manipulated(*[-2.0] * 8, *[3.0] * 6))
+    for observation in looked_closer.observations[8:]:
+        observation.closer = True
+    assert weighed(looked_closer).scores == weighed(few).scores
+
+
+def test_a_closer_look_shows_a_part_that_the_plan_only_touched():
+    planned = manipulated(*[-3.0] * 30, 4.0, 4.0)
+    looked_closer = track([*planned, *manipulated(*[4.0] * 12)])
+    for observation in looked_closer.observations[32:]:
+        observation.closer = True
+    assert weighed(looked_closer).scores.fake > weighed(track(planned)).scores.fake + 0.3

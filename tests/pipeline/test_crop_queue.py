@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -108,11 +109,56 @@ def test_more_crops_may_follow_a_wait():
             assert seen.logits[0] == level
 
 
-def test_a_failure_of_the_network_reaches_the_file_and_no_other():
+def test_a_failure_of_the_network_reaches_the_file_and_none_after_it():
     queue = CropQueue(Brightness(), 8)
     with pytest.raises(RuntimeError, match="too bright"):
         classify(queue, [1, 255])
     assert classify(queue, [3]) == [3]
+
+
+def test_a_file_whose_crop_failed_takes_no_more():
+    with CropQueue(Brightness(), 1).open() as crops:
+        crops.add(crop(255), [observation()])
+        with pytest.raises(RuntimeError, match="too bright"):
+            crops.add(crop(1), [observation()])
+
+
+def test_a_file_that_waits_for_another_one_is_idle():
+    class Slow(Brightness):
+        def predict(self, crops: np.ndarray) -> np.ndarray:
+            busy.set()
+            waiting.wait(20)
+            time.sleep(0.5)
+            return super().predict(crops)
+
+    queue = CropQueue(Slow(), 2)
+    busy, waiting = threading.Event(), threading.Event()
+
+    def finish_late() -> float:
+        with queue.open() as crops:
+            both_open.wait()
+            crops.add(crop(2), [observation()])
+            batch_complete.wait(20)
+            busy.wait(20)
+            waiting.set()
+            before = time.thread_time()
+            crops.finish()
+            return time.thread_time() - before
+
+    def complete() -> None:
+        with queue.open() as crops:
+            both_open.wait()
+            while len(queue._entries) < 1:
+                time.sleep(0.001)
+            batch_complete.set()
+            crops.add(crop(1), [observation()])
+            crops.finish()
+
+    both_open, batch_complete = threading.Barrier(2), threading.Event()
+    with ThreadPoolExecutor(2) as threads:
+        spent = threads.submit(finish_late)
+        threads.submit(complete).result()
+        assert spent.result() < 0.2
 
 
 def test_crops_of_a_file_that_broke_off_are_forgotten():

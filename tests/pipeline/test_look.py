@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
+import itertools
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -13,8 +14,8 @@ from skimage import data
 
 from extractors import create_detector
 from extractors.align import CropGeometry
-from pipeline.look import Looker, Sight
-from pipeline.media import MediaError
+from pipeline.look import Looker, Sight, StoppedError
+from pipeline.media import Frame, MediaError, MediaInfo, open_frames
 from pipeline.sampling import SamplingPlan
 from tests.media_files import run_ffmpeg
 
@@ -81,16 +82,42 @@ def test_a_frozen_picture_is_looked_at_once(looker, engine, tmp_path):
     assert engine.crops == 1
 
 
-def test_what_was_seen_before_an_error_is_kept_and_classified(looker, tmp_path):
-    whole, cut = tmp_path / "whole.avi", tmp_path / "cut.avi"
-    run_ffmpeg("-i", SAMPLES / "real.mp4", "-c:v", "mjpeg", "-an", whole)
-    content = whole.read_bytes()
-    # The second half is damaged beyond what a decoder can make a picture of.
-    cut.write_bytes(content[: len(content) // 2] + bytes(len(content) // 2))
+class BreaksOff:
+    """A file source whose decoder fails after some frames."""
+
+    def __init__(self, media: MediaInfo, plan: SamplingPlan) -> None:
+        self.warnings: list[str] = []
+        self._reader = open_frames(media, plan)
+
+    def in_order(self) -> Iterator[Frame]:
+        with self._reader as frames:
+            yield from itertools.islice(frames, 5)
+        raise MediaError("timeout", "it hangs")
+
+
+def test_what_was_seen_before_an_error_is_kept_and_classified(looker, monkeypatch):
+    monkeypatch.setattr("pipeline.look.FrameSource", BreaksOff)
     sight = Sight()
-    with contextlib.suppress(MediaError):
-        looker.look(cut, PLAN, sight)
-    assert sight.media is not None
+    with pytest.raises(MediaError, match="it hangs"):
+        looker.look(SAMPLES / "real.mp4", PLAN, sight)
     (track,) = sight.tracks
-    assert 3 <= len(track.observations) <= 16
+    assert len(track.observations) == sight.frames == 5
     assert all(observation.logits is not None for observation in track.observations)
+
+
+def test_two_frames_of_one_time_are_one(looker, monkeypatch):
+    class Twice(BreaksOff):
+        def in_order(self) -> Iterator[Frame]:
+            with self._reader as frames:
+                for frame in frames:
+                    yield frame
+                    yield frame
+
+    monkeypatch.setattr("pipeline.look.FrameSource", Twice)
+    assert len(seen(looker, SAMPLES / "real.mp4")) == 16
+
+
+def test_a_scan_that_is_told_to_stop_stops(looker):
+    looker.stop()
+    with pytest.raises(StoppedError):
+        looker.look(SAMPLES / "real.mp4", PLAN, Sight())

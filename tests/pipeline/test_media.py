@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import logging
+import math
 import threading
 import tracemalloc
 from fractions import Fraction
@@ -164,6 +166,15 @@ def test_seeking_gives_the_same_frames(tmp_path, monkeypatch, name):
     assert read(info, plan) == passed
 
 
+def decoding_command(info: MediaInfo, plan: SamplingPlan, caplog) -> list[str]:
+    """Read frames in one pass, and give the arguments with which ffmpeg ran."""
+    caplog.clear()
+    with caplog.at_level(logging.DEBUG, "pipeline.ffmpeg"):
+        read(info, plan)
+    (command,) = [record.args[0] for record in caplog.records if record.msg.startswith("running")]
+    return command
+
+
 def run_lengths(info: MediaInfo, plan: SamplingPlan) -> list[int]:
     return [len(run) for run in video_frames.runs(info, info.choose(plan))]
 
@@ -201,8 +212,58 @@ def test_no_seeking_where_key_frames_are_rare(tmp_path, monkeypatch):
     assert run_lengths(info, SamplingPlan.spread(4)) == [4]
 
 
+@pytest.mark.parametrize(
+    ("name", "filters", "options", "surplus"),
+    [("lines.mp4", "null", [], 1), ("fields.ts", "setfield=tff", ["-flags", "+ildct+ilme"], 2)],
+)
+def test_decoding_ends_soon_after_the_last_chosen_frame(tmp_path, caplog, name, filters, options, surplus):
+    info = probe(write_video(tmp_path / name, number_frames(60), fps=25, filters=filters, options=options))
+    assert info.interlaced == (surplus == 2)
+    times_s = info.frame_times_s
+    command = decoding_command(info, SamplingPlan.at_times(times_s[[5, 10]]), caplog)
+    assert times_s[10 + surplus] < float(command[command.index("-to") + 1]) < times_s[11 + surplus]
+    assert "-to" not in decoding_command(info, SamplingPlan.at_times(times_s[[10, 59]]), caplog)
+
+
+def test_seeking_to_a_key_frame_between_two_microseconds(tmp_path):
+    options = ["-g", 30, "-sc_threshold", 0, "-video_track_timescale", 10_000_000]
+    info = probe(write_video(tmp_path / "fine.mp4", number_frames(100), fps=7, options=options))
+    assert info.time_base == Fraction(1, 10_000_000)
+    assert 60 in info.key_frames
+    assert info.frame_times_s[60] < round(info.frame_times_s[60], 6)
+    assert read(info, SamplingPlan.at_times(info.frame_times_s[[60]]))[0] == [60]
+
+
+@pytest.mark.parametrize(
+    ("codec", "options"),
+    [("mpeg4", ["-g", 10, "-bf", 2, "-q:v", 2]), ("libx265", ["-x265-params", "log-level=none:keyint=10:bframes=2"])],
+    ids=["mpeg4", "hevc"],
+)
+def test_key_frames_are_unknown_where_others_are_said_to_be_some(tmp_path, monkeypatch, codec, options):
+    if not has_encoder(codec):
+        pytest.skip(f"this ffmpeg has no {codec}")
+    path = write_video(tmp_path / "no table.mp4", number_frames(60), codec=codec, options=options)
+    data = path.read_bytes()
+    assert data.count(b"stss") == 1
+    path.write_bytes(data.replace(b"stss", b"free"))
+    info = probe(path)
+    assert info.key_frames.tolist() == []
+    assert info.keyframe_gap_s == math.inf
+    monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
+    plan = SamplingPlan.spread(4, tolerance=0.45)
+    assert run_lengths(info, plan) == [4]
+    assert read(info, plan)[0] == info.choose(plan).tolist()
+
+
+@pytest.mark.parametrize(("codec", "options"), [("libx264", ["-g", 1]), ("mjpeg", ["-q:v", 2]), ("prores_ks", [])])
+def test_all_frames_are_key_frames_where_none_is_predicted(tmp_path, codec, options):
+    pixel_format = {"mjpeg": "yuvj420p", "prores_ks": "yuv422p10le"}.get(codec, "yuv420p")
+    path = write_video(tmp_path / "a.mov", number_frames(12), codec=codec, pixel_format=pixel_format, options=options)
+    assert probe(path).key_frames.tolist() == list(range(12))
+
+
 @pytest.mark.parametrize("codec", ["libx264", "libx265", "mpeg4", "mpeg2video", "libvpx-vp9"])
-def test_only_anchor_frames(tmp_path, codec):
+def test_only_anchor_frames(tmp_path, caplog, codec):
     """Where no other frame is wanted, those that none is coded with reference to are not even decoded."""
     if not has_encoder(codec):
         pytest.skip(f"this ffmpeg has no {codec}")
@@ -211,12 +272,17 @@ def test_only_anchor_frames(tmp_path, codec):
     path = write_video(tmp_path / "b.mkv", number_frames(120), fps=30, codec=codec, options=options)
     info = probe(path)
     assert 0 in info.anchor_frames
-    assert (len(info.anchor_frames) == 120) == (codec == "libvpx-vp9")
+    has_others = len(info.anchor_frames) < 120
+    assert has_others == (codec != "libvpx-vp9")
     plan = SamplingPlan.spread(8, tolerance=0.4)
     chosen = info.choose(plan)
     assert np.isin(chosen, info.anchor_frames).all()
     assert read(info, plan)[0] == chosen.tolist()
     assert read(info, SamplingPlan.at_times(info.frame_times_s[chosen]))[0] == chosen.tolist()
+    assert ("noref" in decoding_command(info, plan, caplog)) == has_others
+    others = np.setdiff1d(np.arange(120), info.anchor_frames)
+    with_others = SamplingPlan.at_times(info.frame_times_s[np.union1d(chosen, others[:1])])
+    assert "noref" not in decoding_command(info, with_others, caplog)
 
 
 @pytest.mark.parametrize("name", ["keys.mp4", "keys.mkv", "keys.ts", "late.mp4"])

@@ -165,6 +165,25 @@ def test_damage_in_the_middle(tmp_path):
     assert any("ffmpeg reported" in warning for warning in reader.warnings)
 
 
+def test_damage_behind_a_place_that_was_sought(tmp_path):
+    """Frames that were not chosen may be what is damaged."""
+    options = ["-qp", 10, "-g", 30, "-sc_threshold", 0]
+    path = write_video(
+        tmp_path / "hole.mp4", number_frames(300), fps=30, filters="noise=alls=9:allf=t", options=options
+    )
+    plan = SamplingPlan.at_times([155 / 30, 285 / 30])
+    assert numbers_of(path, plan) == ([155, 285], [])
+    data = bytearray(path.read_bytes())
+    start, end = data.index(b"mdat"), data.index(b"moov")
+    hole = start + (end - start) * 250 // 300
+    data[hole : hole + 4000] = bytes(4000)
+    path.write_bytes(data)
+    numbers, warnings = numbers_of(path, plan)
+    assert numbers == [155, 285]
+    assert len(warnings) == 1
+    assert "ffmpeg reported" in warnings[0]
+
+
 def test_nothing_decodable(tmp_path):
     path = write_video(tmp_path / "noise.mkv", number_frames(20), options=["-qp", 10])
     data = bytearray(path.read_bytes())
@@ -331,6 +350,17 @@ def test_hang_while_decoding(clip, replaced_ffmpeg, plan):
     with pytest.raises(MediaError) as caught, open_frames(info, plan, stall_timeout_s=0.5) as reader:
         list(reader)
     assert caught.value.status == "timeout"
+
+
+@POSIX
+@pytest.mark.parametrize(("first", "second"), [(9, 10), (0, 9)], ids=["before", "between"])
+def test_silence_on_the_way_to_a_frame_is_no_hang(clip, replaced_ffmpeg, first, second):
+    info = probe(clip)
+    frame = "sleep 0.5; echo 'n: 0 pts: {} ' >&2; head -c 9216 /dev/zero; "
+    replaced_ffmpeg("echo 'config in time_base: 1/10' >&2; " + frame.format(first) + frame.format(second))
+    plan = SamplingPlan.at_times(info.frame_times_s[[first, second]])
+    with open_frames(info, plan, stall_timeout_s=0.2) as reader:
+        assert [frame.index for frame in reader] == [first, second]
 
 
 @POSIX

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -78,6 +79,13 @@ def test_equals_it_where_the_file_names_no_matrix(tmp_path, monkeypatch, size):
     assert info.color_matrix is None
     (expected,) = converted_by_ffmpeg(info, monkeypatch)
     assert np.abs(frames_of(info)[0].image.astype(int) - expected).max() <= 1
+
+
+def test_some_formats_have_full_range_by_themselves(tmp_path):
+    info = probe(write_colourful(tmp_path / "a.mkv", "yuv420p", "bt709:pc"))
+    unmarked = replace(info, pixel_format="yuvj420p", color_range=None)
+    full, assumed = (YuvLayout.of(facts, "bt709").to_rgb for facts in (info, unmarked))
+    np.testing.assert_array_equal(assumed, full)
 
 
 @pytest.mark.parametrize(

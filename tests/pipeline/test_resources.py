@@ -88,5 +88,19 @@ def test_as_many_files_at_a_time_as_cores_and_memory_allow(cores, memory, files)
     assert files_at_a_time(cores, memory) == files
 
 
-def test_at_least_one_process_works():
-    assert worker_processes() >= 1
+def test_files_that_lie_in_the_cache_do_not_count_as_taken(machine):
+    where = machine(
+        "0::/\n",
+        memory_dot_max=str(2 * GIB),
+        memory_dot_current=str(2 * GIB),
+        memory_dot_stat=f"anon 1000\ninactive_file {GIB}\nactive_file 5",
+    )
+    assert usable_memory(*where) == GIB
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "processes"),
+    [(1, 8 * GIB, 1), (31, 64 * GIB, 1), (64, 64 * GIB, 4), (64, 6 * GIB, 2), (64, 0, 1)],
+)
+def test_as_many_processes_as_cores_and_memory_allow(cores, memory, processes):
+    assert worker_processes(cores, memory) == processes

@@ -101,6 +101,7 @@ def test_not_both():
 
 def test_words():
     assert str(SamplingPlan.spread()) == "32 evenly spread frames"
+    assert str(SamplingPlan.spread(8, 0.45)) == "8 evenly spread frames, or cheaper ones near them"
     assert str(SamplingPlan.at_fps(2)) == "2 frames per second"
     assert str(SamplingPlan.every_frame()) == "every frame"
 
