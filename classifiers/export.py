@@ -88,9 +88,11 @@ def export_model(model: ModelSpec, file_format: str, folder: Path) -> ExportedMo
                 shutil.copyfile(model.folder / model.card, folder / model.card)
             written = {kind: asdict(_model_file(path)) for kind, path in files.items() if path.is_file()}
             kept = {"keras": asdict(model.files["keras"]), **earlier, **written}
-            # Only of int8 files that lie here does the manifest say how they agree.
-            agreement = {key: before[key] for key in ("agreement",) if key in before}
-            entries[model.name] = {**replace(model, agreement=None).to_json(), **agreement, "files": kept}
+            entry = {**replace(model, agreement=None).to_json(), "files": kept}
+            # Only of int8 files that lie here, and only in scores of this calibration, is known how they agree.
+            if "agreement" in before and before["calibration"]["id"] == model.calibration.id:
+                entry["agreement"] = before["agreement"]
+            entries[model.name] = entry
             manifest = json.dumps({"models": list(entries.values())}, indent=1)
             (folder / MANIFEST.name).write_text(manifest + "\n", encoding="utf-8")
     except OSError as error:

@@ -58,7 +58,8 @@ class ModelSpec:
         thresholds: how scores become verdicts.
         card: file name of the model card.
         folder: where the files are.
-        agreement: of the int8 files with the others; None where there are none.
+        agreement: of the scores of the int8 files with those of the others, under this calibration; None where it has
+            not been measured.
     """
 
     name: str

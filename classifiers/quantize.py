@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -35,7 +36,8 @@ def quantize_model(manifest: Path, name: str, crops: np.ndarray, held_out: np.nd
     convolution, whose filters look at differences far smaller than what they differ from.
 
     Args:
-        manifest: of the model; its files lie beside it, and the new ones are written there.
+        manifest: of the model; its files lie beside it, and the new ones are written there, in place of earlier ones,
+            once they have been checked.
         name: of the model.
         crops: uint8 (n, size, size, 3) RGB, drawn evenly from those that the model was trained on.
         held_out: the same, from others: `RANKING_CROPS` of them decide which layers stay, all measure the agreement.
@@ -57,7 +59,6 @@ def quantize_model(manifest: Path, name: str, crops: np.ndarray, held_out: np.nd
     if not adds_int8_exactly(ov.Core(), "CPU"):
         raise ModelError("this processor lacks VNNI instructions, without which an int8 model cannot be checked")
     graph_kind, weights_kind = files_of("int8")
-    graph_file, weights_file = (spec.folder / f"{name}_int8.{ending}" for ending in ("xml", "bin"))
     nncf.set_log_level(logging.ERROR)
     ranking = np.linspace(0, len(held_out) - 1, min(len(held_out), RANKING_CROPS)).astype(int)
     graph = _quantized(spec, crops[:RANGE_CROPS], held_out[ranking])
@@ -65,28 +66,30 @@ def quantize_model(manifest: Path, name: str, crops: np.ndarray, held_out: np.nd
     if not any(node.get_type_name() == "FakeQuantize" for node in graph.get_ops()):
         raise ModelError(f"the scores of model {name!r} bear no layer in int8; keep to bf16")
     try:
-        ov.save_model(graph, graph_file, compress_to_fp16=False)
-        files = {graph_kind: _model_file(graph_file), weights_kind: _model_file(weights_file)}
-        quantized = replace(spec, files=spec.files | files)
-        expected, found = (
-            scores_of(spec.calibration, create_engine("openvino", quantized, precision=precision).predict(held_out))
-            for precision in ("f32", "int8")
-        )
-        difference = float(np.abs(found - expected).mean())
-        # What is no number does not agree either.
-        if not difference <= MAX_DIFFERENCE:
-            raise ModelError(
-                f"int8 changes the scores of model {name!r} by {difference:.3f} on average, and at most "
-                f"{MAX_DIFFERENCE} is allowed; try other crops, or keep to bf16"
+        # Earlier int8 files must outlive a failure.
+        with tempfile.TemporaryDirectory(prefix=".int8-", dir=spec.folder) as folder:
+            graph_file, weights_file = (Path(folder, f"{name}_int8.{ending}") for ending in ("xml", "bin"))
+            ov.save_model(graph, graph_file, compress_to_fp16=False)
+            files = {graph_kind: _model_file(graph_file), weights_kind: _model_file(weights_file)}
+            trial = replace(spec, files=spec.files | files, folder=Path(folder))
+            expected, found = (
+                scores_of(spec.calibration, create_engine("openvino", model, precision=precision).predict(held_out))
+                for model, precision in ((spec, "f32"), (trial, "int8"))
             )
-        quantized = replace(quantized, agreement=Agreement(round(difference, 4), len(held_out), measured_on))
+            difference = float(np.abs(found - expected).mean())
+            # What is no number does not agree either.
+            if not difference <= MAX_DIFFERENCE:
+                raise ModelError(
+                    f"int8 changes the scores of model {name!r} by {difference:.3f} on average, and at most "
+                    f"{MAX_DIFFERENCE} is allowed; try other crops, or keep to bf16"
+                )
+            for file in (graph_file, weights_file):
+                file.replace(spec.folder / file.name)
+        agreement = Agreement(round(difference, 4), len(held_out), measured_on)
+        quantized = replace(trial, folder=spec.folder, agreement=agreement)
         write_manifest(manifest, [quantized if each is spec else each for each in specs.values()])
-    except (ModelError, OSError) as error:
-        for file in (graph_file, weights_file):
-            file.unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise ModelError(f"cannot write to {spec.folder}: {error.strerror or error}") from error
-        raise
+    except OSError as error:
+        raise ModelError(f"cannot write to {spec.folder}: {error.strerror or error}") from error
     return quantized
 
 

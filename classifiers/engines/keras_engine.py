@@ -64,6 +64,8 @@ class KerasEngine:
         self.device = "CPU" if "cpu" in str(network.variables[0].value.device).lower() else "GPU"
         if device not in ("auto", self.device):
             raise ModelError(f"the {self.name} engine runs where Keras does, on the {self.device}, not on {device}")
+        if self.device != "CPU":
+            _require_float32(backend)
         # JAX is slow uncompiled; the compilers of the others cost more than they save.
         network.compile(jit_compile=backend == "jax")
         self._network = network
@@ -93,6 +95,23 @@ class TensorFlowEngine(KerasEngine):
         if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
             raise ModelError("the tensorflow engine needs KERAS_BACKEND=tensorflow, which is set to another backend")
         super().__init__(model, threads, device)
+
+
+def _require_float32(backend: str) -> None:
+    """Keep a GPU from TensorFloat-32, which it takes by itself and which is not float32; for the whole process."""
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    elif backend == "torch":
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+    elif backend == "jax":
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")
 
 
 def _limit_threads(backend: str, threads: int) -> None:

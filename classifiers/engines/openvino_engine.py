@@ -76,6 +76,8 @@ def _precision(core: ov.Core, device: str, model: ModelSpec, wanted: str) -> str
     """Take the precision that is wanted, or the first that the device and the files of the model allow."""
     capable = set(core.get_property(device, "OPTIMIZATION_CAPABILITIES"))
     able = [precision for precision, needed in _CAPABILITIES.items() if needed <= capable]
+    if not able:
+        raise ModelError(f"device {device} computes in none of {', '.join(_CAPABILITIES)}; choose another device")
     if wanted != "auto" and wanted not in able:
         raise ModelError(f"device {device} does not compute in {wanted}; it does in {', '.join(able)}")
     if wanted in ("auto", "int8") and "int8" in able:
@@ -92,12 +94,16 @@ def adds_int8_exactly(core: ov.Core, device: str) -> bool:
     """Tell whether sums of 8-bit products come out right.
 
     x86 processors without VNNI instructions saturate where two neighbouring products exceed 16 bits; no list of
-    capabilities says so, but the largest sum there is does.
+    capabilities says so, but the largest sum there is does. A device that cannot even form it does not either.
     """
     largest = opset13.parameter([1, 64, 1, 1], np.float32)
     quantised = opset13.fake_quantize(largest, *np.float32([0, 255, 0, 255]), 256)
     weights = opset13.convert(opset13.constant(np.full((1, 64, 1, 1), 127, np.int8)), "f32")
     scaled = opset13.multiply(weights, np.float32(1))
     total = opset13.convolution(quantised, scaled, [1, 1], [0, 0], [0, 0], [1, 1])
-    network = core.compile_model(ov.Model([total], [largest]), device, {"INFERENCE_PRECISION_HINT": "f32"})
-    return float(network(np.full((1, 64, 1, 1), 255, np.float32))[0].item()) == 64 * 255 * 127
+    try:
+        network = core.compile_model(ov.Model([total], [largest]), device, {"INFERENCE_PRECISION_HINT": "f32"})
+        found = network(np.full((1, 64, 1, 1), 255, np.float32))[0].item()
+    except RuntimeError:
+        return False
+    return float(found) == 64 * 255 * 127

@@ -62,6 +62,9 @@ class Evaluation:
         model: what it is called here; unique among the models that are evaluated together.
         spec: the model.
         engine: what ran it.
+        precision: number format that it computed in; None where that was not told, and so below.
+        device: what computed.
+        engine_weights_sha256: of the file of weights that the engine loaded.
         tables: the scores by level, those of videos by the default pooling.
         inputs: by level and class, how many inputs had which status.
         unscored: the inputs without a score.
@@ -71,6 +74,9 @@ class Evaluation:
     model: str
     spec: ModelSpec
     engine: str
+    precision: str | None
+    device: str | None
+    engine_weights_sha256: str | None
     tables: Mapping[Level, Scored]
     inputs: Mapping[str, Mapping[str, Mapping[str, int]]]
     unscored: Sequence[tuple[Level, Unscored]]
@@ -101,6 +107,9 @@ class Evaluation:
             "architecture": spec.architecture,
             "weights_sha256": spec.sha256,
             "engine": self.engine,
+            "precision": self.precision,
+            "device": self.device,
+            "engine_weights_sha256": self.engine_weights_sha256,
             "calibration": {"id": spec.calibration.id, "fitted_on": spec.calibration.fitted_on},
             "thresholds": {
                 "likely_fake": spec.thresholds.likely_fake,
@@ -144,6 +153,9 @@ def evaluate(
     engine: str,
     tables: Sequence[Scored],
     *,
+    precision: str | None = None,
+    device: str | None = None,
+    engine_weights_sha256: str | None = None,
     unscored: Sequence[tuple[Level, Unscored]] = (),
     poolings: Mapping[str, Scored] | None = None,
     robustness: Mapping[str, Sequence[Scored]] | None = None,
@@ -157,6 +169,9 @@ def evaluate(
         spec: the model.
         engine: what ran it.
         tables: the scores, one table a level; those of videos by the default pooling.
+        precision: number format that it computed in.
+        device: what computed.
+        engine_weights_sha256: of the file of weights that the engine loaded.
         unscored: inputs without a score, and the level that each belongs to.
         poolings: scores of the videos by every way to make one score of many faces.
         robustness: the same tables after each change of the pictures.
@@ -185,7 +200,18 @@ def evaluate(
         sections.append(section(table, _everything(table, f"pooling:{name}")))
     for change, changed in (robustness or {}).items():
         sections += [section(table, _everything(table, f"robustness:{change}")) for table in changed]
-    return Evaluation(model, spec, engine, by_level, _count_inputs(tables, unscored), list(unscored), sections)
+    return Evaluation(
+        model=model,
+        spec=spec,
+        engine=engine,
+        precision=precision,
+        device=device,
+        engine_weights_sha256=engine_weights_sha256,
+        tables=by_level,
+        inputs=_count_inputs(tables, unscored),
+        unscored=list(unscored),
+        sections=sections,
+    )
 
 
 def to_json(evaluations: Sequence[Evaluation], dataset: str, split: str, draws: int, version: str) -> dict[str, object]:

@@ -251,7 +251,6 @@ def _evaluate(
     options: argparse.Namespace,
 ) -> Evaluation:
     from classifiers import create_engine
-    from classifiers.engines import engine_name
     from classifiers.evaluation.evaluation import evaluate
     from classifiers.evaluation.robustness import CHANGES
     from classifiers.evaluation.scored import score_crops
@@ -263,8 +262,9 @@ def _evaluate(
     unscored: list[tuple[Level, Unscored]] = [*lost]
     clips: dict[str, list[Scored]] = {pooling: [] for pooling in POOLINGS}
     robustness = {}
+    # Scans load one of their own, chosen alike.
+    engine = create_engine(options.engine, spec, None, options.precision, options.device)
     if crops:
-        engine = create_engine(options.engine, spec, None, options.precision, options.device)
         predictions = predict_crops(engine, spec, crops, options)
         tables += score_crops(predictions, spec.calibration)
         unscored += [("frame" if item.sample.clip else "image", item) for item in predictions.unscored]
@@ -284,8 +284,11 @@ def _evaluate(
     return evaluate(
         name,
         spec,
-        engine_name(options.engine, spec),
+        engine.name,
         _merged([*tables, *merged[DEFAULT_POOLING]]),
+        precision=engine.precision,
+        device=engine.device,
+        engine_weights_sha256=engine.weights_sha256,
         unscored=unscored,
         poolings=poolings,
         robustness=robustness,

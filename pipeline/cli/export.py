@@ -108,7 +108,7 @@ def _crops(spec: ModelSpec, dataset: Path) -> tuple[np.ndarray, np.ndarray, str]
     """Draw crops of the training and of the validation part of a data set, and say in words what the latter are.
 
     Raises:
-        DataError: the data set cannot be used, or holds no face crops.
+        DataError: the data set cannot be used, or holds no face crops for training or for validation.
     """
     import numpy as np
 
@@ -124,6 +124,10 @@ def _crops(spec: ModelSpec, dataset: Path) -> tuple[np.ndarray, np.ndarray, str]
 
     def draw(split: str, most: int) -> np.ndarray:
         part: list[Sample] = [sample for sample in samples if sample.split == split]
+        if not part:
+            raise DataError(
+                f"{dataset} has no face crops in its part {split!r}; quantising needs some in 'train' and in 'val'"
+            )
         chosen = np.random.default_rng(0).permutation(len(part))[:most]
         return np.stack([align_face(reader.read(part[i]), part[i].landmarks, geometry) for i in chosen])
 

@@ -144,6 +144,18 @@ def test_engine_that_computes_in_f32_only(engine):
         create_engine(engine, MODEL, precision="bf16")
 
 
+def test_device_that_computes_in_no_known_precision(monkeypatch):
+    monkeypatch.setattr(ov.Core, "get_property", lambda *_: ["BIN"])
+    for precision in ("auto", "f32"):
+        with pytest.raises(ModelError, match="device CPU computes in none of int8, bf16, f32, f16; choose another"):
+            create_engine("openvino", MODEL, precision=precision)
+
+
+def test_device_whose_driver_fails_does_not_add_exactly():
+    # Nothing can be compiled for a device that is not there.
+    assert not adds_int8_exactly(ov.Core(), "GPU.9")
+
+
 def test_unknown_precision():
     with pytest.raises(ValueError, match="no precision is called 'int4'; there are auto, int8, bf16, f32, f16"):
         create_engine("openvino", MODEL, precision="int4")

@@ -16,10 +16,11 @@ import pytest
 
 from classifiers import ModelError, ModelSpec, create_engine, find_model
 from classifiers.architectures import ARCHITECTURES, build
+from classifiers.calibration import UNCALIBRATED
 from classifiers.export import MAX_DIFFERENCE, ExportedModel, export_model, export_openvino
-from classifiers.model_spec import ModelFile
+from classifiers.model_spec import Agreement, ModelFile, write_manifest
 from pipeline.cli import main
-from tests.tiny_shards import FACE
+from tests.tiny_shards import FACE, write_shards
 
 slow = pytest.mark.slow
 
@@ -148,9 +149,32 @@ def test_backend_that_cannot_export_says_which_can(cnn, tmp_path):
     assert "exporting to OpenVINO needs Keras on tensorflow or torch, not on jax" in run.stderr
 
 
+@slow
+def test_agreement_of_int8_files_is_of_one_calibration(cnn, tmp_path):
+    assert export_model(cnn, "openvino", tmp_path).agrees
+    manifest = tmp_path / "manifest.json"
+    agreement = Agreement(0.01, 5, "crops")
+    write_manifest(manifest, [replace(find_model(str(manifest)), agreement=agreement)])
+    assert export_model(cnn, "openvino", tmp_path).agrees
+    assert find_model(str(manifest)).agreement == agreement
+    assert export_model(replace(cnn, calibration=UNCALIBRATED), "openvino", tmp_path).agrees
+    assert find_model(str(manifest)).agreement is None
+
+
 def test_only_numbers_close_to_those_of_keras_agree():
     differences = (0.0, MAX_DIFFERENCE, 1.1 * MAX_DIFFERENCE, float("inf"), float("nan"))
     assert [ExportedModel({}, difference).agrees for difference in differences] == [True, True, False, False, False]
+
+
+def test_data_set_without_crops_to_quantise_on(capsys, tmp_path):
+    shards = write_shards(tmp_path)
+    for index in shards.glob("*.csv"):
+        index.write_text(index.read_text().replace(",train,", ",test,"))
+    command = ["export", "mobilenet_v2", "--format", "openvino", "--precision", "int8", "--data", str(shards)]
+    assert main([*command, "-o", str(tmp_path / "out")]) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert "has no face crops in its part 'train'; quantising needs some in 'train' and in 'val'" in message
 
 
 def test_model_that_is_not_there(capsys, tmp_path):

@@ -12,11 +12,11 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from classifiers import ModelError, ModelSpec, create_engine, find_model
+from classifiers import ModelError, ModelSpec, create_engine, find_model, quantize
 from classifiers.calibration import UNCALIBRATED, Platt
 from classifiers.engines.openvino_engine import adds_int8_exactly
 from classifiers.export import export_model
-from classifiers.model_spec import write_manifest
+from classifiers.model_spec import Agreement, write_manifest
 from classifiers.quantize import quantize_model, scores_of
 from pipeline.cli import main
 from tests.classifiers.test_export import model_of
@@ -101,6 +101,24 @@ def test_model_that_does_not_agree_is_not_kept(original, tmp_path):
         quantize_model(exported, "cnn", faces(20, seed=1), faces(20, seed=2), "windows of a face")
     assert exported.read_text() == before
     assert not list(tmp_path.glob("*int8*"))
+
+
+def test_earlier_int8_model_outlives_one_that_does_not_agree(original, tmp_path, monkeypatch):
+    pytest.importorskip("nncf")
+    manifest = manifest_of(original, tmp_path, steepness=1.0)
+    spec = find_model(str(manifest))
+    files = {}
+    for part, ending in (("graph", "xml"), ("weights", "bin")):
+        shutil.copyfile(tmp_path / f"cnn.{ending}", tmp_path / f"cnn_int8.{ending}")
+        files[f"openvino_int8_{part}"] = replace(spec.files[f"openvino_{part}"], file=f"cnn_int8.{ending}")
+    earlier = replace(spec, name="cnn", files=spec.files | files, agreement=Agreement(0.0, 5, "crops"))
+    write_manifest(manifest, [earlier])
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.setattr(quantize, "MAX_DIFFERENCE", 1e-9)
+    with pytest.raises(ModelError, match=r"int8 changes the scores of model 'cnn' by 0\.0\d\d on average, and at most"):
+        quantize_model(manifest, "cnn", faces(20, seed=1), faces(20, seed=2), "windows of a face")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    assert create_engine("openvino", find_model(str(manifest)), precision="int8").precision == "int8"
 
 
 def test_quantising_needs_nncf(original, monkeypatch):

@@ -17,7 +17,7 @@ import pytest
 
 pytest.importorskip("av", reason="re-encoding needs the extra 'train'")
 
-from classifiers import find_model
+from classifiers import create_engine, find_model
 from classifiers.evaluation.evaluation import CALLED_REAL
 from pipeline.cli import calibrate, evaluate
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
@@ -109,6 +109,22 @@ def test_face_crops_are_measured_as_stills_frames_and_clips(crops):
     assert found["frame", "family:reenactment"]["fakes"] == 3
     assert found["image", "family:gan"]["figures"]["auc"]["value"] is not None
     assert {("video", f"pooling:{name}") for name in ("track_max", "mean", "top_k", "frame_max")} <= set(found)
+
+
+def test_what_computed_is_told(crops, scanned, shards, tmp_path):
+    spec, engine = find_model(), create_engine("auto", find_model(), precision="auto")
+    arguments = ("--split", "train", "--bootstrap", 0, "--precision", "f32", "-o", tmp_path)
+    assert run("evaluate", shards, *arguments) == 0
+    for folder, precision, weights in (
+        (crops, engine.precision, engine.weights_sha256),
+        (scanned, engine.precision, engine.weights_sha256),
+        (tmp_path, "f32", spec.files["openvino_weights"].sha256),
+    ):
+        model = report(folder)
+        assert (model["engine"], model["precision"], model["device"]) == ("openvino", precision, "CPU")
+        assert (model["weights_sha256"], model["engine_weights_sha256"]) == (spec.sha256, weights)
+    identity = json.loads((scanned / "mobilenet_v2" / "scans" / "real.mp4.json").read_text())["model"]
+    assert identity["precision"] == engine.precision and identity["weights_sha256"] == engine.weights_sha256
 
 
 def test_degraded_copies_are_measured(crops):
@@ -322,6 +338,8 @@ def test_a_calibrated_model_is_a_model(shards, tmp_path, capsys, method):
     assert after.sha256 == before.sha256
     assert all(after.read(file_format) == before.read(file_format) for file_format in before.files)
     assert after.calibration.id != before.calibration.id
+    # The int8 files were compared in scores of the other calibration.
+    assert "openvino_int8_graph" in after.files and before.agreement and after.agreement is None
     assert method in after.calibration.fitted_on
     assert "at most 20.0% wanted" in after.thresholds.operating_point
     arguments = ("--split", "all", "--model", tmp_path / "model" / "manifest.json", "--bootstrap", 0)
