@@ -28,7 +28,7 @@ from pipeline.sampling import SamplingPlan
 from pipeline.tracks import Observation, Scene, SeenFrame, Track, Tracker
 
 _FRAME_BATCH = 32
-_FRAME_BATCH_BYTES = 64 << 20
+_FRAME_BATCH_BYTES = 40 << 20
 
 
 @dataclass(slots=True, eq=False)

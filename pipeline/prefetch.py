@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from pipeline.media import Frame, FrameReader
 
-AHEAD_BYTES = 32 << 20
+AHEAD_BYTES = 12 << 20
 """Frames that wait take no more memory than this, but at least one of them may."""
 
 
