@@ -7,6 +7,7 @@ A pipe has no room for timestamps: a `showinfo` filter behind the one that selec
 from __future__ import annotations
 
 import math
+import mmap
 import queue
 import re
 from collections.abc import Generator
@@ -181,10 +182,12 @@ def _listed(times_s: np.ndarray, time_s: float) -> tuple[int | None, float]:
 
 
 def _next_picture(process: Process, info: MediaInfo, layout: YuvLayout | None) -> RgbPixels | YuvPixels | None:
-    samples = np.empty(layout.nbytes if layout else (info.height, info.width, 3), np.uint8)
+    size = layout.nbytes if layout else info.height * info.width * 3
+    # Memory of its own, which goes back to the system with the picture; of the heap little would.
+    samples = np.frombuffer(mmap.mmap(-1, size), np.uint8)
     if not process.read_into(memoryview(samples).cast("B")):
         return None
-    return YuvPixels(layout, samples) if layout else RgbPixels(samples)
+    return YuvPixels(layout, samples) if layout else RgbPixels(samples.reshape(info.height, info.width, 3))
 
 
 def _color_matrix(info: MediaInfo) -> str:
