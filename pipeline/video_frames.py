@@ -39,6 +39,7 @@ _SEEK_START_S = 1.0
 """A pass whose first frame is later than this, and than the longest time between key frames, begins there."""
 
 _LOG_TIMEOUT_S = 5.0
+_TERMS = 32
 
 # The default conversion of swscale is four times as fast, but off by up to 3 levels, blocky in colour, and not the same
 # on every CPU. These flags make it exact to 1 level: 10 ms for a 1080p frame.
@@ -249,7 +250,10 @@ def _select_expression(plan: SamplingPlan, first_s: float, starts_s: np.ndarray)
     frame. A rate would have too many to list; there a window is what lies between two ticks.
     """
     if plan.fps is None:
-        window = "+".join(f"gte(t,{start_s:.9f})" for start_s in starts_s)
+        terms = [f"gte(t,{start_s:.9f})" for start_s in starts_s]
+        # In groups: recent versions of ffmpeg take no more than 100 terms in a row.
+        groups = ["+".join(terms[first : first + _TERMS]) for first in range(0, len(terms), _TERMS)]
+        window = "+".join(f"({group})" for group in groups)
     else:
         window = f"1+floor((t-{first_s:.9f})*{plan.fps!r}+{TICK_TOLERANCE!r})"
     # Register 0 holds the number of the latest window, at first 0.

@@ -14,7 +14,7 @@ import pytest
 
 from pipeline import video_frames
 from pipeline.media import FrameReader, MediaInfo, open_frames, probe
-from pipeline.sampling import SamplingPlan
+from pipeline.sampling import MAX_COUNT, SamplingPlan
 from tests.conftest import CLIP_FPS, CLIP_FRAMES
 from tests.media_files import has_encoder, number_frames, read_number, run_ffmpeg, write_video
 
@@ -341,3 +341,12 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
         tracemalloc.stop()
     assert count == 4000
     assert peak < 20 * 320 * 180 * 3, "more than a few frames were kept"
+
+
+def test_as_many_frames_as_a_spread_may_ask_for(tmp_path):
+    path = tmp_path / "long.mp4"
+    run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=30:duration=20", "-pix_fmt", "yuv420p", path)
+    media = probe(path)
+    plan = SamplingPlan.spread(MAX_COUNT)
+    with open_frames(media, plan) as reader:
+        assert [frame.index for frame in reader] == media.choose(plan).tolist()
