@@ -15,7 +15,7 @@ import numpy as np
 
 from classifiers.calibration import Thresholds
 from pipeline.aggregate import MIN_QUALITY, Evidence
-from pipeline.tracks import Track
+from pipeline.tracks import Observation, Track
 from pipeline.verdict import Label, label_of
 
 FEWEST = 16
@@ -62,7 +62,7 @@ def doubted(tracks: Sequence[Track], errors: float) -> list[Track]:
     return [replace(track, observations=_moved(track, errors)) for track in tracks]
 
 
-def _moved(track: Track, errors: float) -> list:
+def _moved(track: Track, errors: float) -> list[Observation]:
     logits = np.stack([observation.logits for observation in track.observations])
     # A track of one observation is too little evidence wherever there are rounds.
     spread = logits.std(axis=0, ddof=1) if len(logits) > 1 else 0.0

@@ -23,7 +23,7 @@ def in_order(
         give_up: called where the results are no longer wanted, before what is being done is waited for.
 
     Yields:
-        Each item and its finished work, in the order of the items and as soon as it is known.
+        Each item and its finished work, in the order of the items; the next item is asked for before.
     """
     threads = ThreadPoolExecutor(at_a_time, thread_name_prefix="scan")
     running: deque[tuple[Item, Future[Result]]] = deque()

@@ -45,9 +45,6 @@ STALL_TIMEOUT_S = 30.0
 """A decoder that shows no sign of life for so long is killed. On its way to a frame, which is silent, it also has as
 long as a player would take."""
 
-DECODER_THREADS = 2
-"""Each thread more takes memory for a few more pictures, and 2 to 10% more CPU time in all."""
-
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
 """ffmpeg's names of the transfer functions PQ and HLG."""
 
@@ -257,7 +254,6 @@ def open_frames(
     info: MediaInfo,
     plan: SamplingPlan,
     *,
-    threads: int = DECODER_THREADS,
     stall_timeout_s: float = STALL_TIMEOUT_S,
 ) -> FrameReader:
     """Decode the frames that a plan chooses. No more than a few are in memory at a time.
@@ -267,7 +263,6 @@ def open_frames(
     Args:
         info: what `probe` said of the file.
         plan: which frames to take.
-        threads: how many decode a video.
         stall_timeout_s: seconds without a sign of life from ffmpeg after which it is killed, on top of the longest
             time that a player would take from one of these frames to the next.
 
@@ -281,7 +276,7 @@ def open_frames(
         return FrameReader(images.read(info, plan, warnings), warnings)
     from pipeline import video_frames
 
-    return FrameReader(video_frames.read(info, plan, warnings, threads, stall_timeout_s), warnings)
+    return FrameReader(video_frames.read(info, plan, warnings, stall_timeout_s), warnings)
 
 
 def quoted(path: Path) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.engine_options import add_engine_options
+
 if TYPE_CHECKING:
     from classifiers import Engine, ModelSpec
     from classifiers.datasets import Sample
@@ -74,16 +76,7 @@ def add_data_options(parser: argparse.ArgumentParser, split: str) -> None:
         metavar="NAMES",
         help="split as `facewitness train --split-by NAMES` does (clip,person,source)",
     )
-    parser.add_argument("--engine", default="auto", metavar="NAME", help="auto (default), openvino, tensorflow, ...")
-    parser.add_argument(
-        "--precision",
-        choices=("auto", "int8", "bf16", "f32", "f16"),
-        default="auto",
-        help="number format of the classifier: auto is the fastest that processor and model have; the result names it",
-    )
-    parser.add_argument(
-        "--device", default="auto", metavar="NAME", help="where the classifier runs: auto (the CPU), GPU, CUDA, ..."
-    )
+    add_engine_options(parser)
     parser.add_argument("--frames", type=int, default=32, metavar="N", help="look at N frames of each video (32)")
     parser.add_argument(
         "--detector", default="mtcnn", metavar="NAME", help="mtcnn (default), mtcnn-reference, dlib-hog or dlib-cnn"

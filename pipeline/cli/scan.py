@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.engine_options import add_engine_options
+
 if TYPE_CHECKING:
     from pipeline.inputs import Input
     from pipeline.sampling import SamplingPlan
@@ -59,16 +61,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         "--detector", default="mtcnn", metavar="NAME", help="mtcnn (default), mtcnn-reference, dlib-hog or dlib-cnn"
     )
     parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
-    parser.add_argument("--engine", choices=("auto", "openvino", "onnxruntime", "keras", "tensorflow"), default="auto")
-    parser.add_argument(
-        "--precision",
-        choices=("auto", "int8", "bf16", "f32", "f16"),
-        default="auto",
-        help="number format of the classifier: auto is the fastest that processor and model have; the result names it",
-    )
-    parser.add_argument(
-        "--device", default="auto", metavar="NAME", help="where the classifier runs: auto (the CPU), GPU, CUDA, ..."
-    )
+    add_engine_options(parser)
     parser.add_argument("--report", action="store_true", help="also make an HTML page of each result, and index.html")
     parser.add_argument(
         "--annotate",
