@@ -7,7 +7,9 @@ import argparse
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Add them; they go into `classifiers.create_engine`, which is not loaded for the help."""
-    parser.add_argument("--engine", choices=("auto", "openvino", "onnxruntime", "keras", "tensorflow"), default="auto")
+    parser.add_argument(
+        "--engine", default="auto", metavar="NAME", help="auto (default), openvino, onnxruntime, keras or tensorflow"
+    )
     parser.add_argument(
         "--precision",
         choices=("auto", "int8", "bf16", "f32", "f16"),
