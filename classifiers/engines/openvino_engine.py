@@ -8,6 +8,8 @@ from openvino import opset13
 
 from classifiers.model_spec import ModelError, ModelSpec
 
+# Maps of more crops than this leave the caches of a CPU: they cost more time, and a lot of memory.
+_CPU_BATCH = 8
 _BATCH = 32
 
 _CAPABILITIES = {"int8": {"INT8", "FP32"}, "bf16": {"BF16"}, "f32": {"FP32"}, "f16": {"FP16"}}
@@ -61,7 +63,8 @@ class OpenVinoEngine:
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
         """Classify uint8 (n, size, size, 3) RGB crops: float32 (n, 2) logits."""
-        parts = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]
+        batch = _CPU_BATCH if self.device == "CPU" else _BATCH
+        parts = [crops[start : start + batch] for start in range(0, len(crops), batch)]
         logits = [self._network(part)[0] for part in parts]
         return np.concatenate([np.empty((0, 2), np.float32), *logits])
 
