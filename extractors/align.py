@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -91,6 +93,11 @@ def align_face(image: np.ndarray, landmarks: np.ndarray, geometry: CropGeometry)
         RGB uint8 (size, size, 3).
     """
     return warp_crop(image, geometry.transform(landmarks), geometry.size)
+
+
+def aligner(size: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Give what cuts crops of a size, as `align_face` does, out of an image, given its landmarks."""
+    return partial(align_face, geometry=CropGeometry(size))
 
 
 def _cut_region(image: np.ndarray, transform: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

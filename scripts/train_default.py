@@ -1,6 +1,6 @@
-"""Train the small default classifier on shards of face crops.
+"""Train a classifier to ship on shards of face crops.
 
-    python scripts/train_default.py --faces DIR --start BACKBONE --out runs/mobilenet_v2
+    python scripts/train_default.py --faces DIR --start BACKBONE --precision mixed_bfloat16 --out runs/mobilenet_v2
 
 `facewitness train` does the training; what is particular here is which sources are held out.
 """
@@ -10,13 +10,12 @@ from __future__ import annotations
 import argparse
 import logging
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from classifiers.datasets import Sample, face_shards
-from classifiers.training.config import TrainingConfig
 from classifiers.training.run import train_model
-from extractors.align import CropGeometry, align_face
+from extractors.align import LANDMARK_TEMPLATE, aligner
+from pipeline.cli.train import add_training_options, training_config
 
 # The validation split has few face swaps: two more whole sources, with their originals, complete it.
 MOVED_TO_VALIDATION = {
@@ -43,29 +42,13 @@ def main() -> None:
     """Run the training that the arguments ask for."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faces", type=Path, required=True, help="folder of face shards and their index CSVs")
-    parser.add_argument("--generators", default="", help="what scripts/train_generators.py wrote; none if not given")
-    parser.add_argument("--start", required=True, help="a backbone (.npz, .keras) or weights of an earlier run")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; a run found there is resumed")
-    parser.add_argument("--steps", type=int, default=5000)
-    parser.add_argument("--round-steps", type=int, default=250)
-    parser.add_argument("--learning-rate", type=float, default=3e-4)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings; options replace its values")
+    add_training_options(parser, leave_out=("recipe",))
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    config = TrainingConfig(
-        architecture="mobilenet_v2",
-        recipe="self_blending",
-        precision="mixed_bfloat16",
-        start=arguments.start,
-        generators=arguments.generators,
-        steps=arguments.steps,
-        round_steps=arguments.round_steps,
-        learning_rate=arguments.learning_rate,
-        seed=arguments.seed,
-    )
-    geometry = CropGeometry(224)
-    align = partial(align_face, geometry=geometry)
-    train_model(config, default_samples(arguments.faces), align, geometry.size, geometry.template, arguments.out)
+    config = training_config(arguments, recipe="self_blending")
+    train_model(config, default_samples(arguments.faces), aligner, LANDMARK_TEMPLATE, arguments.out)
 
 
 if __name__ == "__main__":

@@ -22,16 +22,29 @@ class Batch:
         logits: float32 (batch, 2), targets 0 to 1 of manipulated and generated, or `UNKNOWN`.
         masks: float32 (batch, cells, cells), forged share of each cell of the last feature map, or `UNKNOWN`.
         weights: float32 (batch,), how much each crop counts.
+        teacher: float32 (batch, features), what a teacher sees in each crop; None without one.
     """
 
     crops: np.ndarray
     logits: np.ndarray
     masks: np.ndarray
     weights: np.ndarray
+    teacher: np.ndarray | None = None
+
+    def targets(self) -> dict[str, np.ndarray]:
+        """Give the targets by the output of the network that learns them."""
+        known = {"logits": self.logits, "mask": self.masks}
+        return known if self.teacher is None else {**known, "teacher": self.teacher}
 
 
 class BatchSource(Protocol):
-    """Makes the batches of a training run; its seed and the number of the batch alone decide what is in one."""
+    """Makes the batches of a training run; its seed and the number of the batch alone decide what is in one.
+
+    Attributes:
+        teacher_features: how many features of a teacher the batches hold.
+    """
+
+    teacher_features: int
 
     def batch(self, number: int) -> Batch:
         """Make batch `number`; called from several threads at once."""

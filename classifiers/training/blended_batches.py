@@ -117,6 +117,8 @@ class BlendedBatches:
         DataError: there are no real faces, or none of a kind that the mixture asks for.
     """
 
+    teacher_features = 0
+
     def __init__(
         self,
         reader: PictureReader,

@@ -38,6 +38,10 @@ class TrainingConfig:
     start: str = _option("random", "first weights: random, imagenet or a file of weights")
     recipe: str = _option("labelled", "what to learn: the labels, or self-blended faces beside them", RECIPES)
     generators: str = _option("", "folder of face generators that redraw faces for self_blending; none if empty")
+    teacher: str = _option("", "model whose features are learnt too: a name or a manifest; none if empty")
+    teacher_weight: float = _option(1.0, "weight of the loss of these features")
+    batch_folder: str = _option("", "folder in which batches are kept, for this run and others; none are if empty")
+    kept_batches: int = _option(0, "how many batches are kept there, and gone through again and again")
     steps: int = _option(3000, "optimiser steps in all, after those of the head")
     round_steps: int = _option(200, "steps from one validation and checkpoint to the next")
     batch_size: int = _option(32, "crops in a step")
@@ -78,6 +82,8 @@ class TrainingConfig:
                 f"steps ({self.steps}) and head_steps ({self.head_steps}) must be multiples of round_steps "
                 f"({self.round_steps}): a run is checked and saved after every round"
             )
+        if bool(self.batch_folder) != bool(self.kept_batches):
+            raise DataError("batch_folder says where batches are kept and kept_batches how many: give both or neither")
         if self.ema_momentum >= 1 or self.label_smoothing >= 0.5:
             raise DataError("ema_momentum must be below 1, and label_smoothing below 0.5")
         if not 0 <= self.augment <= 1:
@@ -105,7 +111,7 @@ class TrainingConfig:
 
     def difference(self, other: TrainingConfig) -> str:
         """Name the settings in which two runs differ in what comes out of them, for people to read."""
-        names = [item.name for item in fields(self) if item.name != "loaders"]
+        names = [item.name for item in fields(self) if item.name not in ("loaders", "batch_folder")]
         pairs = ((name, getattr(self, name), getattr(other, name)) for name in names)
         return ", ".join(f"{name} {mine}, not {theirs}" for name, mine, theirs in pairs if mine != theirs)
 

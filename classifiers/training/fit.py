@@ -42,7 +42,7 @@ def train(
 
     Args:
         classifier: as `classifiers.architectures.build` gives it; ends with the weights of the best round. While it
-            trains, the network also predicts which cells of its last feature map were forged.
+            trains, the network also predicts which cells of its last feature map were forged, and what a teacher sees.
         batches: where training batches come from.
         config: how long and how hard.
         validate: gives figures of merit; the one called "selection" decides which round is best.
@@ -62,7 +62,10 @@ def train(
     if rounds:
         # The run may have died between its checkpoint and its journal.
         write_journal(rounds, folder)
-    trainer = _with_mask_head(classifier)
+    trainer = _with_more_heads(classifier, batches.teacher_features)
+    known = KnownCrossEntropy(config.label_smoothing)
+    losses = {"logits": known, "mask": known, "teacher": "mean_squared_error"}
+    loss_weights = {"logits": 1.0, "mask": config.mask_weight, "teacher": config.teacher_weight}
     head_rounds = config.head_steps // config.round_steps
     last_round = head_rounds + config.steps // config.round_steps
     for first, end, learns_all in ((0, head_rounds, False), (head_rounds, last_round, True)):
@@ -71,8 +74,8 @@ def train(
         _freeze(classifier, frozen=not learns_all)
         trainer.compile(
             _optimizer(config, learns_all),
-            loss={output: KnownCrossEntropy(config.label_smoothing) for output in ("logits", "mask")},
-            loss_weights={"logits": 1.0, "mask": config.mask_weight},
+            loss={output: losses[output] for output in trainer.output_names},
+            loss_weights={output: loss_weights[output] for output in trainer.output_names},
         )
         trainer.optimizer.build(trainer.trainable_variables)
         if len(rounds) > first:
@@ -117,11 +120,15 @@ class KnownCrossEntropy(keras.losses.Loss):
         return losses / (ops.mean(ops.sum(known, axis=1)) + 1e-6)
 
 
-def _with_mask_head(classifier: keras.Model) -> keras.Model:
+def _with_more_heads(classifier: keras.Model, teacher_features: int) -> keras.Model:
     features = classifier.get_layer("features").output
     cells = keras.layers.Conv2D(1, 1, dtype="float32", name="mask_cells")(features)
     mask = keras.layers.Reshape(features.shape[1:3], dtype="float32", name="mask")(cells)
-    return keras.Model(classifier.input, {"logits": classifier.output, "mask": mask})
+    outputs = {"logits": classifier.output, "mask": mask}
+    if teacher_features:
+        pooled = keras.layers.GlobalAveragePooling2D(name="teacher_pool")(features)
+        outputs["teacher"] = keras.layers.Dense(teacher_features, dtype="float32", name="teacher")(pooled)
+    return keras.Model(classifier.input, outputs)
 
 
 def _freeze(classifier: keras.Model, *, frozen: bool) -> None:

@@ -77,11 +77,8 @@ class WaitingClock(keras.callbacks.Callback):
 
 
 def _rows(batch: Batch) -> Rows:
-    return (
-        batch.crops.astype(np.float32),
-        {"logits": batch.logits, "mask": batch.masks},
-        {"logits": batch.weights, "mask": batch.weights},
-    )
+    targets = batch.targets()
+    return batch.crops.astype(np.float32), targets, dict.fromkeys(targets, batch.weights)
 
 
 def _tf_dataset(source: BatchSource, start: int, loaders: int, clock: WaitingClock) -> tf.data.Dataset:
@@ -89,17 +86,18 @@ def _tf_dataset(source: BatchSource, start: int, loaders: int, clock: WaitingClo
 
     def make(number: np.int64) -> tuple[np.ndarray, ...]:
         batch = source.batch(int(number))
-        return batch.crops, batch.logits, batch.masks, batch.weights
+        return batch.crops, batch.weights, *batch.targets().values()
 
-    shapes = [tf.TensorShape(part.shape) for part in make(np.int64(start))]
+    first = source.batch(start)
+    names = list(first.targets())
+    shapes = [tf.TensorShape(part.shape) for part in (first.crops, first.weights, *first.targets().values())]
 
     def load(number: tf.Tensor) -> tuple:
-        parts = tf.numpy_function(make, [number], (tf.uint8, tf.float32, tf.float32, tf.float32))
+        parts = tf.numpy_function(make, [number], (tf.uint8, *[tf.float32] * (1 + len(names))))
         for part, shape in zip(parts, shapes, strict=True):
             part.set_shape(shape)
-        crops, logits, masks, weights = parts
-        targets = {"logits": logits, "mask": masks}
-        return tf.cast(crops, tf.float32), targets, {"logits": weights, "mask": weights}
+        crops, weights, *targets = parts
+        return tf.cast(crops, tf.float32), dict(zip(names, targets, strict=True)), dict.fromkeys(names, weights)
 
     def deliver(*rows: object) -> tuple:
         # Keras draws the batch inside of its compiled step, after the step has begun.

@@ -29,6 +29,8 @@ class LabelledBatches:
         DataError: a class is missing.
     """
 
+    teacher_features = 0
+
     def __init__(
         self,
         reader: PictureReader,

@@ -7,7 +7,7 @@ autoencoders of different decoders learn to draw real faces, and redraw them for
 
 from __future__ import annotations
 
-import threading
+import queue
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,7 @@ from classifiers.training.self_blending import TEMPLATE, match_colour
 
 if TYPE_CHECKING:
     import keras
+    import openvino as ov
 
 _TEMPLATE = (TEMPLATE - (0.50, 0.55)) * 1.2 + 0.5
 """Where the landmarks lie in a generator's crop, in units of its side: tighter than a classifier's."""
@@ -29,6 +30,9 @@ _WIDTHS = (16, 32, 48, 80)
 
 _COARSE = 16
 """Pixels of the crop along a cell of its coarse picture."""
+
+_AT_A_TIME = 2
+"""Faces that each generator can redraw at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ class FaceGenerators:
 
         core = ov.Core()
         # In float32, since newer processors would take bfloat16 and a batch would depend on the machine.
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": 2, "INFERENCE_NUM_THREADS": 2}
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": _AT_A_TIME, "INFERENCE_NUM_THREADS": 2}
         self.names = [path.stem for path in sorted(folder.glob("*.xml"))]
         if not self.names:
             raise FileNotFoundError(f"no face generator lies in {folder}")
@@ -166,7 +170,11 @@ class FaceGenerators:
             # Faces come one by one, and a graph of fixed shape runs faster.
             graph.reshape([1, *(int(str(side)) for side in list(graph.inputs[0].get_partial_shape())[1:])])
             self._networks.append(core.compile_model(graph, "CPU", settings))
-        self._requests = threading.local()
+        # Not one a thread: TensorFlow's loaders are threads that Python forgets after every call.
+        self._requests: list[queue.SimpleQueue[ov.InferRequest]] = [queue.SimpleQueue() for _ in self._networks]
+        for network, requests in zip(self._networks, self._requests, strict=True):
+            for _ in range(_AT_A_TIME):
+                requests.put(network.create_infer_request())
 
     def redraw(self, image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Redrawn:
         """Let one of the generators redraw a face.
@@ -191,10 +199,11 @@ class FaceGenerators:
         return Redrawn(*(_paste(face, matrix, image, way) for face in (drawn, soft)))
 
     def _draw(self, number: int, crop: np.ndarray) -> np.ndarray:
-        requests = self._requests.__dict__
-        if number not in requests:
-            requests[number] = self._networks[number].create_infer_request()
-        output = requests[number].infer([crop[None].astype(np.float32)])[0][0]
+        request = self._requests[number].get()
+        try:
+            output = request.infer([crop[None].astype(np.float32)])[0][0]
+        finally:
+            self._requests[number].put(request)
         return np.clip(np.rint(output), 0, 255).astype(np.uint8)
 
 

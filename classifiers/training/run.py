@@ -17,7 +17,7 @@ from classifiers.datasets.leakage import check_usable
 from classifiers.engines import create_engine
 from classifiers.evaluation.calibrate import calibrate
 from classifiers.evaluation.predictions import predict
-from classifiers.model_spec import MANIFEST, ModelFile, ModelSpec, find_model, write_manifest
+from classifiers.model_spec import MANIFEST, ModelError, ModelFile, ModelSpec, find_model, write_manifest
 from classifiers.training.batch import BatchSource
 from classifiers.training.checkpoint import CHECKPOINT
 from classifiers.training.config import TrainingConfig
@@ -26,15 +26,18 @@ if TYPE_CHECKING:
     import keras
 
     from classifiers.training.resynthesis import FaceGenerators
+    from classifiers.training.taught_batches import Teacher
 
 SETTINGS = "settings.yaml"
+
+_TAUGHT_CELLS = 14
+_DECIDES_BATCHES = ("recipe", "batch_size", "balance", "augment", "seed")
 
 
 def train_model(
     config: TrainingConfig,
     samples: Sequence[Sample],
-    align: AlignFace,
-    size: int,
+    align_to: Callable[[int], AlignFace],
     template: tuple[tuple[float, float], ...],
     folder: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -44,9 +47,8 @@ def train_model(
     Args:
         config: how.
         samples: face crops with landmarks and the splits "train" and "val"; others are not looked at.
-        align: cuts the crop of a picture, given its landmarks.
-        size: side of that crop in pixels.
-        template: where the landmarks lie in it, in units of its side.
+        align_to: gives, for a side in pixels, what cuts the crop of a picture, given its landmarks.
+        template: where the landmarks lie in that crop, in units of its side.
         folder: of the run; one that is there already goes on where it stopped. Ends with `manifest.json`, by which
             every other command finds the model.
         callbacks: told of the progress besides.
@@ -64,9 +66,12 @@ def train_model(
 
     of_split = {name: [s for s in samples if s.split == name] for name in ("train", "val")}
     check_trainable(samples)
+    teacher = _teacher(config, template)
     folder.mkdir(parents=True, exist_ok=True)
-    _claim(folder, config, _digest([*of_split["train"], *of_split["val"]]))
-    reader = PictureReader()
+    learnt_from = _digest([*of_split["train"], *of_split["val"]]) + (f" {teacher.sha256}" if teacher else "")
+    _claim(folder, config, learnt_from)
+    reader, size = PictureReader(), crop_size(config)
+    align = align_to(size)
     keras.utils.set_random_seed(config.seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
@@ -80,7 +85,8 @@ def train_model(
             except ValueError as error:
                 raise DataError(str(error)) from error
             cells = classifier.get_layer("features").output.shape[1]
-            batches, validate = _recipe(config, of_split, reader, align, cells)
+            batches = _batches(config, of_split["train"], reader, align_to, teacher, cells)
+            validate = _validation(config, of_split["val"], reader, align)
             train(classifier, batches, config, validate, folder, callbacks)
     finally:
         keras.config.set_dtype_policy(policy)
@@ -150,7 +156,10 @@ def _claim(folder: Path, config: TrainingConfig, digest: str) -> None:
     if difference := TrainingConfig.from_yaml(settings).difference(config):
         raise DataError(f"{folder} holds a run with other settings ({difference}); give it these, or another folder")
     if data.read_text(encoding="utf-8") != digest:
-        raise DataError(f"{folder} holds a run on other samples or splits; give it these, or another folder")
+        raise DataError(
+            f"{folder} holds a run on other samples or splits, or with another teacher; give it these, or take another "
+            "folder"
+        )
 
 
 def _write_whole(file: Path, text: str) -> None:
@@ -160,31 +169,90 @@ def _write_whole(file: Path, text: str) -> None:
     part.replace(file)
 
 
-def _recipe(
+def _teacher(config: TrainingConfig, template: tuple[tuple[float, float], ...]) -> Teacher | None:
+    if not config.teacher:
+        return None
+    from classifiers.training.taught_batches import Teacher
+
+    try:
+        teacher = Teacher(find_model(config.teacher), config.loaders)
+    except ModelError as error:
+        raise DataError(str(error)) from error
+    if teacher.template != template:
+        raise DataError(f"the teacher {config.teacher} takes other crops than those that are trained on")
+    if teacher.size < (size := crop_size(config)):
+        raise DataError(
+            f"the teacher {config.teacher} takes crops of {teacher.size} pixels, fewer than the {size} of "
+            f"{config.architecture}; take input_size {teacher.size}"
+        )
+    return teacher
+
+
+def _batches(
     config: TrainingConfig,
-    of_split: dict[str, list[Sample]],
+    samples: Sequence[Sample],
     reader: PictureReader,
-    align: AlignFace,
+    align_to: Callable[[int], AlignFace],
+    teacher: Teacher | None,
     cells: int,
-) -> tuple[BatchSource, Callable[..., dict[str, float]]]:
-    """Give what makes the batches, and what validates."""
+) -> BatchSource:
+    """Give what makes the batches: new ones or kept ones, with or without a teacher."""
+    size = crop_size(config)
+    # One set of kept batches serves networks of any number of cells that a teacher teaches.
+    drawn_size, drawn_cells = (teacher.size, max(_TAUGHT_CELLS, cells)) if teacher else (size, cells)
+    batches = _drawn_batches(config, samples, reader, align_to(drawn_size), drawn_cells)
+    if teacher:
+        from classifiers.training.taught_batches import ShrunkBatches, TaughtBatches
+
+        batches = TaughtBatches(batches, teacher)
+    if config.batch_folder:
+        from classifiers.training.kept_batches import KeptBatches
+
+        facts = {name: getattr(config, name) for name in _DECIDES_BATCHES}
+        facts |= {"size": drawn_size, "cells": drawn_cells, "teacher": teacher.sha256 if teacher else ""}
+        facts |= {"samples": _fingerprint(samples), "generators": _generators_digest(config)}
+        batches = KeptBatches(batches, Path(config.batch_folder), config.kept_batches, facts, config.seed)
+    return ShrunkBatches(batches, size, cells) if teacher else batches
+
+
+def _fingerprint(samples: Sequence[Sample]) -> str:
+    """Sum up the samples that batches are made of, more closely than `_digest`: other runs may use the batches too."""
+    digest = hashlib.sha256()
+    for s in samples:
+        words = (s.path.parent.name, s.name, s.member, s.clip, s.source, s.person, s.family, s.fake)
+        digest.update(f"{words}{np.float32(s.landmarks).tolist()}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _generators_digest(config: TrainingConfig) -> str:
+    if not config.generators:
+        return ""
+    files = sorted(Path(config.generators, "training").glob("*.bin"))
+    return hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files)).hexdigest()
+
+
+def _drawn_batches(
+    config: TrainingConfig, samples: Sequence[Sample], reader: PictureReader, align: AlignFace, cells: int
+) -> BatchSource:
     if config.recipe == "self_blending":
         from classifiers.training.blended_batches import BlendedBatches, Mixture
-        from classifiers.training.validation import BlendedValidation
 
-        mixture = Mixture.of(of_split["train"], config.batch_size)
-        generators = [face_generators(config, purpose) for purpose in ("training", "validation")]
-        batches = BlendedBatches(
-            reader, of_split["train"], align, mixture, cells, config.seed, generators[0], config.augment
-        )
-        return batches, BlendedValidation(reader, of_split["val"], align, generators[1]).figures
+        mixture, generators = Mixture.of(samples, config.batch_size), face_generators(config, "training")
+        return BlendedBatches(reader, samples, align, mixture, cells, config.seed, generators, config.augment)
     from classifiers.training.labelled_batches import LabelledBatches
-    from classifiers.training.validation import LabelledValidation
 
-    batches = LabelledBatches(
-        reader, of_split["train"], align, config.batch_size, cells, config.seed, config.balance, config.augment
-    )
-    return batches, LabelledValidation(reader, of_split["val"], align).figures
+    size, seed = config.batch_size, config.seed
+    return LabelledBatches(reader, samples, align, size, cells, seed, config.balance, config.augment)
+
+
+def _validation(
+    config: TrainingConfig, samples: Sequence[Sample], reader: PictureReader, align: AlignFace
+) -> Callable[..., dict[str, float]]:
+    from classifiers.training.validation import BlendedValidation, LabelledValidation
+
+    if config.recipe == "self_blending":
+        return BlendedValidation(reader, samples, align, face_generators(config, "validation")).figures
+    return LabelledValidation(reader, samples, align).figures
 
 
 def _save(

@@ -160,15 +160,11 @@ def run(options: argparse.Namespace) -> int:
 
 def train_folder(config: TrainingConfig, samples: list[Sample], folder: Path) -> ModelSpec:
     """Train on samples with a progress bar; the crop is the one that scanning cuts."""
-    from functools import partial
-
     load_keras()
-    from classifiers.training.run import crop_size, train_model
-    from extractors.align import CropGeometry, align_face
+    from classifiers.training.run import train_model
+    from extractors.align import LANDMARK_TEMPLATE, aligner
 
-    geometry = CropGeometry(crop_size(config))
-    align = partial(align_face, geometry=geometry)
-    return train_model(config, samples, align, geometry.size, geometry.template, folder, [_progress_bar(config)])
+    return train_model(config, samples, aligner, LANDMARK_TEMPLATE, folder, [_progress_bar(config)])
 
 
 def _progress_bar(config: TrainingConfig) -> keras.callbacks.Callback:

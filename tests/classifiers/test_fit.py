@@ -41,6 +41,7 @@ import keras, numpy as np
 from classifiers.datasets import PictureReader, face_shards
 from classifiers.training.config import TrainingConfig
 from classifiers.training.fit import train
+from classifiers.training.kept_batches import KeptBatches
 from classifiers.training.labelled_batches import LabelledBatches
 from classifiers.training.validation import LabelledValidation
 from extractors.align import CropGeometry, align_face
@@ -58,6 +59,8 @@ network = keras.Sequential([
 ])
 network = keras.Model(network.inputs, network.outputs[0])
 batches = LabelledBatches(PictureReader(), samples, align, config.batch_size, 2, config.seed)
+if config.batch_folder:
+    batches = KeptBatches(batches, Path(config.batch_folder), config.kept_batches, {{}}, config.seed)
 rounds = train(network, batches, config, LabelledValidation(PictureReader(), samples, align).figures, folder)
 np.savez(folder / "result.npz", *network.get_weights())
 print(json.dumps(rounds))
@@ -118,18 +121,33 @@ def test_run_learns_and_leaves_what_it_did(uninterrupted):
 
 @pytest.mark.parametrize("killed_after", [1, 2, 5], ids=["in the head phase", "between the phases", "in the second"])
 def test_killed_run_ends_with_the_weights_of_one_that_was_left_alone(shards, uninterrupted, tmp_path, killed_after):
-    process = start(shards, tmp_path, SETTINGS)
-    deadline = time.monotonic() + 240
-    while len(rounds_in(tmp_path)) < killed_after:
-        assert process.poll() is None and time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-    rounds = finish(start(shards, tmp_path, SETTINGS))
+    rounds = kill_and_go_on(shards, tmp_path, SETTINGS, killed_after)
     folder, expected = uninterrupted
     assert [row["selection"] for row in rounds] == [row["selection"] for row in expected]
     for ours, theirs in zip(weights(tmp_path), weights(folder), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("killed_after", [2, 5], ids=["while batches are made", "when they come again"])
+def test_so_does_one_that_keeps_its_batches(shards, tmp_path, killed_after):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    settings = {**SETTINGS, "kept_batches": 7}
+    expected = finish(start(shards, whole, {**settings, "batch_folder": str(tmp_path / "batches")}))
+    rounds = kill_and_go_on(shards, killed, {**settings, "batch_folder": str(tmp_path / "others")}, killed_after)
+    assert [row["selection"] for row in rounds] == [row["selection"] for row in expected]
+    for ours, theirs in zip(weights(killed), weights(whole), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def kill_and_go_on(shards: Path, folder: Path, settings: dict[str, object], rounds: int) -> list[dict[str, float]]:
+    process = start(shards, folder, settings)
+    deadline = time.monotonic() + 240
+    while len(rounds_in(folder)) < rounds:
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    return finish(start(shards, folder, settings))
 
 
 def rounds_in(folder: Path) -> list[str]:

@@ -40,6 +40,7 @@ def test_empty_file_means_the_defaults(tmp_path):
         ("balance: fair", "balance must be one of none, weights"),
         ("architecture: resnet", "architecture must be one of"),
         ("augment: 2", "augment must lie between 0 and 1"),
+        ("kept_batches: 100", "give both or neither"),
         ("- steps", "must be a mapping"),
         ("steps: [", "cannot read the configuration"),
     ],

@@ -85,6 +85,41 @@ def test_trained_model_scans(shards, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+def test_network_learns_from_a_teacher_and_from_batches_that_are_kept(shards, tmp_path, backend):
+    pytest.importorskip(backend)
+    kept = ["--batch-folder", tmp_path / "kept", "--kept-batches", "3", "--teacher", "mobilenet_v2"]
+    longer = ["--steps", "60", "--round-steps", "20", "--learning-rate", "3e-3"]
+    learn = ["train", shards, "--architecture", "cnn", *SMALL, *longer, *kept]
+    run = facewitness(*learn, "-o", tmp_path / "run", backend=backend)
+    assert run.returncode == 0, run.stderr
+    with (tmp_path / "run" / "rounds.csv").open(newline="") as file:
+        losses = [float(row["teacher_loss"]) for row in csv.DictReader(file)]
+    assert losses[-1] < 0.8 * losses[0]
+    files = {file: file.stat().st_mtime_ns for file in (tmp_path / "kept").rglob("*.npz")}
+    assert sorted(file.name for file in files) == ["000000.npz", "000001.npz", "000002.npz"]
+    if backend != "tensorflow":
+        return
+
+    # A network with other cells learns from the same batches, one that asks for others does not.
+    learn[learn.index("cnn")] = "mesonet"
+    again = facewitness(*learn, "-o", tmp_path / "again", "--steps", "2", "--round-steps", "2")
+    assert again.returncode == 0, again.stderr
+    assert files == {file: file.stat().st_mtime_ns for file in (tmp_path / "kept").rglob("*.npz")}
+    other = facewitness(*learn, "-o", tmp_path / "other", "--augment", "0.5", "--steps", "2", "--round-steps", "2")
+    assert other.returncode == 0, other.stderr
+    assert len(list((tmp_path / "kept").rglob("*.npz"))) > len(files)
+
+
+def test_teacher_that_cannot_teach_is_told_before_training(shards, capsys, tmp_path):
+    learn = ["train", str(shards), "-o", str(tmp_path / "run"), "--split-by", "clip", "--architecture", "xception"]
+    for teacher, sentence in (("no_such_model", "no model"), ("mobilenet_v2", "take input_size 224")):
+        assert main([*learn, "--teacher", teacher]) == 2
+        assert sentence in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_train_and_evaluate_without_tensorflow(shards, tmp_path, backend):
     pytest.importorskip(backend)
