@@ -9,8 +9,8 @@ Needs `pip install '.[dev]'`. Leaves `benchmark.json` and `benchmark.png` in --o
 an earlier `benchmark.json` given by --baseline. Nothing is measured beside anything else: leave the machine alone.
 
 CPU seconds are user and system time of a process and all that it starts, ffmpeg included; figures are medians of
---repetitions; the slow usual stack runs once where there are many clips. "From its start" means a fresh process; all
-else is measured in one that has scanned a clip before.
+--repetitions. The slow usual stack runs once where there are many clips, and decoding where it takes over a minute.
+"From its start" means a fresh process; all else is measured in one that has scanned a clip before.
 """
 
 from __future__ import annotations

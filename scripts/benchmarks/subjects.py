@@ -22,6 +22,9 @@ ADAPTIVE_OPTIONS = ("--adaptive",)
 _MANY = 10
 """Files that steady a figure as well as repetitions do."""
 
+_LONG_S = 60
+"""Decoding that takes longer is steady enough, and is not repeated."""
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -143,6 +146,8 @@ def _decode(job: _Job) -> list[Cost]:
         each = [run_command([*program, "-i", str(path), "-an", "-f", "null", "-"]) for path in job.paths]
         total = {name: sum(getattr(cost, name) for cost in each) for name in ("cpu_s", "wall_s", "children_cpu_s")}
         costs.append(Cost(**total, peak_mib=max(cost.peak_mib for cost in each)))
+        if sum(cost.wall_s for cost in costs) > _LONG_S:
+            break
     return costs
 
 
