@@ -21,11 +21,15 @@ def face_quality(face: Face) -> float:
         0 to 1; 1 for a frontal face of at least 96 px.
     """
     size = min(1.0, float(np.sqrt(max(face.box[2] * face.box[3], 0.0))) / _FULL_SIZE_PX)
-    return size * _frontality(face.landmarks)
+    return size * frontality(face.landmarks)
 
 
-def _frontality(landmarks: np.ndarray) -> float:
-    """1 where the nose lies between the eyes, down to 0.2 where it lies beyond one of them."""
+def frontality(landmarks: np.ndarray) -> float:
+    """Rate a pose: 1 where the nose lies between the eyes, down to 0.2 where it lies beyond one of them.
+
+    Args:
+        landmarks: float (5, 2) x, y in the order of `extractors.face.LANDMARK_NAMES`.
+    """
     right_eye, left_eye, nose = landmarks[0], landmarks[1], landmarks[2]
     across = left_eye - right_eye
     length = float(across @ across)

@@ -23,7 +23,7 @@ from classifiers.calibration import Calibration, Scores, Thresholds
 from classifiers.datasets import DataError, Sample
 from extractors import Face
 from extractors.align import CropGeometry
-from extractors.quality import face_quality
+from extractors.quality import face_quality, frontality
 from pipeline.aggregate import Evidence, weigh
 from pipeline.batch import ScannerSettings, scan_batch
 from pipeline.inputs import Input
@@ -36,6 +36,9 @@ _SCHEMA = "facewitness/logits/1"
 
 # A detector's box is this much smaller than the square that the landmark template is measured in.
 _SQUARE_BY_BOX = 1.2
+
+# The nose is at three quarters of the way from one eye to the other, or beyond.
+_PROFILE = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,6 +64,16 @@ class LabelledScan:
     def evidence(self, calibration: Calibration, thresholds: Thresholds, pooling: str) -> Evidence:
         """Weigh what was seen; see `pipeline.aggregate.weigh`."""
         return weigh(self.tracks, self.frames, calibration, thresholds, pooling)
+
+    def profile_evidence(self, calibration: Calibration, thresholds: Thresholds, pooling: str) -> Evidence:
+        """As `evidence`, as if nobody had been seen but in profile."""
+        tracks = [
+            Track(track.id, seen)
+            for track in self.tracks
+            if (seen := [o for o in track.observations if frontality(o.face.landmarks) < _PROFILE])
+        ]
+        frames = {o.time_s for track in tracks for o in track.observations}
+        return weigh(tracks, len(frames), calibration, thresholds, pooling)
 
     def frame_scores(self, calibration: Calibration) -> list[Scores]:
         """Give the scores of the most suspicious face in each frame that has one, in order of time."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from classifiers.evaluation.evaluation import Evaluation, Section
     from classifiers.evaluation.predictions import ChangePicture, Predictions, Unscored
     from classifiers.evaluation.scored import Level, Scored
+    from pipeline.aggregate import Evidence
     from pipeline.labelled import LabelledScan
 
 _DESCRIPTION = """\
@@ -47,7 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="classifier, see `facewitness models`; give it again to measure several",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write figures and plots here")
-    parser.add_argument("--robustness", action="store_true", help="also measure degraded copies of the face crops")
+    parser.add_argument("--robustness", action="store_true", help="also measure degraded copies, and faces in profile")
     parser.add_argument(
         "--sources",
         action="append",
@@ -98,6 +99,7 @@ def run(options: argparse.Namespace) -> int:
     from classifiers import ModelError, find_model
     from classifiers.datasets import DataError
     from extractors import DetectorUnavailableError
+    from pipeline.media import MediaError
     from pipeline.writers import WriteError
 
     set_up_logging(options.debug)
@@ -110,8 +112,6 @@ def run(options: argparse.Namespace) -> int:
         if options.robustness:
             require_library("av", "--robustness")
         samples = chosen_samples(options, "test")
-        if options.robustness and all(sample.landmarks is None for sample in samples):
-            raise DataError("--robustness needs face crops; make them with `facewitness faces`")
         specs = [find_model(name) for name in options.model or [None]]
         names = _unique([spec.name for spec in specs])
         requested = zip(names, specs, options.model or [None], strict=True)
@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     except (DataError, ModelError, DetectorUnavailableError, ValueError) as error:
         print(f"facewitness evaluate: {error}", file=sys.stderr)
         return 2
-    except (WriteError, OSError) as error:
+    except (WriteError, MediaError, OSError) as error:
         print(f"facewitness evaluate: {error}", file=sys.stderr)
         return 1
     return 0 if all(evaluation.tables for evaluation in evaluations) else 1
@@ -254,7 +254,7 @@ def _evaluate(
     tables: list[Scored] = []
     unscored: list[tuple[Level, Unscored]] = [*lost]
     clips: dict[str, list[Scored]] = {pooling: [] for pooling in POOLINGS}
-    robustness = {}
+    robustness: dict[str, list[Scored]] = {}
     # Scans load one of their own, chosen alike.
     engine = create_engine(options.engine, spec, None, options.precision, options.device)
     if crops:
@@ -271,7 +271,11 @@ def _evaluate(
             robustness[title] = [*score_crops(changed, spec.calibration), *([table] if table else [])]
     if files:
         folder = options.output / name if options.output is not None else None
-        _take_in_scans(scan_files(model, files, options, folder), spec, tables, clips, unscored)
+        scans = list(scan_files(model, files, options, folder))
+        _take_in_scans(scans, spec, tables, clips, unscored)
+        if options.robustness:
+            for title, found in _degraded_scans(scans, model, spec, options):
+                robustness[title] = _merged([*robustness.get(title, []), found])
     merged = {pooling: _merged(found) for pooling, found in clips.items()}
     poolings = {pooling: found[0] for pooling, found in merged.items() if found}
     return evaluate(
@@ -320,7 +324,7 @@ def _score_clips(predictions: Predictions, spec: ModelSpec, pooling: str) -> tup
 
 
 def _take_in_scans(
-    scans: Iterator[LabelledScan],
+    scans: Sequence[LabelledScan],
     spec: ModelSpec,
     tables: list[Scored],
     clips: dict[str, list[Scored]],
@@ -347,6 +351,38 @@ def _take_in_scans(
     frames = [(scan.sample, score) for scan in done["video"] for score in scan.frame_scores(spec.calibration)]
     if frames:
         tables.append(scored("frame", [sample for sample, _ in frames], [score for _, score in frames]))
+
+
+def _degraded_scans(
+    scans: Sequence[LabelledScan], model: str | None, spec: ModelSpec, options: argparse.Namespace
+) -> Iterator[tuple[str, Scored]]:
+    """Score the videos as if each face had been in profile, and worse copies of them."""
+    import tempfile
+    from dataclasses import replace
+
+    from tqdm import tqdm
+
+    from classifiers.evaluation.scored import scored
+    from pipeline.aggregate import DEFAULT_POOLING
+    from pipeline.degraded_clips import CLIP_CHANGES, write_degraded
+    from pipeline.labelled import LabelledScan
+
+    videos = [scan for scan in scans if scan.kind == "video" and scan.status == "ok"]
+
+    def table(scans: Sequence[LabelledScan], weigh: Callable[..., Evidence]) -> Iterator[Scored]:
+        weighed = [weigh(scan, spec.calibration, spec.thresholds, DEFAULT_POOLING).scores for scan in scans]
+        found = [number for number, scores in enumerate(weighed) if scores is not None]
+        if found:
+            yield scored("video", [videos[number].sample for number in found], [weighed[number] for number in found])
+
+    for change in CLIP_CHANGES:
+        with tempfile.TemporaryDirectory(prefix="facewitness-") as folder:
+            copies = [replace(scan.sample, path=Path(folder, f"{number}.mp4")) for number, scan in enumerate(videos)]
+            for scan, copy in zip(tqdm(videos, desc=change, disable=None, leave=False), copies, strict=True):
+                write_degraded(scan.sample.path, change, copy.path)
+            worse = list(scan_files(model, copies, options, None))
+        yield from ((change, found) for found in table(worse, LabelledScan.evidence))
+    yield from (("profile", found) for found in table(videos, LabelledScan.profile_evidence))
 
 
 def _merged(tables: Sequence[Scored]) -> list[Scored]:
