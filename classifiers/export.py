@@ -15,6 +15,7 @@ import numpy as np
 
 from classifiers.architectures import load
 from classifiers.model_spec import MANIFEST, ModelError, ModelFile, ModelSpec
+from classifiers.stored_network import load_network
 
 if TYPE_CHECKING:
     import keras
@@ -68,26 +69,29 @@ def export_model(model: ModelSpec, file_format: str, folder: Path) -> ExportedMo
     """
     if file_format not in FORMATS:
         raise ModelError(f"no format is called {file_format!r}; there are {', '.join(FORMATS)}")
-    content = model.read("keras")
+    if file_format in model.source_files:
+        raise ModelError(f"model {model.name!r} is a {file_format} file already: {model.files[file_format].file}")
+    contents = {kind: model.read(kind) for kind in model.source_files}
     entries = _entries(folder / MANIFEST.name)
     before = entries.get(model.name, {})
     earlier = before.get("files", {})
-    if earlier and earlier["keras"]["sha256"] != model.sha256:
+    if earlier and next(earlier[kind]["sha256"] for kind in ("compact", "keras") if kind in earlier) != model.sha256:
         raise ModelError(
             f"{folder} already holds other weights of a model called {model.name!r}; choose another folder"
         )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        keras_file = folder / model.files["keras"].file
-        keras_file.write_bytes(content)
-        network = _load(keras_file)
+        for kind, content in contents.items():
+            (folder / model.files[kind].file).write_bytes(content)
+        network = _compiled(load_network(model))
         files, run = FORMATS[file_format](network, folder / model.name)
         exported = ExportedModel(files, _difference(network, run))
         if exported.agrees:
             if not (folder / model.card).exists() and (model.folder / model.card).is_file():
                 shutil.copyfile(model.folder / model.card, folder / model.card)
             written = {kind: asdict(_model_file(path)) for kind, path in files.items() if path.is_file()}
-            kept = {"keras": asdict(model.files["keras"]), **earlier, **written}
+            sources = {kind: asdict(file) for kind, file in model.source_files.items()}
+            kept = sources | earlier | written
             entry = {**replace(model, agreement=None).to_json(), "files": kept}
             # Only of int8 files that lie here, and only in scores of this calibration, is known how they agree.
             if "agreement" in before and before["calibration"]["id"] == model.calibration.id:
@@ -141,9 +145,12 @@ def export_openvino(keras_file: Path, graph_file: Path) -> Path:
 
 def _load(keras_file: Path) -> keras.Model:
     try:
-        network = load(keras_file)
+        return _compiled(load(keras_file))
     except ValueError as error:
         raise ModelError(str(error)) from error
+
+
+def _compiled(network: keras.Model) -> keras.Model:
     network.compile(jit_compile=False)
     return network
 
@@ -289,11 +296,18 @@ def _tflite(network: keras.Model, path: Path) -> tuple[dict[str, Path], Run]:
     return {"tflite": file}, run
 
 
+def _keras(network: keras.Model, path: Path) -> tuple[dict[str, Path], Run]:
+    file = path.with_name(f"{path.name}.keras")
+    network.save(file)
+    return {"keras": file}, _load(file).predict_on_batch
+
+
 FORMATS: dict[str, Callable[[keras.Model, Path], tuple[dict[str, Path], Run]]] = {
     "openvino": _openvino,
     "onnx": _onnx,
     "saved_model": _saved_model,
     "tflite": _tflite,
+    "keras": _keras,
 }
 """Name to what writes the format: it gives the files, and a function that runs what it wrote."""
 

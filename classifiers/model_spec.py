@@ -14,6 +14,9 @@ from classifiers.calibration import Calibration, Thresholds, calibrator_from_jso
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 MANIFEST = WEIGHTS_FOLDER / "manifest.json"
 
+COMPACT_FILES = ("compact", "compact_weights")
+"""What large models have in place of a Keras file: see `classifiers.compact`."""
+
 
 class ModelError(Exception):
     """A model that cannot be had; the message is one sentence for the user."""
@@ -52,8 +55,8 @@ class ModelSpec:
         labels: meaning of the logits, in order.
         crop_size: side of the crop in pixels, which is also the side of the input.
         crop_template: where the five landmarks lie in the crop, in units of its side.
-        files: by format: "keras", "openvino_graph" and "openvino_weights", "openvino_int8_graph" and
-            "openvino_int8_weights", "onnx", "tflite".
+        files: by format: "keras" or those of `COMPACT_FILES`, "openvino_graph" and "openvino_weights",
+            "openvino_int8_graph" and "openvino_int8_weights", "onnx", "tflite".
         calibration: how logits become scores.
         thresholds: how scores become verdicts.
         card: file name of the model card.
@@ -75,13 +78,21 @@ class ModelSpec:
     agreement: Agreement | None = None
 
     def __post_init__(self) -> None:
-        if "keras" not in self.files:
-            raise ValueError("a model is identified by its keras file")
+        if not self.source_files:
+            raise ValueError("a model is identified by its keras file, or by its compact ones")
+
+    @property
+    def source_files(self) -> dict[str, ModelFile]:
+        """The files that hold the network itself, from which every other is exported."""
+        for kinds in (COMPACT_FILES, ("keras",)):
+            if self.files.keys() >= set(kinds):
+                return {kind: self.files[kind] for kind in kinds}
+        return {}
 
     @property
     def sha256(self) -> str:
-        """Identity of the weights: the SHA-256 of the Keras file, from which every other is exported."""
-        return self.files["keras"].sha256
+        """Identity of the weights: the SHA-256 of the Keras file, or of the compact file that names all the rest."""
+        return next(iter(self.source_files.values())).sha256
 
     def read(self, file_format: str) -> bytes:
         """Read one of the model's files, after checking that it is the file that the manifest names.

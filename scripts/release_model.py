@@ -1,9 +1,11 @@
 """Make a trained run into a shipped model: Keras file, OpenVINO graphs in f32 and int8, calibration, manifest entry.
 
     python scripts/release_model.py --weights runs/mobilenet_v2/best.weights.h5 --faces DIR
+    python scripts/release_model.py --architecture vgg16 --input-size 112 --compact --weights FILE --faces DIR
 
-Calibration and thresholds are fitted on the validation sources only. The model card is written by hand. An earlier
-release stays as it is until all of the new one is there.
+With --compact the weights are rounded to 8 bits and kept once for all formats, as befits a large network. Calibration
+and thresholds are fitted on the validation sources only. The model card is written by hand. An earlier release stays
+as it is until all of the new one is there.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from train_default import default_samples
 from classifiers import Engine, create_engine
 from classifiers.architectures import LABELS, build
 from classifiers.calibration import UNCALIBRATED, Thresholds
+from classifiers.compact import make_compact, round_kernels
 from classifiers.datasets import GENERATED_FAMILIES, AlignFace, PictureReader, Sample
 from classifiers.evaluation.calibrate import choose_thresholds, fit_calibration, kind_weights, with_calibration
 from classifiers.evaluation.metrics import roc_auc
@@ -53,25 +56,29 @@ def main() -> None:
     parser.add_argument("--weights", type=Path, required=True)
     parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--architecture", default="mobilenet_v2")
+    parser.add_argument("--input-size", type=int, help="side of the crop in pixels (the architecture's usual one)")
+    parser.add_argument("--compact", action="store_true", help="keep the weights once, in 8 bits")
     parser.add_argument("--folder", type=Path, default=WEIGHTS_FOLDER, help="gets the files and the manifest")
     arguments = parser.parse_args()
 
     arguments.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".release-", dir=arguments.folder) as scratch:
-        spec = _make(arguments.architecture, arguments.weights, arguments.faces, Path(scratch))
+        spec = _make(arguments, Path(scratch))
         manifest = arguments.folder / MANIFEST.name
         others = read_manifest(manifest) if manifest.exists() else {}
-        others.pop(spec.name, None)
-        for file in spec.files.values():
-            (spec.folder / file.file).replace(arguments.folder / file.file)
-        write_manifest(manifest, [replace(spec, folder=arguments.folder), *others.values()])
+        for file in {file.file for file in spec.files.values()}:
+            (spec.folder / file).replace(arguments.folder / file)
+        # Who was the default remains it.
+        write_manifest(manifest, (others | {spec.name: replace(spec, folder=arguments.folder)}).values())
     print(spec.agreement)
 
 
-def _make(name: str, weights: Path, faces: Path, folder: Path) -> ModelSpec:
+def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
     """Write the files of the model and a manifest of it alone into a folder."""
-    network = build(name)
-    network.load_weights(weights)
+    name = arguments.architecture
+    network = build(name, input_size=arguments.input_size, weights=arguments.weights)
+    if arguments.compact:
+        round_kernels(network)
     keras_file = folder / f"{name}.keras"
     network.save(keras_file)
     graph_file = folder / f"{name}.xml"
@@ -93,14 +100,15 @@ def _make(name: str, weights: Path, faces: Path, folder: Path) -> ModelSpec:
         card=f"{name}.md",
         folder=folder,
     )
-    samples, align = default_samples(faces), partial(align_face, geometry=geometry)
+    samples, align = default_samples(arguments.faces), partial(align_face, geometry=geometry)
     validation = BlendedValidation(PictureReader(), [s for s in samples if s.split == "val"], align)
     spec = _calibrate(spec, validation)
     manifest = folder / MANIFEST.name
     write_manifest(manifest, [spec])
     crops = _training_crops([s for s in samples if s.split == "train"], align)
     held_out = np.concatenate([validation.clean, validation.degraded, validation.targets, validation.blends])
-    return quantize_model(manifest, name, crops, held_out, MEASURED_ON)
+    spec = quantize_model(manifest, name, crops, held_out, MEASURED_ON)
+    return make_compact(spec, network) if arguments.compact else spec
 
 
 def _training_crops(samples: list[Sample], align: AlignFace) -> np.ndarray:

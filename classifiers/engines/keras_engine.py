@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import contextlib
 import os
-import tempfile
-from pathlib import Path
 
 import numpy as np
 
-from classifiers.architectures import load
 from classifiers.model_spec import ModelError, ModelSpec
+from classifiers.stored_network import load_network
 
 _BATCH = 32
 
 
 class KerasEngine:
-    """Runs the Keras file of a model in float32.
+    """Runs the network of a model in float32.
 
     Args:
-        model: has the file "keras".
+        model: has the file "keras", or compact ones.
         threads: number of threads, or None for all cores. TensorFlow heeds it only before its first operation, and
             PyTorch for the whole process; JAX does not.
         device: "auto", or the one that Keras must have chosen: "CPU" or "GPU".
@@ -33,8 +31,6 @@ class KerasEngine:
     precision = "f32"
 
     def __init__(self, model: ModelSpec, threads: int | None = None, device: str = "auto") -> None:
-        content = model.read("keras")
-        self.weights_sha256 = model.files["keras"].sha256
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         try:
             import keras
@@ -46,20 +42,8 @@ class KerasEngine:
         backend = keras.backend.backend()
         if threads is not None:
             _limit_threads(backend, threads)
-        with tempfile.TemporaryDirectory() as folder:
-            # Keras reads from a path only; this one holds exactly the bytes that were checked.
-            path = Path(folder, "model.keras")
-            path.write_bytes(content)
-            try:
-                network = load(path)
-            except ValueError as error:
-                message = f"the Keras file of model {model.name!r} does not hold weights of {model.architecture}"
-                raise ModelError(message) from error
-        if network.name != model.architecture or network.input_shape[1] != model.crop_size:
-            raise ModelError(
-                f"the Keras file of model {model.name!r} holds a {network.name} for crops of {network.input_shape[1]} "
-                f"pixels, not a {model.architecture} for {model.crop_size}"
-            )
+        network = load_network(model)
+        self.weights_sha256 = list(model.source_files.values())[-1].sha256
         # "cpu", "/job:localhost/.../device:CPU:0" or "TFRT_CPU_0", as the backend has it.
         self.device = "CPU" if "cpu" in str(network.variables[0].value.device).lower() else "GPU"
         if device not in ("auto", self.device):

@@ -28,10 +28,6 @@ CSV_COLUMNS = (
 )  # fmt: skip
 
 
-_WEIGHTS = {"openvino": "openvino_weights", "onnxruntime": "onnx"}
-"""By engine, the file of a model that holds the weights that it reads; any other reads the Keras file."""
-
-
 @dataclass(frozen=True, slots=True)
 class Contender:
     """One model in a comparison.
@@ -81,13 +77,13 @@ def contender(
     section, table = evaluation.section(level), evaluation.tables[level]
     _, groups = bootstrap_groups(table.samples)
     right = bootstrap_interval(_accuracy, table.labels, table.scores[:, 0], groups, draws=draws)
-    file = spec.folder / spec.files[_WEIGHTS.get(engine.name, "keras")].file
+    file = next(file.file for file in spec.files.values() if file.sha256 == engine.weights_sha256)
     return Contender(
         name=evaluation.model,
         architecture=spec.architecture,
         crop_size=spec.crop_size,
         parameters=parameters,
-        megabytes=file.stat().st_size / 1e6,
+        megabytes=(spec.folder / file).stat().st_size / 1e6,
         crops_per_second=crops_per_second(engine, crops),
         engine=engine.name,
         auc=section.figures["auc"],

@@ -124,11 +124,11 @@ def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argpar
     import numpy as np
 
     from classifiers import create_engine
-    from classifiers.architectures import load
     from classifiers.datasets import PictureReader
     from classifiers.evaluation.compare import contender
     from classifiers.evaluation.evaluation import evaluate
     from classifiers.evaluation.scored import score_crops
+    from classifiers.stored_network import load_network
     from extractors.align import CropGeometry, align_face
     from pipeline.cli.evaluate import predict_crops
 
@@ -142,7 +142,7 @@ def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argpar
         evaluation = evaluate(name, spec, engine.name, tables, draws=options.bootstrap)
         sample = predictions.samples[0]
         crop = align(PictureReader().read(sample), sample.landmarks)
-        network = load(spec.folder / spec.files["keras"].file)
+        network = load_network(spec)
         contenders.append(
             contender(evaluation, engine, network.count_params(), np.stack([crop] * 64), options.bootstrap)
         )

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Write a trained model in the format of another program, and check that it says the same there.
 
-openvino: NAME.xml and NAME.bin; onnx: NAME.onnx; saved_model: the folder NAME_saved_model; tflite: NAME.tflite. All
-take RGB crops as float32 (n, size, size, 3) from 0 to 255, aligned as for scanning, and give the two logits
-"manipulated" and "generated" of each. A manifest beside them lets `facewitness scan --model DIR/manifest.json` use
-the OpenVINO and ONNX files.
+openvino: NAME.xml and NAME.bin; onnx: NAME.onnx; saved_model: the folder NAME_saved_model; tflite: NAME.tflite; keras:
+NAME.keras, of a model whose weights are kept in 8 bits, to go on training from. All take RGB crops as float32
+(n, size, size, 3) from 0 to 255, aligned as for scanning, and give the two logits "manipulated" and "generated" of
+each. A manifest beside them lets `facewitness scan --model DIR/manifest.json` use the OpenVINO and ONNX files.
 
 With --precision int8 there are also NAME_int8.xml and NAME_int8.bin, quantised on crops of the training part of --data
 and kept if the scores of crops of its validation part stay what they are; the manifest says by how much they differ.
@@ -35,12 +35,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "export",
-        help="write a model for OpenVINO, ONNX, TensorFlow or TFLite",
+        help="write a model for OpenVINO, ONNX, TensorFlow, TFLite or Keras",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", metavar="MODEL", help="name of a model, or manifest of one; see `facewitness models`")
-    parser.add_argument("--format", choices=("openvino", "onnx", "saved_model", "tflite"), required=True)
+    parser.add_argument("--format", choices=("openvino", "onnx", "saved_model", "tflite", "keras"), required=True)
     parser.add_argument(
         "--precision", choices=("f32", "int8"), default="f32", help="int8: also quantise, with --format openvino"
     )

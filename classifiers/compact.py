@@ -1,0 +1,206 @@
+"""Large networks whose weights are kept once, in 8 bits, for Keras and for OpenVINO.
+
+A network of 50 million parameters fills 200 MB as a Keras file, as much again as an OpenVINO graph, and 50 MB more
+with int8 weights. Here the kernels are rounded to 8 bits by output channel before anything is made of the network, so
+that all three hold the same integers, and share one file of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+import numpy as np
+
+from classifiers.architectures import build
+from classifiers.model_spec import COMPACT_FILES, ModelError, ModelFile, ModelSpec
+
+if TYPE_CHECKING:
+    import keras
+    import openvino as ov
+
+# Kernels of fewer numbers, such as that of the last layer, stay as they are: they take no room.
+_FEW = 4096
+_ALIGNMENT = 64
+_LARGEST = 127
+
+
+def round_kernels(network: keras.Model) -> None:
+    """Round the large kernels of convolutions to 8 bits, in place.
+
+    Folding a batch normalisation into a convolution later changes the scale of an output and not its integers, as long
+    as it multiplies by a positive number.
+
+    Args:
+        network: float32, as `classifiers.architectures.build` gives it; what it says changes a little.
+    """
+    import keras
+
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            kernel, *bias = layer.get_weights()
+            if kernel.size >= _FEW:
+                integers, scale = _rounded(_outputs_first(kernel))
+                layer.set_weights([_outputs_last(integers * scale), *bias])
+
+
+def make_compact(model: ModelSpec, network: keras.Model) -> ModelSpec:
+    """Let the files of a model share their weights.
+
+    Args:
+        model: has OpenVINO files in float32 and int8, made from the network.
+        network: its kernels have been rounded.
+
+    Returns:
+        The model with new files in the same folder, in which its Keras file is replaced by a description of where
+        the weights are. The old files are gone.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    import openvino as ov
+
+    store = _Store()
+    graphs: dict[str, bytes] = {}
+    for kind in ("openvino_int8", "openvino"):
+        weights = ov.Tensor(np.frombuffer(model.read(f"{kind}_weights"), np.uint8))
+        graph = ov.Core().read_model(model.read(f"{kind}_graph"), weights)
+        _round_constants(graph)
+        graphs[f"{kind}_graph"] = store.take_in(graph)
+    description = store.describe(network)
+    for file in model.files.values():
+        (model.folder / file.file).unlink()
+    files = {}
+    for kind, name, content in (
+        ("compact", f"{model.name}.npz", description),
+        ("compact_weights", f"{model.name}.weights.bin", store.content()),
+        ("openvino_graph", f"{model.name}.xml", graphs["openvino_graph"]),
+        ("openvino_int8_graph", f"{model.name}_int8.xml", graphs["openvino_int8_graph"]),
+    ):
+        (model.folder / name).write_bytes(content)
+        files[kind] = ModelFile(name, hashlib.sha256(content).hexdigest())
+    shared = files["compact_weights"]
+    return replace(model, files=files | {"openvino_weights": shared, "openvino_int8_weights": shared})
+
+
+def read_compact(model: ModelSpec) -> keras.Model:
+    """Build the network of a model from its compact files, in float32.
+
+    Raises:
+        ModelError: a file is missing or damaged, or holds something else than the model's architecture.
+    """
+    description, weights = (model.read(kind) for kind in COMPACT_FILES)
+    network = build(model.architecture, input_size=model.crop_size)
+    try:
+        with np.load(io.BytesIO(description), allow_pickle=False) as arrays:
+            places = json.loads(bytes(arrays["places"]))["kernels"]
+            values = [_value(arrays, number, places, weights) for number in range(len(network.weights))]
+        network.set_weights(values)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(
+            f"{model.files['compact'].file} of model {model.name!r} does not hold weights of {model.architecture}"
+        ) from error
+    return network
+
+
+def _value(arrays: np.lib.npyio.NpzFile, number: int, places: dict[str, dict], weights: bytes) -> np.ndarray:
+    stored = arrays[str(number)]
+    if (place := places.get(str(number))) is None:
+        return stored
+    shape = tuple(place["shape"])
+    integers = np.frombuffer(weights, np.int8, int(np.prod(shape)), place["offset"]).reshape(shape)
+    return _outputs_last(integers * stored)
+
+
+class _Store:
+    """The bytes of all constants, each once."""
+
+    def __init__(self) -> None:
+        self._offsets: dict[bytes, int] = {}
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def content(self) -> bytes:
+        """Give the file."""
+        return b"".join(self._parts)
+
+    def take_in(self, graph: ov.Model) -> bytes:
+        """Add the constants of a graph, and give the XML that finds them here."""
+        import openvino as ov
+
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder, "graph.xml")
+            ov.save_model(graph, file, compress_to_fp16=False)
+            tree, constants = ElementTree.parse(file), file.with_suffix(".bin").read_bytes()
+        for layer in tree.iterfind("layers/layer[@type='Const']"):
+            data = layer.find("data")
+            start = int(data.get("offset"))
+            data.set("offset", str(self._put(constants[start : start + int(data.get("size"))])))
+        return ElementTree.tostring(tree.getroot(), encoding="utf-8", xml_declaration=True)
+
+    def describe(self, network: keras.Model) -> bytes:
+        """Say of every weight of a network where it is; those that are not here stand beside."""
+        arrays: dict[str, np.ndarray] = {}
+        places: dict[str, dict] = {}
+        for number, weight in enumerate(network.get_weights()):
+            if weight.ndim == 4 and weight.size >= _FEW:
+                integers, scale = _rounded(_outputs_first(weight))
+                if (offset := self._offsets.get(_digest(integers.tobytes()))) is not None:
+                    places[str(number)] = {"offset": offset, "shape": integers.shape}
+                    weight = scale
+            arrays[str(number)] = weight
+        # With the hash the description stands for all weights.
+        found = {"weights_sha256": hashlib.sha256(self.content()).hexdigest(), "kernels": places}
+        file = io.BytesIO()
+        np.savez(file, places=np.frombuffer(json.dumps(found).encode(), np.uint8), **arrays)
+        return file.getvalue()
+
+    def _put(self, data: bytes) -> int:
+        key = _digest(data)
+        if key not in self._offsets:
+            padding = bytes(-self._size % _ALIGNMENT)
+            self._offsets[key] = self._size + len(padding)
+            self._parts += [padding, data]
+            self._size += len(padding) + len(data)
+        return self._offsets[key]
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _round_constants(graph: ov.Model) -> None:
+    """Store large kernels of convolutions as integers and scales, where they are numbers of 32 bits."""
+    from openvino import opset13
+
+    for node in graph.get_ops():
+        if node.get_type_name() != "Convolution":
+            continue
+        constant = node.input_value(1).get_node()
+        if constant.get_type_name() == "Constant" and constant.data.size >= _FEW:
+            integers, scale = _rounded(np.array(constant.data))
+            product = opset13.multiply(opset13.convert(opset13.constant(integers), "f32"), opset13.constant(scale))
+            node.input(1).replace_source_output(product.output(0))
+
+
+def _outputs_first(kernel: np.ndarray) -> np.ndarray:
+    """From the order of Keras to that of OpenVINO."""
+    return kernel.transpose(3, 2, 0, 1)
+
+
+def _outputs_last(kernel: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
+
+
+def _rounded(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Round a kernel, whose first axis is that of its outputs, to int8 and float32 scales by which to multiply."""
+    axes = tuple(range(1, kernel.ndim))
+    largest = np.abs(kernel).max(axis=axes, keepdims=True)
+    scale = (np.where(largest > 0, largest, 1) / _LARGEST).astype(np.float32)
+    return np.rint(kernel / scale).astype(np.int8), scale
