@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.architectures.hinted_layer import HintedLayer
+
 if TYPE_CHECKING:
     import keras
 
@@ -35,8 +37,15 @@ ARCHITECTURES = {
 """Name to module.
 
 A module offers `features(inputs, weights)`, its usual `INPUT_SIZE` and the `SMALLEST_SIZE` that its strides allow.
-One that does not end in pooling and a dense layer also offers `logits(features, count)`.
+One that does not end in pooling and a dense layer also offers `logits(features, count)`, and one that can learn from
+hints says in `HINTED` by which layers.
 """
+
+
+def hinted_layers(name: str) -> dict[str, HintedLayer]:
+    """Give the layers of an architecture that can learn from hints; none if it has no such layers."""
+    return getattr(importlib.import_module(ARCHITECTURES[name]), "HINTED", {})
+
 
 # By this name of its first layer a saved classifier is told from a published network, many of which share its name.
 _INPUT = "crop"

@@ -5,11 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.architectures.hinted_layer import HintedLayer
+
 if TYPE_CHECKING:
     import keras
 
 INPUT_SIZE = 299
 SMALLEST_SIZE = 75
+
+# Convolutions that are not padded leave out a margin.
+HINTED = {"block35_10_ac": HintedLayer(13, 8), "block17_20_ac": HintedLayer(21, 16)}
 
 
 def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:

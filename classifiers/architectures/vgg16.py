@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.architectures.initialisation import normalise_signals
 
 if TYPE_CHECKING:
@@ -13,6 +14,12 @@ if TYPE_CHECKING:
 
 INPUT_SIZE = 224
 SMALLEST_SIZE = 32
+
+HINTED = {
+    "block3_conv3": HintedLayer(1.5, 4),
+    "block4_conv3": HintedLayer(3.5, 8),
+    "block5_conv3": HintedLayer(7.5, 16),
+}
 
 _MEAN = (123.68, 116.779, 103.939)
 _SCALE = 64.0

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from classifiers.datasets import GENERATED_FAMILIES, Sample
+
+NO_HINTS: Mapping[str, int] = {}
 
 UNKNOWN = -1.0
 """Target of an output that a sample says nothing about: it takes no part in the loss."""
@@ -23,6 +26,7 @@ class Batch:
         masks: float32 (batch, cells, cells), forged share of each cell of the last feature map, or `UNKNOWN`.
         weights: float32 (batch,), how much each crop counts.
         teacher: float32 (batch, features), what a teacher sees in each crop; None without one.
+        hints: by layer, float32 (batch, height, width, channels), what the teacher sees where the layer's cells are.
     """
 
     crops: np.ndarray
@@ -30,11 +34,14 @@ class Batch:
     masks: np.ndarray
     weights: np.ndarray
     teacher: np.ndarray | None = None
+    hints: Mapping[str, np.ndarray] | None = None
 
     def targets(self) -> dict[str, np.ndarray]:
         """Give the targets by the output of the network that learns them."""
         known = {"logits": self.logits, "mask": self.masks}
-        return known if self.teacher is None else {**known, "teacher": self.teacher}
+        if self.teacher is not None:
+            known["teacher"] = self.teacher
+        return known | {hint_output(layer): hint for layer, hint in (self.hints or {}).items()}
 
 
 class BatchSource(Protocol):
@@ -42,13 +49,20 @@ class BatchSource(Protocol):
 
     Attributes:
         teacher_features: how many features of a teacher the batches hold.
+        hint_channels: by layer, how many channels the hints for it have.
     """
 
     teacher_features: int
+    hint_channels: Mapping[str, int]
 
     def batch(self, number: int) -> Batch:
         """Make batch `number`; called from several threads at once."""
         ...
+
+
+def hint_output(layer: str) -> str:
+    """Name the output that learns the hints for a layer."""
+    return f"hint_{layer}"
 
 
 def targets(sample: Sample) -> tuple[float, float]:

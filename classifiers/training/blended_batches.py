@@ -11,7 +11,7 @@ import numpy as np
 
 from classifiers.datasets import GENERATED_FAMILIES, AlignFace, DataError, PictureReader, Sample
 from classifiers.training.augment import augmented_crop, augmented_mask, flip, with_history
-from classifiers.training.batch import UNKNOWN, Batch, targets
+from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, targets
 from classifiers.training.resynthesis import FaceGenerators
 from classifiers.training.self_blending import Blend, landmark_shape, redrawn_blend, self_blend, swap_blend
 
@@ -118,6 +118,7 @@ class BlendedBatches:
     """
 
     teacher_features = 0
+    hint_channels = NO_HINTS
 
     def __init__(
         self,

@@ -11,7 +11,7 @@ import keras
 import numpy as np
 
 from classifiers.datasets import DataError
-from classifiers.training.batch import BatchSource
+from classifiers.training.batch import BatchSource, hint_output
 from classifiers.training.checkpoint import CHECKPOINT, Checkpoint, state
 from classifiers.training.config import TrainingConfig
 from classifiers.training.input_pipeline import InputPipeline, WaitingClock
@@ -62,9 +62,9 @@ def train(
     if rounds:
         # The run may have died between its checkpoint and its journal.
         write_journal(rounds, folder)
-    trainer = _with_more_heads(classifier, batches.teacher_features)
+    trainer = _with_more_heads(classifier, batches)
     known = KnownCrossEntropy(config.label_smoothing)
-    losses = {"logits": known, "mask": known, "teacher": "mean_squared_error"}
+    losses = {"logits": known, "mask": known}
     loss_weights = {"logits": 1.0, "mask": config.mask_weight, "teacher": config.teacher_weight}
     head_rounds = config.head_steps // config.round_steps
     last_round = head_rounds + config.steps // config.round_steps
@@ -74,8 +74,8 @@ def train(
         _freeze(classifier, frozen=not learns_all)
         trainer.compile(
             _optimizer(config, learns_all),
-            loss={output: losses[output] for output in trainer.output_names},
-            loss_weights={output: loss_weights[output] for output in trainer.output_names},
+            loss={output: losses.get(output, "mean_squared_error") for output in trainer.output_names},
+            loss_weights={output: loss_weights.get(output, config.hint_weight) for output in trainer.output_names},
         )
         trainer.optimizer.build(trainer.trainable_variables)
         if len(rounds) > first:
@@ -120,14 +120,17 @@ class KnownCrossEntropy(keras.losses.Loss):
         return losses / (ops.mean(ops.sum(known, axis=1)) + 1e-6)
 
 
-def _with_more_heads(classifier: keras.Model, teacher_features: int) -> keras.Model:
+def _with_more_heads(classifier: keras.Model, batches: BatchSource) -> keras.Model:
     features = classifier.get_layer("features").output
     cells = keras.layers.Conv2D(1, 1, dtype="float32", name="mask_cells")(features)
     mask = keras.layers.Reshape(features.shape[1:3], dtype="float32", name="mask")(cells)
     outputs = {"logits": classifier.output, "mask": mask}
-    if teacher_features:
+    if batches.teacher_features:
         pooled = keras.layers.GlobalAveragePooling2D(name="teacher_pool")(features)
-        outputs["teacher"] = keras.layers.Dense(teacher_features, dtype="float32", name="teacher")(pooled)
+        outputs["teacher"] = keras.layers.Dense(batches.teacher_features, dtype="float32", name="teacher")(pooled)
+    for layer, channels in batches.hint_channels.items():
+        head = keras.layers.Conv2D(channels, 1, dtype="float32", name=hint_output(layer))
+        outputs[head.name] = head(classifier.get_layer(layer).output)
     return keras.Model(classifier.input, outputs)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from classifiers.datasets import DataError
-from classifiers.training.batch import Batch, BatchSource
+from classifiers.training.batch import NO_HINTS, Batch, BatchSource
 
 _DAMAGE = (ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
 
@@ -40,7 +40,7 @@ class KeptBatches:
 
     def __init__(self, source: BatchSource, folder: Path, count: int, facts: dict[str, object], seed: int) -> None:
         self._source, self._count, self._seed = source, count, seed
-        self.teacher_features = source.teacher_features
+        self.teacher_features, self.hint_channels = source.teacher_features, NO_HINTS
         text = json.dumps(facts, indent=1, sort_keys=True).encode()
         self._folder = folder / hashlib.sha256(text).hexdigest()[:16]
         try:

@@ -9,7 +9,7 @@ import numpy as np
 
 from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
 from classifiers.training.augment import augmented_crop, flip, with_history
-from classifiers.training.batch import UNKNOWN, Batch, targets
+from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, targets
 
 
 class LabelledBatches:
@@ -30,6 +30,7 @@ class LabelledBatches:
     """
 
     teacher_features = 0
+    hint_channels = NO_HINTS
 
     def __init__(
         self,

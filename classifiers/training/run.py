@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from classifiers.architectures import ARCHITECTURES, LABELS, build
+from classifiers.architectures import ARCHITECTURES, LABELS, build, hinted_layers
 from classifiers.calibration import UNCALIBRATED, Thresholds
 from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
 from classifiers.datasets.leakage import check_usable
@@ -84,8 +84,7 @@ def train_model(
                 classifier = build(config.architecture, input_size=size, weights=weights)
             except ValueError as error:
                 raise DataError(str(error)) from error
-            cells = classifier.get_layer("features").output.shape[1]
-            batches = _batches(config, of_split["train"], reader, align_to, teacher, cells)
+            batches = _batches(config, of_split["train"], reader, align_to, teacher, classifier)
             validate = _validation(config, of_split["val"], reader, align)
             train(classifier, batches, config, validate, folder, callbacks)
     finally:
@@ -194,10 +193,10 @@ def _batches(
     reader: PictureReader,
     align_to: Callable[[int], AlignFace],
     teacher: Teacher | None,
-    cells: int,
+    classifier: keras.Model,
 ) -> BatchSource:
-    """Give what makes the batches: new ones or kept ones, with or without a teacher."""
-    size = crop_size(config)
+    """Give what makes the batches: new ones or kept ones, with or without a teacher and its hints."""
+    size, cells = crop_size(config), _cells(classifier, "features")
     # One set of kept batches serves networks of any number of cells that a teacher teaches.
     drawn_size, drawn_cells = (teacher.size, max(_TAUGHT_CELLS, cells)) if teacher else (size, cells)
     batches = _drawn_batches(config, samples, reader, align_to(drawn_size), drawn_cells)
@@ -212,7 +211,18 @@ def _batches(
         facts |= {"size": drawn_size, "cells": drawn_cells, "teacher": teacher.sha256 if teacher else ""}
         facts |= {"samples": _fingerprint(samples), "generators": _generators_digest(config)}
         batches = KeptBatches(batches, Path(config.batch_folder), config.kept_batches, facts, config.seed)
+    if teacher and config.hint_weight:
+        from classifiers.training.taught_batches import HintedBatches
+
+        layers = hinted_layers(config.architecture)
+        if not layers:
+            raise DataError(f"{config.architecture} has no layers that learn from hints; leave hint_weight at 0")
+        batches = HintedBatches(batches, teacher, layers, {name: _cells(classifier, name) for name in layers}, size)
     return ShrunkBatches(batches, size, cells) if teacher else batches
+
+
+def _cells(classifier: keras.Model, layer: str) -> int:
+    return classifier.get_layer(layer).output.shape[1]
 
 
 def _fingerprint(samples: Sequence[Sample]) -> str:

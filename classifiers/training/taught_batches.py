@@ -1,21 +1,26 @@
 """Batches that also say what a trained network sees in their crops.
 
 A network that also learns to predict the features of another needs fewer steps and fewer faces, above all one that
-starts from random weights: Romero et al., FitNets: Hints for thin deep nets, ICLR 2015, arXiv:1412.6550.
+starts from random weights; and still fewer if layers within it also learn hints, which are what the other network has
+come to at the same places of the crop: Romero et al., FitNets: Hints for thin deep nets, ICLR 2015, arXiv:1412.6550.
 """
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import openvino as ov
 
+from classifiers.architectures.hinted_layer import HintedLayer
+from classifiers.datasets import DataError
 from classifiers.model_spec import ModelError, ModelSpec
-from classifiers.training.batch import Batch, BatchSource
+from classifiers.training.batch import NO_HINTS, Batch, BatchSource
 
 _FILES = ("openvino_graph", "openvino_weights")
 _AFTER_DENSE = {"Result", "Add", "Convert", "Reshape", "Identity"}
@@ -35,6 +40,7 @@ class Teacher:
         template: where the landmarks lie in them.
         sha256: of its weights.
         width: number of features.
+        map_channels: number of channels of the maps that can be hints, by their side in cells.
 
     Raises:
         ModelError: a file is missing or damaged, or the network ends in something else.
@@ -53,25 +59,60 @@ class Teacher:
             if node.get_type_name() not in _AFTER_DENSE:
                 raise ModelError(f"model {model.name!r} cannot be a teacher: it does not end in a dense layer")
             node = node.input_value(0).get_node()
-        converted = ov.preprocess.PrePostProcessor(ov.Model([node.input_value(0)], graph.get_parameters()))
-        converted.input().tensor().set_element_type(ov.Type.u8)
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
-        self._network = core.compile_model(converted.build(), "CPU", settings)
-        # Not one a thread: TensorFlow's loaders are threads that Python forgets after every call.
-        self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
-        for _ in range(threads):
-            self._requests.put(self._network.create_infer_request())
+        narrow = _narrow_maps(graph)
+        self._features = _Outputs(core, [node.input_value(0)], graph, threads)
+        self._maps = _Outputs(core, list(narrow.values()), graph, threads) if narrow else None
         self.size, self.template, self.sha256 = model.crop_size, model.crop_template, model.files[_FILES[1]].sha256
-        self.width = self._network.outputs[0].get_partial_shape()[1].get_length()
+        self.width = node.input_value(0).get_partial_shape()[1].get_length()
+        self.map_channels = {side: port.get_partial_shape()[1].get_length() for side, port in narrow.items()}
 
     def features(self, crops: np.ndarray) -> np.ndarray:
         """Map uint8 (n, size, size, 3) RGB crops to float32 (n, width)."""
+        return self._features.of(crops)[0]
+
+    def maps(self, crops: np.ndarray) -> dict[int, np.ndarray]:
+        """Map such crops to float32 (n, side, side, channels) by side."""
+        found = self._maps.of(crops) if self._maps else []
+        return {side: values.transpose(0, 2, 3, 1) for side, values in zip(self.map_channels, found, strict=True)}
+
+
+class _Outputs:
+    """Computes some of the numbers in a graph."""
+
+    def __init__(self, core: ov.Core, ports: list[ov.Output], graph: ov.Model, threads: int) -> None:
+        # A copy: what is put before the network would be put before every other one of these nodes.
+        converted = ov.preprocess.PrePostProcessor(ov.Model(ports, graph.get_parameters()).clone())
+        converted.input().tensor().set_element_type(ov.Type.u8)
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
+        network = core.compile_model(converted.build(), "CPU", settings)
+        # Not one a thread: TensorFlow's loaders are threads that Python forgets after every call.
+        self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
+        for _ in range(threads):
+            self._requests.put(network.create_infer_request())
+
+    def of(self, crops: np.ndarray) -> list[np.ndarray]:
+        """Give each output for all crops."""
         parts = [crops[start : start + _CROPS_TOGETHER] for start in range(0, len(crops), _CROPS_TOGETHER)]
         request = self._requests.get()
         try:
-            return np.concatenate([request.infer([part])[0] for part in parts])
+            found = [[np.array(value) for value in request.infer([part]).values()] for part in parts]
         finally:
             self._requests.put(request)
+        return [np.concatenate(values) for values in zip(*found, strict=True)]
+
+
+def _narrow_maps(graph: ov.Model) -> dict[int, ov.Output]:
+    """Find, by its side, the last map of each size that a convolution over single cells widens.
+
+    There a network of inverted residuals holds what it has found, in few channels and not rectified.
+    """
+    found = {}
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() == "Convolution" and list(node.input_value(1).get_shape()[2:]) == [1, 1]:
+            widened, (outputs, inputs, *_) = node.input_value(0), node.input_value(1).get_shape()
+            if outputs > inputs:
+                found[widened.get_partial_shape()[2].get_length()] = widened
+    return found
 
 
 class TaughtBatches:
@@ -84,7 +125,7 @@ class TaughtBatches:
 
     def __init__(self, source: BatchSource, teacher: Teacher) -> None:
         self._source, self._teacher = source, teacher
-        self.teacher_features = teacher.width
+        self.teacher_features, self.hint_channels = teacher.width, NO_HINTS
         self._scale: tuple[np.ndarray, np.float32] | None = None
         self._scaling = threading.Lock()
 
@@ -106,6 +147,76 @@ class TaughtBatches:
             return self._scale
 
 
+class HintedBatches:
+    """The batches of a source with hints for layers of a network, centred and scaled over the first few batches.
+
+    Args:
+        source: makes batches of crops of the teacher's size.
+        teacher: sees the crops.
+        layers: of the network that learns.
+        cells: along a side of the map of each of them.
+        size: side of its crops in pixels.
+
+    Raises:
+        DataError: the teacher has no map for a layer.
+    """
+
+    def __init__(
+        self,
+        source: BatchSource,
+        teacher: Teacher,
+        layers: Mapping[str, HintedLayer],
+        cells: Mapping[str, int],
+        size: int,
+    ) -> None:
+        self._source, self._teacher, self._layers, self._cells = source, teacher, layers, cells
+        if not teacher.map_channels:
+            raise DataError("this teacher gives no hints: it has no maps of few channels; leave hint_weight at 0")
+        # The map whose cells are about as large.
+        self._sides = {
+            name: min(teacher.map_channels, key=lambda side: abs(math.log(side * layer.step / size)))
+            for name, layer in self._layers.items()
+        }
+        self._size, self.teacher_features = size, source.teacher_features
+        self.hint_channels = {name: teacher.map_channels[side] for name, side in self._sides.items()}
+        self._scales: dict[str, tuple[np.ndarray, np.float32]] = {}
+        self._scaling = threading.Lock()
+
+    def batch(self, number: int) -> Batch:
+        """Make batch `number`."""
+        batch = self._source.batch(number)
+        with self._scaling:
+            if not self._scales:
+                seen = [self._hints(self._source.batch(number)) for number in range(_SCALED_OVER)]
+                for name in self._layers:
+                    values = np.concatenate([hints[name] for hints in seen])
+                    mean = values.mean(axis=(0, 1, 2))
+                    self._scales[name] = mean, (values - mean).std()
+        hints = self._hints(batch)
+        scaled = {name: (hints[name] - mean) / spread for name, (mean, spread) in self._scales.items()}
+        return replace(batch, hints=scaled)
+
+    def _hints(self, batch: Batch) -> dict[str, np.ndarray]:
+        maps = self._teacher.maps(batch.crops)
+        return {
+            name: _at_cells(maps[self._sides[name]], layer, self._cells[name], self._size)
+            for name, layer in self._layers.items()
+        }
+
+
+def _at_cells(maps: np.ndarray, layer: HintedLayer, cells: int, size: int) -> np.ndarray:
+    """Read maps of whole crops where the cells of a layer are, between the cells of the maps."""
+    side = maps.shape[1]
+    centres = layer.first_centre + layer.step * np.arange(cells)
+    places = np.clip((centres + 0.5) / size * side - 0.5, 0, side - 1).astype(np.float32)
+    before = np.minimum(places.astype(int), side - 2)
+    after_share = places - before
+    for axis in (1, 2):
+        share = after_share.reshape([-1 if each == axis else 1 for each in range(4)])
+        maps = maps.take(before, axis) * (1 - share) + maps.take(before + 1, axis) * share
+    return maps
+
+
 class ShrunkBatches:
     """The batches of a source for a network that takes crops as large or smaller, and has as many cells or fewer.
 
@@ -117,7 +228,7 @@ class ShrunkBatches:
 
     def __init__(self, source: BatchSource, size: int, cells: int) -> None:
         self._source, self._size, self._cells = source, size, cells
-        self.teacher_features = source.teacher_features
+        self.teacher_features, self.hint_channels = source.teacher_features, source.hint_channels
 
     def batch(self, number: int) -> Batch:
         """Make batch `number`."""

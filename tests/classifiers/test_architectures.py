@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from classifiers.architectures import ARCHITECTURES, LABELS, build, load
+from classifiers.architectures import ARCHITECTURES, LABELS, build, hinted_layers, load
 from tests.tiny_shards import FACE
 
 if TYPE_CHECKING:
@@ -123,6 +123,27 @@ def test_usual_size_is_the_published_one():
     published = {"xception": 299, "inception_resnet_v2": 299, "mesonet": 256, "mesoinception": 256, "cnn": 128}
     assert sizes == {name: published.get(name, 224) for name in ARCHITECTURES}
     assert build("mobilenet_v2").input_shape == (None, 224, 224, 3)
+
+
+@pytest.mark.parametrize(("name", "size"), [("vgg16", 112), ("inception_resnet_v2", 128)])
+def test_hinted_layers_look_where_they_say(name, size):
+    network = build(name, input_size=size)
+    rng = np.random.default_rng(5)
+    crop = rng.integers(0, 256, (1, size, size, 3)).astype(np.float32)
+    for layer, where in hinted_layers(name).items():
+        before = output_of(network, layer, crop)
+        cells = before.shape[1]
+        for x, y in ((0.4, 0.5), (0.6, 0.45)):
+            left, top = round(x * size), round(y * size)
+            changed = crop.copy()
+            changed[:, top - 2 : top + 3, left - 2 : left + 3] = (
+                255 - changed[:, top - 2 : top + 3, left - 2 : left + 3]
+            )
+            energy = ((output_of(network, layer, changed) - before)[0] ** 2).sum(axis=-1)
+            centres = where.first_centre + where.step * np.arange(cells)
+            found = [float((energy.sum(axis=axis) * centres).sum() / energy.sum()) for axis in (0, 1)]
+            # Random weights look no more to the left than to the right, or nearly so.
+            np.testing.assert_allclose(found, (left, top), atol=0.75 * where.step)
 
 
 def test_unknown_architecture():

@@ -16,12 +16,13 @@ pytest.importorskip("av", reason="degrading needs the extra 'train'")
 
 from classifiers import ModelError, find_model
 from classifiers.architectures import load
+from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.datasets import DataError, PictureReader, face_shards
 from classifiers.model_spec import ModelFile
-from classifiers.training.batch import UNKNOWN, Batch
+from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch
 from classifiers.training.kept_batches import KeptBatches
 from classifiers.training.labelled_batches import LabelledBatches
-from classifiers.training.taught_batches import ShrunkBatches, TaughtBatches, Teacher
+from classifiers.training.taught_batches import HintedBatches, ShrunkBatches, TaughtBatches, Teacher
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import write_shards
 
@@ -32,6 +33,7 @@ class Numbered:
     """Batches in which every number tells which batch it is of; counts how many it made."""
 
     teacher_features = 0
+    hint_channels = NO_HINTS
 
     def __init__(self) -> None:
         self.made: list[int] = []
@@ -185,3 +187,48 @@ def test_taught_batches_hold_centred_features(faces):
     assert seen.std() == pytest.approx(1, abs=1e-3)
     np.testing.assert_array_equal(taught.batch(0).crops, faces.batch(0).crops)
     assert set(taught.batch(0).targets()) == {"logits", "mask", "teacher"}
+
+
+def test_maps_are_those_that_the_teacher_widens(faces):
+    keras = pytest.importorskip("keras")
+    model = find_model("mobilenet_v2")
+    teacher = Teacher(model, threads=2)
+    assert teacher.map_channels == {112: 16, 56: 24, 28: 32, 14: 96, 7: 320}
+    network = load(model.folder / model.files["keras"].file)
+    crops = faces.batch(0).crops
+    # The last of its size in each case.
+    layers = {28: "block_5_add", 14: "block_12_add", 7: "block_16_project"}
+    outputs = {side: network.get_layer(name).output for side, name in layers.items()}
+    expected = keras.Model(network.input, outputs).predict(crops, verbose=0)
+    found = teacher.maps(crops)
+    for side in layers:
+        assert found[side].shape == (8, side, side, teacher.map_channels[side])
+        np.testing.assert_allclose(found[side], expected[side], atol=2e-3)
+
+
+class Ramps:
+    """A teacher who sees, in each of two sizes of cells, how far to the right and how far down they are."""
+
+    map_channels = {8: 2, 4: 2}  # noqa: RUF012
+
+    def maps(self, crops: np.ndarray) -> dict[int, np.ndarray]:
+        return {side: np.broadcast_to(self.ramp(side), (len(crops), side, side, 2)) for side in self.map_channels}
+
+    def ramp(self, side: int) -> np.ndarray:
+        centres = (np.arange(side, dtype=np.float32) + 0.5) / side
+        return np.stack(np.meshgrid(centres, centres), axis=-1)
+
+
+def test_hints_are_read_where_the_cells_of_a_layer_are():
+    layers = {"fine": HintedLayer(5, 4), "coarse": HintedLayer(11.5, 8)}
+    hinted = HintedBatches(Numbered(), Ramps(), layers, {"fine": 6, "coarse": 2}, size=32)
+    assert hinted.hint_channels == {"fine": 2, "coarse": 2}
+    batch = hinted.batch(0)
+    assert {"hint_fine", "hint_coarse"} < set(batch.targets())
+    for name, layer in layers.items():
+        hints = batch.hints[name]
+        places = (layer.first_centre + 0.5 + layer.step * np.arange(hints.shape[1])) / 32
+        across, down = np.meshgrid(places, places)
+        expected = np.stack([across - across.mean(), down - down.mean()], axis=-1)
+        np.testing.assert_allclose(hints[0], expected / expected.std(), atol=1e-4)
+    np.testing.assert_array_equal(batch.crops, Numbered().batch(0).crops)
