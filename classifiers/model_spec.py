@@ -14,6 +14,9 @@ from classifiers.calibration import Calibration, Thresholds, calibrator_from_jso
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 MANIFEST = WEIGHTS_FOLDER / "manifest.json"
 
+FAST = "mobilenet_v2"
+"""The shipped model that is also called "fast": the smallest."""
+
 COMPACT_FILES = ("compact", "compact_weights")
 """What large models have in place of a Keras file: see `classifiers.compact`."""
 
@@ -130,7 +133,8 @@ def find_model(name_or_file: str | None = None) -> ModelSpec:
     """Look a model up by name, or take the first one of a manifest of one's own.
 
     Args:
-        name_or_file: a shipped model, a manifest (its files lie beside it), or None for the default model.
+        name_or_file: a shipped model, "fast" for the smallest of them, a manifest (its files lie beside it), or None
+            for the default model.
 
     Raises:
         ModelError: no such model, a model that has no weights yet, or a manifest that cannot be read.
@@ -138,9 +142,11 @@ def find_model(name_or_file: str | None = None) -> ModelSpec:
     shipped = shipped_models()
     if name_or_file is None:
         return next(iter(shipped.values()))
+    if name_or_file == "fast":
+        return shipped[FAST]
     if name_or_file in shipped:
         return shipped[name_or_file]
-    choices = ", ".join(shipped)
+    choices = ", ".join((*shipped, "fast"))
     if name_or_file in ARCHITECTURES:
         raise ModelError(f"model {name_or_file!r} has no trained weights in this release; choose from: {choices}")
     try:

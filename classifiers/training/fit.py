@@ -74,7 +74,7 @@ def train(
         _freeze(classifier, frozen=not learns_all)
         trainer.compile(
             _optimizer(config, learns_all),
-            loss={output: losses.get(output, "mean_squared_error") for output in trainer.output_names},
+            loss={output: losses.get(output, squared_error) for output in trainer.output_names},
             loss_weights={output: loss_weights.get(output, config.hint_weight) for output in trainer.output_names},
         )
         trainer.optimizer.build(trainer.trainable_variables)
@@ -118,6 +118,12 @@ class KnownCrossEntropy(keras.losses.Loss):
         soft = ops.clip(y_true, self._smoothing, 1 - self._smoothing)
         losses = ops.sum(known * (ops.softplus(y_pred) - soft * y_pred), axis=1)
         return losses / (ops.mean(ops.sum(known, axis=1)) + 1e-6)
+
+
+def squared_error(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras.KerasTensor:
+    """Give the mean squared error of each sample, over all its axes."""
+    error = keras.ops.square(y_true - keras.ops.cast(y_pred, y_true.dtype))
+    return keras.ops.mean(error, axis=tuple(range(1, len(error.shape))))
 
 
 def _with_more_heads(classifier: keras.Model, batches: BatchSource) -> keras.Model:

@@ -18,10 +18,11 @@ def run(options: argparse.Namespace) -> int:
     """Print one line for each classifier, the default one first."""
     from classifiers import shipped_models
     from classifiers.architectures import ARCHITECTURES
+    from classifiers.model_spec import FAST
 
     shipped = shipped_models()
     for position, model in enumerate(shipped.values()):
-        marks = ", default" if position == 0 else ""
+        marks = (", default" if position == 0 else "") + (", also called fast" if model.name == FAST else "")
         print(
             f"{model.name:<22} {model.crop_size} px  weights {model.sha256[:12]}{marks}\n"
             f"{'':<22} {model.thresholds.operating_point}\n"

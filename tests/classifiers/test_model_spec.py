@@ -162,3 +162,10 @@ def test_file_that_is_no_manifest(tmp_path, content):
 def test_manifest_that_lacks_something(tmp_path, changes):
     with pytest.raises(ModelError, match=r"mine\.json is not a manifest of models"):
         small_model(tmp_path, **changes)
+
+
+def test_the_fast_model_is_the_smallest():
+    def size(model: ModelSpec) -> int:
+        return (model.folder / model.files["openvino_weights"].file).stat().st_size
+
+    assert size(find_model("fast")) == min(size(model) for model in shipped_models().values())

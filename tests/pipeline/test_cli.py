@@ -56,13 +56,13 @@ def test_models_names_the_default_and_what_has_no_weights(capsys):
     assert main(["models"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert "default" in lines[0]
-    assert any(line.startswith("vgg16") and "no trained weights" in line for line in lines)
+    assert any(line.startswith("xception") and "no trained weights" in line for line in lines)
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--model", "vgg16"], "no trained weights"),
+        (["--model", "xception"], "no trained weights"),
         (["--model", "nonesuch"], "mobilenet_v2"),
         (["--detector", "nonesuch"], "mtcnn"),
         (["--frames", "600"], "512"),
