@@ -51,22 +51,75 @@ class OpenVinoEngine:
         # Bytes go in: the graph makes floats of them faster, and needs no copy of the batch.
         converted = ov.preprocess.PrePostProcessor(graph)
         converted.input().tensor().set_element_type(ov.Type.u8)
-        hint = "f32" if self.precision == "int8" else self.precision
-        # Without the hint newer processors take bfloat16, and a score would depend on the machine.
-        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        # Without a hint newer processors take bfloat16, and a score would depend on the machine.
+        settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
         if threads is not None and self.device == "CPU":
             settings["INFERENCE_NUM_THREADS"] = threads
+        parts = [(converted.build(), "f32" if self.precision == "int8" else self.precision)]
+        if self.precision == "bf16":
+            parts = _split(parts[0][0])
         try:
-            self._network = core.compile_model(converted.build(), self.device, settings)
+            self._networks = [
+                core.compile_model(part, self.device, settings | {"INFERENCE_PRECISION_HINT": hint})
+                for part, hint in parts
+            ]
         except RuntimeError as error:
             raise ModelError(f"device {self.device} cannot run model {model.name!r} in {self.precision}") from error
 
     def predict(self, crops: np.ndarray) -> np.ndarray:
         """Classify uint8 (n, size, size, 3) RGB crops: float32 (n, 2) logits."""
         batch = _CPU_BATCH if self.device == "CPU" else _BATCH
-        parts = [crops[start : start + batch] for start in range(0, len(crops), batch)]
-        logits = [self._network(part)[0] for part in parts]
-        return np.concatenate([np.empty((0, 2), np.float32), *logits])
+        logits = [np.empty((0, 2), np.float32)]
+        for start in range(0, len(crops), batch):
+            values = crops[start : start + batch]
+            for network in self._networks:
+                values = network(values)[0]
+            logits.append(values)
+        return np.concatenate(logits)
+
+
+def _split(graph: ov.Model) -> list[tuple[ov.Model, str]]:
+    """Cut a graph in two of which only the second bears bf16, if it begins with inverted residuals.
+
+    The first depthwise convolution looks at differences far smaller than what they differ from. Without it and what is
+    before the first convolution that widens a map, four fifths of the error of bf16 are gone.
+    """
+    widened = next(iter(narrow_maps(graph).values()), None)
+    if widened is None or _is_bypassed(widened, graph):
+        return [(graph, "bf16")]
+    first = ov.Model([widened], graph.get_parameters()).clone()
+    middle = opset13.parameter(widened.get_partial_shape(), np.float32)
+    for reader in list(widened.get_target_inputs()):
+        reader.replace_source_output(middle.output(0))
+    last = graph.outputs[0].get_node().input_value(0)
+    return [(first, "f32"), (ov.Model([last], [middle]), "bf16")]
+
+
+def _is_bypassed(port: ov.Output, graph: ov.Model) -> bool:
+    """Tell whether something of the input reaches the output on another way."""
+    seen, ahead = {port.get_node().get_friendly_name()}, [graph.outputs[0].get_node()]
+    while ahead:
+        node = ahead.pop()
+        if node.get_type_name() == "Parameter":
+            return True
+        before = [source.get_node() for source in node.input_values()]
+        ahead += [each for each in before if each.get_friendly_name() not in seen]
+        seen |= {each.get_friendly_name() for each in before}
+    return False
+
+
+def narrow_maps(graph: ov.Model) -> dict[int, ov.Output]:
+    """Find, by its side, the last map of each size that a convolution over single cells widens, the largest first.
+
+    There a network of inverted residuals holds what it has found, in few channels and not rectified.
+    """
+    found = {}
+    for node in graph.get_ordered_ops():
+        if node.get_type_name() == "Convolution" and list(node.input_value(1).get_shape()[2:]) == [1, 1]:
+            widened, (outputs, inputs, *_) = node.input_value(0), node.input_value(1).get_shape()
+            if outputs > inputs:
+                found[widened.get_partial_shape()[2].get_length()] = widened
+    return found
 
 
 def files_of(precision: str) -> tuple[str, str]:

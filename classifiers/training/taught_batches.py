@@ -19,6 +19,7 @@ import openvino as ov
 
 from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.datasets import DataError
+from classifiers.engines.openvino_engine import narrow_maps
 from classifiers.model_spec import ModelError, ModelSpec
 from classifiers.training.batch import NO_HINTS, Batch, BatchSource
 
@@ -59,7 +60,7 @@ class Teacher:
             if node.get_type_name() not in _AFTER_DENSE:
                 raise ModelError(f"model {model.name!r} cannot be a teacher: it does not end in a dense layer")
             node = node.input_value(0).get_node()
-        narrow = _narrow_maps(graph)
+        narrow = narrow_maps(graph)
         self._features = _Outputs(core, [node.input_value(0)], graph, threads)
         self._maps = _Outputs(core, list(narrow.values()), graph, threads) if narrow else None
         self.size, self.template, self.sha256 = model.crop_size, model.crop_template, model.files[_FILES[1]].sha256
@@ -99,20 +100,6 @@ class _Outputs:
         finally:
             self._requests.put(request)
         return [np.concatenate(values) for values in zip(*found, strict=True)]
-
-
-def _narrow_maps(graph: ov.Model) -> dict[int, ov.Output]:
-    """Find, by its side, the last map of each size that a convolution over single cells widens.
-
-    There a network of inverted residuals holds what it has found, in few channels and not rectified.
-    """
-    found = {}
-    for node in graph.get_ordered_ops():
-        if node.get_type_name() == "Convolution" and list(node.input_value(1).get_shape()[2:]) == [1, 1]:
-            widened, (outputs, inputs, *_) = node.input_value(0), node.input_value(1).get_shape()
-            if outputs > inputs:
-                found[widened.get_partial_shape()[2].get_length()] = widened
-    return found
 
 
 class TaughtBatches:
