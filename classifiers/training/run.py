@@ -171,6 +171,8 @@ def _write_whole(file: Path, text: str) -> None:
 def _teacher(config: TrainingConfig, template: tuple[tuple[float, float], ...]) -> Teacher | None:
     if not config.teacher:
         return None
+    if config.hint_weight and not hinted_layers(config.architecture):
+        raise DataError(f"{config.architecture} has no layers that learn from hints; leave hint_weight at 0")
     from classifiers.training.taught_batches import Teacher
 
     try:
@@ -215,8 +217,6 @@ def _batches(
         from classifiers.training.taught_batches import HintedBatches
 
         layers = hinted_layers(config.architecture)
-        if not layers:
-            raise DataError(f"{config.architecture} has no layers that learn from hints; leave hint_weight at 0")
         batches = HintedBatches(batches, teacher, layers, {name: _cells(classifier, name) for name in layers}, size)
     return ShrunkBatches(batches, size, cells) if teacher else batches
 

@@ -111,6 +111,30 @@ def test_network_learns_from_a_teacher_and_from_batches_that_are_kept(shards, tm
     assert len(list((tmp_path / "kept").rglob("*.npz"))) > len(files)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", ["tensorflow", "torch", "jax"])
+def test_layers_within_a_network_learn_from_hints(shards, tmp_path, backend):
+    pytest.importorskip(backend)
+    learn = ["train", shards, "-o", tmp_path / "run", "--architecture", "vgg16", *SMALL, "--input-size", "32"]
+    hints = ["--teacher", "mobilenet_v2", "--hint-weight", "1", "--steps", "30", "--round-steps", "10"]
+    run = facewitness(*learn, *hints, "--learning-rate", "3e-4", backend=backend)
+    assert run.returncode == 0, run.stderr
+    with (tmp_path / "run" / "rounds.csv").open(newline="") as file:
+        rounds = list(csv.DictReader(file))
+    for layer in ("block3_conv3", "block4_conv3", "block5_conv3"):
+        losses = [float(row[f"hint_{layer}_loss"]) for row in rounds]
+        assert losses[-1] < 0.9 * losses[0]
+
+
+def test_hints_that_nobody_gives_are_told_before_training(shards, capsys, tmp_path):
+    learn = ["train", str(shards), "-o", str(tmp_path / "run"), "--split-by", "clip", *SMALL, "--hint-weight", "1"]
+    assert main([*learn, "--architecture", "vgg16"]) == 2
+    assert "hint_weight needs a teacher" in capsys.readouterr().err
+    assert main([*learn, "--architecture", "cnn", "--teacher", "mobilenet_v2"]) == 2
+    assert "cnn has no layers that learn from hints" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_teacher_that_cannot_teach_is_told_before_training(shards, capsys, tmp_path):
     learn = ["train", str(shards), "-o", str(tmp_path / "run"), "--split-by", "clip", "--architecture", "xception"]
     for teacher, sentence in (("no_such_model", "no model"), ("mobilenet_v2", "take input_size 224")):
