@@ -41,6 +41,7 @@ class TrainingConfig:
     teacher: str = _option("", "model whose features are learnt too: a name or a manifest; none if empty")
     teacher_weight: float = _option(1.0, "weight of the loss of these features")
     hint_weight: float = _option(0.0, "weight of the loss of what it sees on the way to them; not learnt if 0")
+    teacher_share: float = _option(0.0, "share of what it says in the targets, 0 to 1")
     batch_folder: str = _option("", "folder in which batches are kept, for this run and others; none are if empty")
     kept_batches: int = _option(0, "how many batches are kept there, and gone through again and again")
     steps: int = _option(3000, "optimiser steps in all, after those of the head")
@@ -83,14 +84,15 @@ class TrainingConfig:
                 f"steps ({self.steps}) and head_steps ({self.head_steps}) must be multiples of round_steps "
                 f"({self.round_steps}): a run is checked and saved after every round"
             )
-        if self.hint_weight and not self.teacher:
-            raise DataError("hint_weight needs a teacher, who gives the hints")
+        if (self.hint_weight or self.teacher_share) and not self.teacher:
+            raise DataError("hint_weight and teacher_share need a teacher")
         if bool(self.batch_folder) != bool(self.kept_batches):
             raise DataError("batch_folder says where batches are kept and kept_batches how many: give both or neither")
         if self.ema_momentum >= 1 or self.label_smoothing >= 0.5:
             raise DataError("ema_momentum must be below 1, and label_smoothing below 0.5")
-        if not 0 <= self.augment <= 1:
-            raise DataError(f"augment must lie between 0 and 1, but is {self.augment}")
+        for name in ("augment", "teacher_share"):
+            if getattr(self, name) > 1:
+                raise DataError(f"{name} must lie between 0 and 1, but is {getattr(self, name)}")
 
     @classmethod
     def from_yaml(cls, path: Path, changes: dict[str, object] | None = None) -> TrainingConfig:

@@ -213,11 +213,12 @@ def _batches(
         facts |= {"size": drawn_size, "cells": drawn_cells, "teacher": teacher.sha256 if teacher else ""}
         facts |= {"samples": _fingerprint(samples), "generators": _generators_digest(config)}
         batches = KeptBatches(batches, Path(config.batch_folder), config.kept_batches, facts, config.seed)
-    if teacher and config.hint_weight:
+    if teacher and (config.hint_weight or config.teacher_share):
         from classifiers.training.taught_batches import HintedBatches
 
-        layers = hinted_layers(config.architecture)
-        batches = HintedBatches(batches, teacher, layers, {name: _cells(classifier, name) for name in layers}, size)
+        layers = hinted_layers(config.architecture) if config.hint_weight else {}
+        all_cells = {name: _cells(classifier, name) for name in layers}
+        batches = HintedBatches(batches, teacher, layers, all_cells, size, config.teacher_share)
     return ShrunkBatches(batches, size, cells) if teacher else batches
 
 

@@ -11,7 +11,7 @@ import math
 import queue
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -21,7 +21,7 @@ from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.datasets import DataError
 from classifiers.engines.openvino_engine import narrow_maps
 from classifiers.model_spec import ModelError, ModelSpec
-from classifiers.training.batch import NO_HINTS, Batch, BatchSource
+from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, BatchSource
 
 _FILES = ("openvino_graph", "openvino_weights")
 _AFTER_DENSE = {"Result", "Add", "Convert", "Reshape", "Identity"}
@@ -29,8 +29,23 @@ _CROPS_TOGETHER = 8
 _SCALED_OVER = 8
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """What a teacher sees in n crops.
+
+    Attributes:
+        features: float32 (n, width), what its last layer reads.
+        logits: float32 (n, 2), what it says.
+        maps: float32 (n, side, side, channels), what it has come to on the way, by side.
+    """
+
+    features: np.ndarray
+    logits: np.ndarray
+    maps: dict[int, np.ndarray]
+
+
 class Teacher:
-    """Gives the features that a trained model decides by: what its last layer reads.
+    """A trained model that says what it sees.
 
     Args:
         model: has OpenVINO files, and ends in a dense layer.
@@ -40,7 +55,7 @@ class Teacher:
         size: side in pixels of the crops that it takes.
         template: where the landmarks lie in them.
         sha256: of its weights.
-        width: number of features.
+        width: number of features that its last layer reads.
         map_channels: number of channels of the maps that can be hints, by their side in cells.
 
     Raises:
@@ -61,28 +76,8 @@ class Teacher:
                 raise ModelError(f"model {model.name!r} cannot be a teacher: it does not end in a dense layer")
             node = node.input_value(0).get_node()
         narrow = narrow_maps(graph)
-        self._features = _Outputs(core, [node.input_value(0)], graph, threads)
-        self._maps = _Outputs(core, list(narrow.values()), graph, threads) if narrow else None
-        self.size, self.template, self.sha256 = model.crop_size, model.crop_template, model.files[_FILES[1]].sha256
-        self.width = node.input_value(0).get_partial_shape()[1].get_length()
-        self.map_channels = {side: port.get_partial_shape()[1].get_length() for side, port in narrow.items()}
-
-    def features(self, crops: np.ndarray) -> np.ndarray:
-        """Map uint8 (n, size, size, 3) RGB crops to float32 (n, width)."""
-        return self._features.of(crops)[0]
-
-    def maps(self, crops: np.ndarray) -> dict[int, np.ndarray]:
-        """Map such crops to float32 (n, side, side, channels) by side."""
-        found = self._maps.of(crops) if self._maps else []
-        return {side: values.transpose(0, 2, 3, 1) for side, values in zip(self.map_channels, found, strict=True)}
-
-
-class _Outputs:
-    """Computes some of the numbers in a graph."""
-
-    def __init__(self, core: ov.Core, ports: list[ov.Output], graph: ov.Model, threads: int) -> None:
-        # A copy: what is put before the network would be put before every other one of these nodes.
-        converted = ov.preprocess.PrePostProcessor(ov.Model(ports, graph.get_parameters()).clone())
+        ports = [node.input_value(0), graph.outputs[0].get_node().input_value(0), *narrow.values()]
+        converted = ov.preprocess.PrePostProcessor(ov.Model(ports, graph.get_parameters()))
         converted.input().tensor().set_element_type(ov.Type.u8)
         settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
         network = core.compile_model(converted.build(), "CPU", settings)
@@ -90,16 +85,21 @@ class _Outputs:
         self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
         for _ in range(threads):
             self._requests.put(network.create_infer_request())
+        self.size, self.template, self.sha256 = model.crop_size, model.crop_template, model.files[_FILES[1]].sha256
+        self.width = node.input_value(0).get_partial_shape()[1].get_length()
+        self.map_channels = {side: port.get_partial_shape()[1].get_length() for side, port in narrow.items()}
 
-    def of(self, crops: np.ndarray) -> list[np.ndarray]:
-        """Give each output for all crops."""
+    def see(self, crops: np.ndarray) -> Seen:
+        """Look at uint8 (n, size, size, 3) RGB crops."""
         parts = [crops[start : start + _CROPS_TOGETHER] for start in range(0, len(crops), _CROPS_TOGETHER)]
         request = self._requests.get()
         try:
             found = [[np.array(value) for value in request.infer([part]).values()] for part in parts]
         finally:
             self._requests.put(request)
-        return [np.concatenate(values) for values in zip(*found, strict=True)]
+        features, logits, *maps = (np.concatenate(values) for values in zip(*found, strict=True))
+        by_side = zip(self.map_channels, maps, strict=True)
+        return Seen(features, logits, {side: values.transpose(0, 2, 3, 1) for side, values in by_side})
 
 
 class TaughtBatches:
@@ -120,14 +120,14 @@ class TaughtBatches:
         """Make batch `number`."""
         batch = self._source.batch(number)
         mean, spread = self._mean_and_spread()
-        return replace(batch, teacher=(self._teacher.features(batch.crops) - mean) / spread)
+        return replace(batch, teacher=(self._teacher.see(batch.crops).features - mean) / spread)
 
     def _mean_and_spread(self) -> tuple[np.ndarray, np.float32]:
         # Not before a batch is asked for: where all of them are kept, none ever is.
         with self._scaling:
             if self._scale is None:
                 batches = (self._source.batch(number) for number in range(_SCALED_OVER))
-                seen = np.concatenate([self._teacher.features(batch.crops) for batch in batches])
+                seen = np.concatenate([self._teacher.see(batch.crops).features for batch in batches])
                 mean = seen.mean(axis=0)
                 # One spread for all: by its own, a feature that is hardly ever active would count most.
                 self._scale = mean, (seen - mean).std()
@@ -135,14 +135,18 @@ class TaughtBatches:
 
 
 class HintedBatches:
-    """The batches of a source with hints for layers of a network, centred and scaled over the first few batches.
+    """The batches of a source with what else a teacher says of them.
+
+    That are hints for layers of a network, centred and scaled over the first few batches, and a share in the targets,
+    since it knows what cannot be seen (soft targets: Hinton, Vinyals and Dean 2015, arXiv:1503.02531).
 
     Args:
         source: makes batches of crops of the teacher's size.
         teacher: sees the crops.
-        layers: of the network that learns.
+        layers: of the network that learns; none for no hints.
         cells: along a side of the map of each of them.
         size: side of its crops in pixels.
+        teacher_share: of the targets, 0 to 1; where none is known, the teacher's is taken.
 
     Raises:
         DataError: the teacher has no map for a layer.
@@ -155,40 +159,50 @@ class HintedBatches:
         layers: Mapping[str, HintedLayer],
         cells: Mapping[str, int],
         size: int,
+        teacher_share: float = 0.0,
     ) -> None:
         self._source, self._teacher, self._layers, self._cells = source, teacher, layers, cells
-        if not teacher.map_channels:
+        if layers and not teacher.map_channels:
             raise DataError("this teacher gives no hints: it has no maps of few channels; leave hint_weight at 0")
         # The map whose cells are about as large.
         self._sides = {
             name: min(teacher.map_channels, key=lambda side: abs(math.log(side * layer.step / size)))
             for name, layer in self._layers.items()
         }
-        self._size, self.teacher_features = size, source.teacher_features
+        self._size, self._teacher_share, self.teacher_features = size, teacher_share, source.teacher_features
         self.hint_channels = {name: teacher.map_channels[side] for name, side in self._sides.items()}
-        self._scales: dict[str, tuple[np.ndarray, np.float32]] = {}
+        self._scales: dict[str, tuple[np.ndarray, np.float32]] | None = None
         self._scaling = threading.Lock()
 
     def batch(self, number: int) -> Batch:
         """Make batch `number`."""
         batch = self._source.batch(number)
+        scales = self._hint_scales()
+        seen = self._teacher.see(batch.crops)
+        hints = {name: (self._hint(seen, name) - mean) / spread for name, (mean, spread) in scales.items()}
+        return replace(batch, hints=hints, logits=self._softened(batch.logits, seen.logits))
+
+    def _softened(self, targets: np.ndarray, logits: np.ndarray) -> np.ndarray:
+        if not self._teacher_share:
+            return targets
+        chances = 1 / (1 + np.exp(-logits))
+        mixed = targets + self._teacher_share * (chances - targets)
+        return np.where(targets == UNKNOWN, chances, mixed).astype(np.float32)
+
+    def _hint_scales(self) -> dict[str, tuple[np.ndarray, np.float32]]:
         with self._scaling:
-            if not self._scales:
-                seen = [self._hints(self._source.batch(number)) for number in range(_SCALED_OVER)]
+            if self._scales is None:
+                self._scales = {}
+                crops = [self._source.batch(number).crops for number in range(_SCALED_OVER if self._layers else 0)]
+                seen = [self._teacher.see(each) for each in crops]
                 for name in self._layers:
-                    values = np.concatenate([hints[name] for hints in seen])
+                    values = np.concatenate([self._hint(each, name) for each in seen])
                     mean = values.mean(axis=(0, 1, 2))
                     self._scales[name] = mean, (values - mean).std()
-        hints = self._hints(batch)
-        scaled = {name: (hints[name] - mean) / spread for name, (mean, spread) in self._scales.items()}
-        return replace(batch, hints=scaled)
+            return self._scales
 
-    def _hints(self, batch: Batch) -> dict[str, np.ndarray]:
-        maps = self._teacher.maps(batch.crops)
-        return {
-            name: _at_cells(maps[self._sides[name]], layer, self._cells[name], self._size)
-            for name, layer in self._layers.items()
-        }
+    def _hint(self, seen: Seen, name: str) -> np.ndarray:
+        return _at_cells(seen.maps[self._sides[name]], self._layers[name], self._cells[name], self._size)
 
 
 def _at_cells(maps: np.ndarray, layer: HintedLayer, cells: int, size: int) -> np.ndarray:

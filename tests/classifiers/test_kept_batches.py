@@ -22,7 +22,7 @@ from classifiers.model_spec import ModelFile
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch
 from classifiers.training.kept_batches import KeptBatches
 from classifiers.training.labelled_batches import LabelledBatches
-from classifiers.training.taught_batches import HintedBatches, ShrunkBatches, TaughtBatches, Teacher
+from classifiers.training.taught_batches import HintedBatches, Seen, ShrunkBatches, TaughtBatches, Teacher
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import write_shards
 
@@ -156,7 +156,9 @@ def test_features_are_those_that_the_teacher_decides_by(faces):
     network = load(model.folder / model.files["keras"].file)
     crops = faces.batch(0).crops
     expected = keras.Model(network.input, network.get_layer("pool").output).predict(crops, verbose=0)
-    np.testing.assert_allclose(teacher.features(crops), expected, atol=1e-3)
+    seen = teacher.see(crops)
+    np.testing.assert_allclose(seen.features, expected, atol=1e-3)
+    np.testing.assert_allclose(seen.logits, network.predict(crops, verbose=0), atol=1e-3)
     assert np.ptp(expected) > 1
 
 
@@ -200,7 +202,7 @@ def test_maps_are_those_that_the_teacher_widens(faces):
     layers = {28: "block_5_add", 14: "block_12_add", 7: "block_16_project"}
     outputs = {side: network.get_layer(name).output for side, name in layers.items()}
     expected = keras.Model(network.input, outputs).predict(crops, verbose=0)
-    found = teacher.maps(crops)
+    found = teacher.see(crops).maps
     for side in layers:
         assert found[side].shape == (8, side, side, teacher.map_channels[side])
         np.testing.assert_allclose(found[side], expected[side], atol=2e-3)
@@ -211,8 +213,10 @@ class Ramps:
 
     map_channels = {8: 2, 4: 2}  # noqa: RUF012
 
-    def maps(self, crops: np.ndarray) -> dict[int, np.ndarray]:
-        return {side: np.broadcast_to(self.ramp(side), (len(crops), side, side, 2)) for side in self.map_channels}
+    def see(self, crops: np.ndarray) -> Seen:
+        maps = {side: np.broadcast_to(self.ramp(side), (len(crops), side, side, 2)) for side in self.map_channels}
+        logits = np.tile(np.float32([0, np.log(3)]), (len(crops), 1))
+        return Seen(np.zeros((len(crops), 5), np.float32), logits, maps)
 
     def ramp(self, side: int) -> np.ndarray:
         centres = (np.arange(side, dtype=np.float32) + 0.5) / side
@@ -232,3 +236,16 @@ def test_hints_are_read_where_the_cells_of_a_layer_are():
         expected = np.stack([across - across.mean(), down - down.mean()], axis=-1)
         np.testing.assert_allclose(hints[0], expected / expected.std(), atol=1e-4)
     np.testing.assert_array_equal(batch.crops, Numbered().batch(0).crops)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+def test_targets_are_mixed_with_what_the_teacher_says(share):
+    class Targeted(Numbered):
+        def batch(self, number: int) -> Batch:
+            return replace(super().batch(number), logits=np.tile(np.float32([1, UNKNOWN]), (8, 1)))
+
+    batch = HintedBatches(Targeted(), Ramps(), {}, {}, size=32, teacher_share=share).batch(0)
+    # The ramps' teacher says 1 : 1 of the first output and 3 : 1 of the second.
+    expected = [1 - share / 2, 0.75 if share else UNKNOWN]
+    np.testing.assert_allclose(batch.logits, np.tile(np.float32(expected), (8, 1)), atol=1e-6)
+    assert not batch.hints and set(batch.targets()) == {"logits", "mask"}

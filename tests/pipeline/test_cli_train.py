@@ -129,7 +129,7 @@ def test_layers_within_a_network_learn_from_hints(shards, tmp_path, backend):
 def test_hints_that_nobody_gives_are_told_before_training(shards, capsys, tmp_path):
     learn = ["train", str(shards), "-o", str(tmp_path / "run"), "--split-by", "clip", *SMALL, "--hint-weight", "1"]
     assert main([*learn, "--architecture", "vgg16"]) == 2
-    assert "hint_weight needs a teacher" in capsys.readouterr().err
+    assert "hint_weight and teacher_share need a teacher" in capsys.readouterr().err
     assert main([*learn, "--architecture", "cnn", "--teacher", "mobilenet_v2"]) == 2
     assert "cnn has no layers that learn from hints" in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
