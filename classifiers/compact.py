@@ -1,8 +1,8 @@
 """Large networks whose weights are kept once, in 8 bits, for Keras and for OpenVINO.
 
-A network of 50 million parameters fills 200 MB as a Keras file, as much again as an OpenVINO graph, and 50 MB more
-with int8 weights. Here the kernels are rounded to 8 bits by output channel before anything is made of the network, so
-that all three hold the same integers, and share one file of them.
+A network of 50 million parameters fills 200 MB as a Keras file, and as much again as an OpenVINO graph. Here the
+kernels are rounded to 8 bits by output channel before anything is made of the network, so that both hold the same
+integers, and share one file of them. What is computed with them is as precise as ever.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 # Kernels of fewer numbers, such as that of the last layer, stay as they are: they take no room.
 _FEW = 4096
-_ALIGNMENT = 64
 _LARGEST = 127
 
 
@@ -54,7 +53,7 @@ def make_compact(model: ModelSpec, network: keras.Model) -> ModelSpec:
     """Let the files of a model share their weights.
 
     Args:
-        model: has OpenVINO files in float32 and int8, made from the network.
+        model: has OpenVINO files in float32, made from the network.
         network: its kernels have been rounded.
 
     Returns:
@@ -66,27 +65,24 @@ def make_compact(model: ModelSpec, network: keras.Model) -> ModelSpec:
     """
     import openvino as ov
 
-    store = _Store()
-    graphs: dict[str, bytes] = {}
-    for kind in ("openvino_int8", "openvino"):
-        weights = ov.Tensor(np.frombuffer(model.read(f"{kind}_weights"), np.uint8))
-        graph = ov.Core().read_model(model.read(f"{kind}_graph"), weights)
-        _round_constants(graph)
-        graphs[f"{kind}_graph"] = store.take_in(graph)
-    description = store.describe(network)
+    constants = ov.Tensor(np.frombuffer(model.read("openvino_weights"), np.uint8))
+    graph = ov.Core().read_model(model.read("openvino_graph"), constants)
+    _round_constants(graph)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "graph.xml")
+        ov.save_model(graph, file, compress_to_fp16=False)
+        written, weights = file.read_bytes(), file.with_suffix(".bin").read_bytes()
     for file in model.files.values():
         (model.folder / file.file).unlink()
     files = {}
     for kind, name, content in (
-        ("compact", f"{model.name}.npz", description),
-        ("compact_weights", f"{model.name}.weights.bin", store.content()),
-        ("openvino_graph", f"{model.name}.xml", graphs["openvino_graph"]),
-        ("openvino_int8_graph", f"{model.name}_int8.xml", graphs["openvino_int8_graph"]),
+        ("compact", f"{model.name}.npz", _description(network, written, weights)),
+        ("compact_weights", f"{model.name}.weights.bin", weights),
+        ("openvino_graph", f"{model.name}.xml", written),
     ):
         (model.folder / name).write_bytes(content)
         files[kind] = ModelFile(name, hashlib.sha256(content).hexdigest())
-    shared = files["compact_weights"]
-    return replace(model, files=files | {"openvino_weights": shared, "openvino_int8_weights": shared})
+    return replace(model, files=files | {"openvino_weights": files["compact_weights"]})
 
 
 def read_compact(model: ModelSpec) -> keras.Model:
@@ -118,61 +114,26 @@ def _value(arrays: np.lib.npyio.NpzFile, number: int, places: dict[str, dict], w
     return _outputs_last(integers * stored)
 
 
-class _Store:
-    """The bytes of all constants, each once."""
-
-    def __init__(self) -> None:
-        self._offsets: dict[bytes, int] = {}
-        self._parts: list[bytes] = []
-        self._size = 0
-
-    def content(self) -> bytes:
-        """Give the file."""
-        return b"".join(self._parts)
-
-    def take_in(self, graph: ov.Model) -> bytes:
-        """Add the constants of a graph, and give the XML that finds them here."""
-        import openvino as ov
-
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder, "graph.xml")
-            ov.save_model(graph, file, compress_to_fp16=False)
-            tree, constants = ElementTree.parse(file), file.with_suffix(".bin").read_bytes()
-        for layer in tree.iterfind("layers/layer[@type='Const']"):
-            data = layer.find("data")
-            start = int(data.get("offset"))
-            data.set("offset", str(self._put(constants[start : start + int(data.get("size"))])))
-        return ElementTree.tostring(tree.getroot(), encoding="utf-8", xml_declaration=True)
-
-    def describe(self, network: keras.Model) -> bytes:
-        """Say of every weight of a network where it is; those that are not here stand beside."""
-        arrays: dict[str, np.ndarray] = {}
-        places: dict[str, dict] = {}
-        for number, weight in enumerate(network.get_weights()):
-            if weight.ndim == 4 and weight.size >= _FEW:
-                integers, scale = _rounded(_outputs_first(weight))
-                if (offset := self._offsets.get(_digest(integers.tobytes()))) is not None:
-                    places[str(number)] = {"offset": offset, "shape": integers.shape}
-                    weight = scale
-            arrays[str(number)] = weight
-        # With the hash the description stands for all weights.
-        found = {"weights_sha256": hashlib.sha256(self.content()).hexdigest(), "kernels": places}
-        file = io.BytesIO()
-        np.savez(file, places=np.frombuffer(json.dumps(found).encode(), np.uint8), **arrays)
-        return file.getvalue()
-
-    def _put(self, data: bytes) -> int:
-        key = _digest(data)
-        if key not in self._offsets:
-            padding = bytes(-self._size % _ALIGNMENT)
-            self._offsets[key] = self._size + len(padding)
-            self._parts += [padding, data]
-            self._size += len(padding) + len(data)
-        return self._offsets[key]
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
+def _description(network: keras.Model, graph: bytes, weights: bytes) -> bytes:
+    """Say of every weight of a network where it is among those of a graph; those that are not there stand beside."""
+    offsets = {}
+    for constant in ElementTree.fromstring(graph).iterfind("layers/layer[@type='Const']/data"):
+        offset, size = (int(constant.get(name)) for name in ("offset", "size"))
+        offsets[hashlib.sha256(weights[offset : offset + size]).digest()] = offset
+    arrays: dict[str, np.ndarray] = {}
+    places: dict[str, dict] = {}
+    for number, weight in enumerate(network.get_weights()):
+        arrays[str(number)] = weight
+        if weight.ndim == 4 and weight.size >= _FEW:
+            integers, scale = _rounded(_outputs_first(weight))
+            if (offset := offsets.get(hashlib.sha256(integers.tobytes()).digest())) is not None:
+                places[str(number)] = {"offset": offset, "shape": integers.shape}
+                arrays[str(number)] = scale
+    # With the hash the description stands for all weights.
+    found = {"weights_sha256": hashlib.sha256(weights).hexdigest(), "kernels": places}
+    file = io.BytesIO()
+    np.savez(file, places=np.frombuffer(json.dumps(found).encode(), np.uint8), **arrays)
+    return file.getvalue()
 
 
 def _round_constants(graph: ov.Model) -> None:

@@ -3,9 +3,9 @@
     python scripts/release_model.py --weights runs/mobilenet_v2/best.weights.h5 --faces DIR
     python scripts/release_model.py --architecture vgg16 --input-size 112 --compact --weights FILE --faces DIR
 
-With --compact the weights are rounded to 8 bits and kept once for all formats, as befits a large network. Calibration
-and thresholds are fitted on the validation sources only. The model card is written by hand. An earlier release stays
-as it is until all of the new one is there.
+With --compact the weights are rounded to 8 bits and kept once for both formats, as befits a large network, and nothing
+is computed in int8. Calibration and thresholds are fitted on the validation sources only. The model card is written by
+hand. An earlier release stays as it is until all of the new one is there.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def main() -> None:
             (spec.folder / file).replace(arguments.folder / file)
         # Who was the default remains it.
         write_manifest(manifest, (others | {spec.name: replace(spec, folder=arguments.folder)}).values())
-    print(spec.agreement)
+    print(spec.agreement or "no int8 graph")
 
 
 def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
@@ -103,12 +103,13 @@ def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
     samples, align = default_samples(arguments.faces), partial(align_face, geometry=geometry)
     validation = BlendedValidation(PictureReader(), [s for s in samples if s.split == "val"], align)
     spec = _calibrate(spec, validation)
+    if arguments.compact:
+        return make_compact(spec, network)
     manifest = folder / MANIFEST.name
     write_manifest(manifest, [spec])
     crops = _training_crops([s for s in samples if s.split == "train"], align)
     held_out = np.concatenate([validation.clean, validation.degraded, validation.targets, validation.blends])
-    spec = quantize_model(manifest, name, crops, held_out, MEASURED_ON)
-    return make_compact(spec, network) if arguments.compact else spec
+    return quantize_model(manifest, name, crops, held_out, MEASURED_ON)
 
 
 def _training_crops(samples: list[Sample], align: AlignFace) -> np.ndarray:

@@ -26,15 +26,11 @@ def before(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
     network = build("vgg16", input_size=SIZE)
     round_kernels(network)
     network.save(folder / "vgg16.keras")
-    weights = export_openvino(folder / "vgg16.keras", folder / "vgg16.xml")
-    for file in (weights, weights.with_suffix(".xml")):
-        (folder / f"vgg16_int8{file.suffix}").write_bytes(file.read_bytes())
+    export_openvino(folder / "vgg16.keras", folder / "vgg16.xml")
     names = {
         "keras": "vgg16.keras",
         "openvino_graph": "vgg16.xml",
         "openvino_weights": "vgg16.bin",
-        "openvino_int8_graph": "vgg16_int8.xml",
-        "openvino_int8_weights": "vgg16_int8.bin",
     }
     files = {kind: ModelFile(n, hashlib.sha256((folder / n).read_bytes()).hexdigest()) for kind, n in names.items()}
     return replace(
@@ -58,11 +54,7 @@ def crops() -> np.ndarray:
 def test_files_hold_a_byte_a_weight(after):
     parameters = load_network(after).count_params()
     files = {file.file for file in after.files.values()}
-    assert (
-        files
-        == {path.name for path in after.folder.iterdir()}
-        == set(("vgg16.npz", "vgg16.weights.bin", "vgg16.xml", "vgg16_int8.xml"))
-    )
+    assert files == {path.name for path in after.folder.iterdir()} == {"vgg16.npz", "vgg16.weights.bin", "vgg16.xml"}
     assert parameters < sum((after.folder / file).stat().st_size for file in files) < 1.1 * parameters
 
 
@@ -91,7 +83,7 @@ def test_rounding_moves_a_kernel_by_half_a_step_at_most(before):
 def test_identity_is_that_of_all_weights(after):
     assert after.sha256 == after.files["compact"].sha256
     shared = after.files["compact_weights"]
-    assert shared == after.files["openvino_weights"] == after.files["openvino_int8_weights"]
+    assert shared == after.files["openvino_weights"]
     with np.load(after.folder / "vgg16.npz") as arrays:
         assert shared.sha256.encode() in bytes(arrays["places"])
 

@@ -14,7 +14,7 @@ import openvino as ov
 import pytest
 from openvino import opset13
 
-from classifiers import ENGINES, Engine, ModelError, create_engine, find_model
+from classifiers import ENGINES, Engine, ModelError, create_engine, find_model, shipped_models
 from classifiers.engines.openvino_engine import adds_int8_exactly
 from classifiers.model_spec import ModelFile
 from extractors.align import CropGeometry, align_face
@@ -100,6 +100,16 @@ def test_automatic_precision_is_int8_where_sums_are_exact(crops, logits):
     faces = slice(25)
     assert np.abs(scores(found[faces]) - scores(logits[faces])).mean() < 0.02
     np.testing.assert_array_equal(create_engine("openvino", MODEL, 1, "int8").predict(crops), found)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", shipped_models().values(), ids=shipped_models().keys())
+def test_keras_says_the_same_for_every_shipped_model(model):
+    rng = np.random.default_rng(2)
+    geometry = CropGeometry(model.crop_size, model.crop_template)
+    faces = np.stack([align_face(FACE, FACE_LANDMARKS + rng.normal(0, 4, (5, 2)), geometry) for _ in range(3)])
+    expected = create_engine("keras", model).predict(faces)
+    np.testing.assert_allclose(create_engine("openvino", model).predict(faces), expected, atol=1e-3)
 
 
 @pytest.mark.skipif("BF16" not in CAPABILITIES, reason="the processor does not compute in bfloat16")

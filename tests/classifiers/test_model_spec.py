@@ -31,9 +31,12 @@ def small_model(folder: Path, **changes: object) -> ModelSpec:
 
 @shipped
 def test_files_of_a_shipped_model_are_those_it_was_released_with(model):
-    assert {"keras", "openvino_graph", "openvino_weights"} <= set(model.files)
+    assert model.source_files and {"openvino_graph", "openvino_weights"} <= set(model.files)
     for file_format, file in model.files.items():
-        assert hashlib.sha256(model.read(file_format)).hexdigest() == file.sha256
+        content = model.read(file_format)
+        assert hashlib.sha256(content).hexdigest() == file.sha256
+        assert len(content) <= 64 << 20
+    assert (model.folder / model.card).read_text(encoding="utf-8").startswith(f"# Model card: {model.name}\n")
 
 
 @shipped
