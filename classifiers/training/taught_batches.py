@@ -209,9 +209,9 @@ def _at_cells(maps: np.ndarray, layer: HintedLayer, cells: int, size: int) -> np
     """Read maps of whole crops where the cells of a layer are, between the cells of the maps."""
     side = maps.shape[1]
     centres = layer.first_centre + layer.step * np.arange(cells)
-    places = np.clip((centres + 0.5) / size * side - 0.5, 0, side - 1).astype(np.float32)
+    places = np.clip((centres + 0.5) / size * side - 0.5, 0, side - 1)
     before = np.minimum(places.astype(int), side - 2)
-    after_share = places - before
+    after_share = (places - before).astype(np.float32)
     for axis in (1, 2):
         share = after_share.reshape([-1 if each == axis else 1 for each in range(4)])
         maps = maps.take(before, axis) * (1 - share) + maps.take(before + 1, axis) * share
