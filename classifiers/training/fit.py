@@ -83,14 +83,7 @@ def train(
         if len(rounds) < end and not _patience_is_over(rounds, config):
             pipeline = InputPipeline(batches, config.round_steps, len(rounds), config.loaders)
             ending = _RoundEnd(classifier, validate, rounds, config, pipeline.clock, checkpoint, folder)
-            trainer.fit(
-                **pipeline.fit_arguments(),
-                epochs=end,
-                initial_epoch=len(rounds),
-                callbacks=[*pipeline.callbacks, *callbacks, ending],
-                shuffle=False,
-                verbose=0,
-            )
+            pipeline.fit(trainer, [*callbacks, ending], epochs=end, initial_epoch=len(rounds), shuffle=False, verbose=0)
         else:
             # What `fit` does at its end, for a run that died between two phases.
             trainer.optimizer.finalize_variable_values(trainer.trainable_variables)

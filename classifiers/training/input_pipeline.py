@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -33,17 +34,30 @@ class InputPipeline:
     def __init__(self, source: BatchSource, round_steps: int, first_round: int, loaders: int) -> None:
         self.clock = WaitingClock()
         self._round_steps = round_steps
+        self._failures: list[Exception] = []
         if keras.backend.backend() == "tensorflow":
-            self._data: object = _tf_dataset(source, first_round * round_steps, loaders, self.clock)
-            self.callbacks: list[keras.callbacks.Callback] = [self.clock]
+            first = first_round * round_steps
+            self._data: object = _tf_dataset(source, first, loaders, self.clock, self._failures)
+            self._callbacks: list[keras.callbacks.Callback] = [self.clock]
         else:
             self._data = _Rounds(source, round_steps, loaders, self.clock)
-            self.callbacks = [self.clock, keras.callbacks.LambdaCallback(on_epoch_begin=self._data.start)]
+            self._callbacks = [self.clock, keras.callbacks.LambdaCallback(on_epoch_begin=self._data.start)]
 
-    def fit_arguments(self) -> dict[str, object]:
-        """Give the arguments of `fit` that say what to train on."""
-        endless = not isinstance(self._data, _Rounds)
-        return {"x": self._data, **({"steps_per_epoch": self._round_steps} if endless else {})}
+    def fit(self, trainer: keras.Model, callbacks: Sequence[keras.callbacks.Callback], **options: object) -> None:
+        """Train a compiled model by its `fit`, to which the options go.
+
+        Raises:
+            Exception: what a loader raised, on every backend.
+        """
+        if not isinstance(self._data, _Rounds):
+            options["steps_per_epoch"] = self._round_steps
+        try:
+            trainer.fit(self._data, callbacks=[*self._callbacks, *callbacks], **options)
+        except Exception:
+            # TensorFlow makes an error of its own out of what a loader raises, with its stack as text.
+            if self._failures:
+                raise self._failures[0] from None
+            raise
 
 
 class WaitingClock(keras.callbacks.Callback):
@@ -81,11 +95,17 @@ def _rows(batch: Batch) -> Rows:
     return batch.crops.astype(np.float32), targets, dict.fromkeys(targets, batch.weights)
 
 
-def _tf_dataset(source: BatchSource, start: int, loaders: int, clock: WaitingClock) -> tf.data.Dataset:
+def _tf_dataset(
+    source: BatchSource, start: int, loaders: int, clock: WaitingClock, failures: list[Exception]
+) -> tf.data.Dataset:
     import tensorflow as tf
 
     def make(number: np.int64) -> tuple[np.ndarray, ...]:
-        batch = source.batch(int(number))
+        try:
+            batch = source.batch(int(number))
+        except Exception as error:
+            failures.append(error)
+            raise
         return batch.crops, batch.weights, *batch.targets().values()
 
     first = source.batch(start)
