@@ -11,6 +11,8 @@ import hashlib
 import io
 import json
 import tempfile
+import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +20,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from classifiers.architectures import build
+from classifiers.architectures import build, in_float32
 from classifiers.model_spec import COMPACT_FILES, ModelError, ModelFile, ModelSpec
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 # Kernels of fewer numbers, such as that of the last layer, stay as they are: they take no room.
 _FEW = 4096
 _LARGEST = 127
+
+_DAMAGE = (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile, zlib.error)
 
 
 def round_kernels(network: keras.Model) -> None:
@@ -92,13 +96,16 @@ def read_compact(model: ModelSpec) -> keras.Model:
         ModelError: a file is missing or damaged, or holds something else than the model's architecture.
     """
     description, weights = (model.read(kind) for kind in COMPACT_FILES)
-    network = build(model.architecture, input_size=model.crop_size)
     try:
+        with in_float32():
+            network = build(model.architecture, input_size=model.crop_size)
         with np.load(io.BytesIO(description), allow_pickle=False) as arrays:
-            places = json.loads(bytes(arrays["places"]))["kernels"]
-            values = [_value(arrays, number, places, weights) for number in range(len(network.weights))]
+            found = json.loads(bytes(arrays["places"]))
+            if found["weights_sha256"] != model.files["compact_weights"].sha256:
+                raise ValueError("the description is of other weights")
+            values = [_value(arrays, number, found["kernels"], weights) for number in range(len(network.weights))]
         network.set_weights(values)
-    except (ValueError, KeyError, TypeError) as error:
+    except _DAMAGE as error:
         raise ModelError(
             f"{model.files['compact'].file} of model {model.name!r} does not hold weights of {model.architecture}"
         ) from error
@@ -137,7 +144,7 @@ def _description(network: keras.Model, graph: bytes, weights: bytes) -> bytes:
 
 
 def _round_constants(graph: ov.Model) -> None:
-    """Store large kernels of convolutions as integers and scales, where they are numbers of 32 bits."""
+    """Store large kernels of convolutions as integers and scales, where rounding has left no others in them."""
     from openvino import opset13
 
     for node in graph.get_ops():
@@ -145,7 +152,10 @@ def _round_constants(graph: ov.Model) -> None:
             continue
         constant = node.input_value(1).get_node()
         if constant.get_type_name() == "Constant" and constant.data.size >= _FEW:
-            integers, scale = _rounded(np.array(constant.data))
+            kernel = np.array(constant.data)
+            integers, scale = _rounded(kernel)
+            if not np.allclose(integers * scale, kernel, rtol=1e-4, atol=0):
+                continue
             product = opset13.multiply(opset13.convert(opset13.constant(integers), "f32"), opset13.constant(scale))
             node.input(1).replace_source_output(product.output(0))
 

@@ -58,6 +58,7 @@ class ModelSpec:
         labels: meaning of the logits, in order.
         crop_size: side of the crop in pixels, which is also the side of the input.
         crop_template: where the five landmarks lie in the crop, in units of its side.
+        crop_cut_size: side in pixels at which crops are cut before they are averaged down to `crop_size`.
         files: by format: "keras" or those of `COMPACT_FILES`, "openvino_graph" and "openvino_weights",
             "openvino_int8_graph" and "openvino_int8_weights", "onnx", "tflite".
         calibration: how logits become scores.
@@ -73,6 +74,7 @@ class ModelSpec:
     labels: tuple[str, ...]
     crop_size: int
     crop_template: tuple[tuple[float, float], ...]
+    crop_cut_size: int
     files: dict[str, ModelFile]
     calibration: Calibration
     thresholds: Thresholds
@@ -195,18 +197,21 @@ def _spec(entry: dict, folder: Path) -> ModelSpec:
         raise ValueError(f"the labels of a model must be {LABELS}, not {entry['labels']}")
     if entry["architecture"] not in ARCHITECTURES:
         raise ValueError(f"no architecture is called {entry['architecture']!r}")
-    if len(entry["crop_template"]) != 5 or entry["crop_size"] < 1:
-        raise ValueError("a crop needs five landmarks and a positive size")
-    for name in (*(file["file"] for file in entry["files"].values()), *([entry["card"]] if entry["card"] else [])):
+    cut_size = entry.get("crop_cut_size", entry["crop_size"])
+    if len(entry["crop_template"]) != 5 or not 1 <= entry["crop_size"] <= cut_size:
+        raise ValueError("a crop needs five landmarks and a positive size, and is not cut at a smaller one")
+    names = [entry["name"], *(file["file"] for file in entry["files"].values())]
+    for name in (*names, entry["card"]) if entry["card"] else names:
         # Windows knows every separator and drive there is, so a manifest means the same everywhere.
         if PureWindowsPath(name).name != name or name in ("", ".."):
-            raise ValueError(f"the files of a model lie beside its manifest, and {name!r} is not the name of one")
+            raise ValueError(f"{name!r} names no file in a folder, as a model and its files must")
     return ModelSpec(
         name=entry["name"],
         architecture=entry["architecture"],
         labels=tuple(entry["labels"]),
         crop_size=entry["crop_size"],
         crop_template=tuple((float(x), float(y)) for x, y in entry["crop_template"]),
+        crop_cut_size=cut_size,
         files={file_format: ModelFile(**file) for file_format, file in entry["files"].items()},
         calibration=Calibration(
             id=calibration["id"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -16,6 +17,14 @@ Unit: the side of the square. Measured on 8,000 camera and video faces, then mad
 """
 
 
+class TakesCrops(Protocol):
+    """What says which crops it takes, as a trained model does."""
+
+    crop_size: int
+    crop_template: tuple[tuple[float, float], ...]
+    crop_cut_size: int
+
+
 @dataclass(frozen=True, slots=True)
 class CropGeometry:
     """Where a face lies in its crop. Stored with every set of weights, because scores hold for this crop only.
@@ -24,16 +33,28 @@ class CropGeometry:
         size: side of the square crop in pixels.
         template: where the five landmarks come to lie, as x, y in units of the side, in the order of
             `extractors.face.LANDMARK_NAMES`.
+        cut_size: side in pixels at which the crop is cut before it is averaged down to `size`; the same if not given.
+            What a teacher taught was trained on crops of the teacher's size that were shrunk, which are sharper or
+            softer than crops cut at their own size.
     """
 
     size: int
     template: tuple[tuple[float, float], ...] = LANDMARK_TEMPLATE
+    cut_size: int = 0
 
     def __post_init__(self) -> None:
         points = tuple((float(x), float(y)) for x, y in self.template)
         if len(points) != 5 or self.size < 1:
             raise ValueError(f"a crop needs five landmarks and a positive size, not {len(points)} and {self.size}")
         object.__setattr__(self, "template", points)
+        object.__setattr__(self, "cut_size", self.cut_size or self.size)
+        if self.cut_size < self.size:
+            raise ValueError(f"a crop of {self.size} pixels cannot be cut at {self.cut_size}")
+
+    @classmethod
+    def of_model(cls, model: TakesCrops) -> CropGeometry:
+        """Give the crop that a model was trained on."""
+        return cls(model.crop_size, model.crop_template, model.crop_cut_size)
 
     def transform(self, landmarks: np.ndarray) -> np.ndarray:
         """Fit the similarity transform that takes landmarks closest to the template.
@@ -92,12 +113,20 @@ def align_face(image: np.ndarray, landmarks: np.ndarray, geometry: CropGeometry)
     Returns:
         RGB uint8 (size, size, 3).
     """
-    return warp_crop(image, geometry.transform(landmarks), geometry.size)
+    if geometry.cut_size == geometry.size:
+        return warp_crop(image, geometry.transform(landmarks), geometry.size)
+    larger = CropGeometry(geometry.cut_size, geometry.template)
+    return shrink_crop(align_face(image, landmarks, larger), geometry.size)
 
 
-def aligner(size: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """Give what cuts crops of a size, as `align_face` does, out of an image, given its landmarks."""
-    return partial(align_face, geometry=CropGeometry(size))
+def shrink_crop(crop: np.ndarray, size: int) -> np.ndarray:
+    """Average a square crop or mask down to a smaller side in pixels."""
+    return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
+
+
+def aligner(size: int, cut_size: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Give what cuts crops, as `align_face` does, out of an image, given its landmarks; see `CropGeometry`."""
+    return partial(align_face, geometry=CropGeometry(size, cut_size=cut_size))
 
 
 def _cut_region(image: np.ndarray, transform: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -14,13 +14,15 @@ _FINE, _COARSE = 20, 40
 
 # A third of the light, and the noise of a sensor that gets no more.
 _DARK = (
+    # The numbers are those of 8 bits.
+    ("format", {"pix_fmts": "yuv420p"}),
     ("lutyuv", {"y": "16+(val-16)/3", "u": "128+(val-128)/3", "v": "128+(val-128)/3"}),
     ("noise", {"alls": 6, "allf": "t"}),
 )
 _SMALL = (("scale", {"w": "trunc(240*a/2)*2", "h": 240}),)
 
 CLIP_CHANGES: dict[str, tuple[int, tuple[tuple[str, dict[str, object]], ...]]] = {
-    "h264 crf 40": (_COARSE, ()),
+    "encoded at crf 40": (_COARSE, ()),
     "240 lines": (_FINE, _SMALL),
     "dark": (_FINE, _DARK),
 }
@@ -36,7 +38,7 @@ def write_degraded(source: Path, change: str, target: Path) -> None:
         target: the MP4 file to write.
 
     Raises:
-        MediaError: it cannot be read, or ffmpeg cannot encode H.264.
+        MediaError: ffmpeg cannot read it, as it cannot most animations, or cannot encode H.264.
     """
     rate_factor, filters = CLIP_CHANGES[change]
     stream = ffmpeg.input(file_url(source), **INPUT_OPTIONS).video
@@ -45,6 +47,10 @@ def write_degraded(source: Path, change: str, target: Path) -> None:
     output = ffmpeg.output(
         stream, file_url(target), format="mp4", crf=rate_factor, fps_mode="passthrough", an=None, **_H264
     )
-    with Process(["-y", *ffmpeg.get_args(output)], source, lambda line: None, STALL_TIMEOUT_S) as process:
+    # Its progress on standard output tells slow from stuck.
+    arguments = ["-y", "-progress", "pipe:1", *ffmpeg.get_args(output)]
+    with Process(arguments, source, lambda line: None, STALL_TIMEOUT_S) as process:
+        for _ in process.lines():
+            pass
         if process.finish() != 0:
             raise process.failure()

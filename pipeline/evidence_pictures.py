@@ -145,7 +145,7 @@ def model_of(result: dict, name_or_file: str | None = None) -> ModelSpec | None:
 
 def crop_geometry(spec: ModelSpec | None, size: int = 224) -> CropGeometry:
     """Give the crop that a model sees; where the model is not known, the usual one."""
-    return CropGeometry(spec.crop_size, spec.crop_template) if spec else CropGeometry(size)
+    return CropGeometry.of_model(spec) if spec else CropGeometry(size)
 
 
 def read_sightings(media: MediaInfo, sightings: Iterable[Sighting]) -> Iterator[tuple[np.ndarray, list[Sighting]]]:

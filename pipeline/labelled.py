@@ -37,8 +37,8 @@ _SCHEMA = "facewitness/logits/1"
 # A detector's box is this much smaller than the square that the landmark template is measured in.
 _SQUARE_BY_BOX = 1.2
 
-# The nose is at three quarters of the way from one eye to the other, or beyond.
-_PROFILE = 0.8
+# The nose is at three quarters of the way from one eye to the other, or beyond: turned by some 25 degrees.
+_TURNED_AWAY = 0.8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,15 +65,14 @@ class LabelledScan:
         """Weigh what was seen; see `pipeline.aggregate.weigh`."""
         return weigh(self.tracks, self.frames, calibration, thresholds, pooling)
 
-    def profile_evidence(self, calibration: Calibration, thresholds: Thresholds, pooling: str) -> Evidence:
-        """As `evidence`, as if nobody had been seen but in profile."""
+    def turned_away_evidence(self, calibration: Calibration, thresholds: Thresholds, pooling: str) -> Evidence:
+        """As `evidence`, as if nobody had been seen but where they look aside."""
         tracks = [
             Track(track.id, seen)
             for track in self.tracks
-            if (seen := [o for o in track.observations if frontality(o.face.landmarks) < _PROFILE])
+            if (seen := [o for o in track.observations if frontality(o.face.landmarks) < _TURNED_AWAY])
         ]
-        frames = {o.time_s for track in tracks for o in track.observations}
-        return weigh(tracks, len(frames), calibration, thresholds, pooling)
+        return weigh(tracks, self.frames, calibration, thresholds, pooling)
 
     def frame_scores(self, calibration: Calibration) -> list[Scores]:
         """Give the scores of the most suspicious face in each frame that has one, in order of time."""

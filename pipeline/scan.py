@@ -65,7 +65,7 @@ class Scanner:
         self.adaptive = adaptive
         self._pooling = pooling
         threads = threads or usable_cores()
-        geometry = CropGeometry(self.model.crop_size, self.model.crop_template)
+        geometry = CropGeometry.of_model(self.model)
         network = create_engine(engine, self.model, threads, precision, device)
         finder = create_detector(detector, threads=threads)
         self._looker = Looker(finder, geometry, network)

@@ -2,15 +2,16 @@
 
     python scripts/check_fairness.py --model mobilenet_v2 DATASET [DATASET ...]
 
-The data sets hold face crops with landmarks. Nobody's group is guessed: what is measured is how light the skin looks in
-the picture, as the individual typology angle of the cheeks (Chardon, Cretois and Hourseau 1991, doi:10.1111/j.1467-2494
-.1991.tb00561.x), which depends on the light as well as on the person.
+The data sets hold face crops with landmarks, of which the real ones are measured. Nobody's group is guessed: what is
+measured is how light the skin looks in the picture, as the individual typology angle of the cheeks (Chardon, Cretois
+and Hourseau 1991, doi:10.1111/j.1467-2494.1991.tb00561.x), which depends on the light as well as on the person.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -18,15 +19,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from classifiers import create_engine, find_model
-from classifiers.datasets import PictureReader, Sample, open_dataset
+from classifiers import ModelError, ModelSpec, create_engine, find_model
+from classifiers.datasets import DataError, PictureReader, Sample, open_dataset
+from classifiers.evaluation.predictions import predict
 from extractors.align import LANDMARK_TEMPLATE, CropGeometry, align_face
 
 GROUPS = {"light": 41.0, "intermediate": 10.0, "dark": -math.inf}
 """Name to the smallest typology angle in degrees; Del Bino and Bernerd 2013 halve each of them once more."""
 
 _CHEEK = 0.035
-_BATCH = 64
+_SKIN_SIZE = 128
 
 
 def main() -> None:
@@ -36,11 +38,15 @@ def main() -> None:
     parser.add_argument("--model", help="name or manifest of a model (the default one)")
     parser.add_argument("--split", help="part of the data sets (all)")
     arguments = parser.parse_args()
-    samples = [s for dataset in arguments.datasets for s in open_dataset(dataset, "auto")]
-    samples = [s for s in samples if not s.fake and arguments.split in (None, s.split)]
-
-    model = find_model(arguments.model)
-    angles, scores = _angles_and_scores(model, samples)
+    try:
+        samples = [s for dataset in arguments.datasets for s in open_dataset(dataset)]
+        samples = [s for s in samples if not s.fake and arguments.split in (None, s.split)]
+        if not samples:
+            raise DataError(f"there are no real faces in the part {arguments.split!r}; leave --split out for all")
+        model = find_model(arguments.model)
+        angles, scores = _angles_and_scores(model, samples)
+    except (DataError, ModelError) as error:
+        sys.exit(f"check_fairness.py: {error}")
     thresholds = model.thresholds
     print(f"{model.name}: likely_fake from {thresholds.likely_fake}, likely_real to {thresholds.likely_real}")
     print(f"{'skin':<14}{'real faces':>10}{'mean score':>12}  {'likely_fake':<24}{'likely_real':<24}")
@@ -55,15 +61,13 @@ def main() -> None:
         print(f"{name:<14}{len(chosen):>10}{chosen.mean():>12.3f}  {shares[0]:<24}{shares[1]:<24}")
 
 
-def _angles_and_scores(model, samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
-    reader, align = PictureReader(), partial(align_face, geometry=CropGeometry(model.crop_size, model.crop_template))
-    engine = create_engine("auto", model, precision="auto")
-    angles, scores = [], []
-    for start in range(0, len(samples), _BATCH):
-        crops = np.stack([align(reader.read(s), s.landmarks) for s in samples[start : start + _BATCH]])
-        angles += map(typology_angle, crops)
-        scores += [model.calibration.scores(*row).fake for row in engine.predict(crops).tolist()]
-    return np.array(angles), np.array(scores)
+def _angles_and_scores(model: ModelSpec, samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray]:
+    reader = PictureReader()
+    align = partial(align_face, geometry=CropGeometry.of_model(model))
+    predictions = predict(create_engine("auto", model, precision="auto"), samples, reader, align)
+    skin = CropGeometry(_SKIN_SIZE)
+    angles = [typology_angle(align_face(reader.read(s), s.landmarks, skin)) for s in predictions.samples]
+    return np.array(angles), np.array([model.calibration.scores(*row).fake for row in predictions.logits.tolist()])
 
 
 def typology_angle(crop: np.ndarray) -> float:

@@ -1,11 +1,12 @@
-"""Make a trained run into a shipped model: Keras file, OpenVINO graphs in f32 and int8, calibration, manifest entry.
+r"""Make a trained run into a shipped model: Keras file, OpenVINO graphs in f32 and int8, calibration, manifest entry.
 
     python scripts/release_model.py --weights runs/mobilenet_v2/best.weights.h5 --faces DIR
-    python scripts/release_model.py --architecture vgg16 --input-size 112 --compact --weights FILE --faces DIR
+    python scripts/release_model.py --architecture vgg16 --input-size 96 --cut-size 224 --compact --weights FILE \
+        --faces DIR
 
 With --compact the weights are rounded to 8 bits and kept once for both formats, as befits a large network, and nothing
 is computed in int8. Calibration and thresholds are fitted on the validation sources only. The model card is written by
-hand. An earlier release stays as it is until all of the new one is there.
+hand. An earlier release stays as it is until all of the new one is made, and then goes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import tempfile
+from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -57,6 +59,7 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--architecture", default="mobilenet_v2")
     parser.add_argument("--input-size", type=int, help="side of the crop in pixels (the architecture's usual one)")
+    parser.add_argument("--cut-size", type=int, help="side at which crops are cut before they shrink")
     parser.add_argument("--compact", action="store_true", help="keep the weights once, in 8 bits")
     parser.add_argument("--folder", type=Path, default=WEIGHTS_FOLDER, help="gets the files and the manifest")
     arguments = parser.parse_args()
@@ -65,12 +68,20 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix=".release-", dir=arguments.folder) as scratch:
         spec = _make(arguments, Path(scratch))
         manifest = arguments.folder / MANIFEST.name
-        others = read_manifest(manifest) if manifest.exists() else {}
-        for file in {file.file for file in spec.files.values()}:
+        models = read_manifest(manifest) if manifest.exists() else {}
+        before = _files(models.values())
+        for file in _files([spec]):
             (spec.folder / file).replace(arguments.folder / file)
         # Who was the default remains it.
-        write_manifest(manifest, (others | {spec.name: replace(spec, folder=arguments.folder)}).values())
+        models[spec.name] = replace(spec, folder=arguments.folder)
+        write_manifest(manifest, models.values())
+    for file in before - _files(models.values()):
+        (arguments.folder / file).unlink(missing_ok=True)
     print(spec.agreement or "no int8 graph")
+
+
+def _files(models: Iterable[ModelSpec]) -> set[str]:
+    return {file.file for model in models for file in model.files.values()}
 
 
 def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
@@ -87,13 +98,14 @@ def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
         "openvino_graph": graph_file,
         "openvino_weights": export_openvino(keras_file, graph_file),
     }
-    geometry = CropGeometry(network.input_shape[1])
+    geometry = CropGeometry(network.input_shape[1], cut_size=arguments.cut_size or 0)
     spec = ModelSpec(
         name=name,
         architecture=name,
         labels=LABELS,
         crop_size=geometry.size,
         crop_template=geometry.template,
+        crop_cut_size=geometry.cut_size,
         files={kind: ModelFile(file.name, _sha256(file)) for kind, file in files.items()},
         calibration=UNCALIBRATED,
         thresholds=Thresholds(0.5, 0.5, ""),

@@ -102,7 +102,7 @@ def load(keras_file: str | Path) -> keras.Model:
     name, input_name, size = _saved_form(Path(keras_file))
     if name not in ARCHITECTURES or input_name != _INPUT:
         raise ValueError(f"{keras_file} holds a network called {name!r}, which is none of the architectures")
-    with _float32():
+    with in_float32():
         return build(name, input_size=size, weights=keras_file)
 
 
@@ -166,8 +166,8 @@ def _load_weights(network: keras.Model, file: Path) -> None:
 
 
 @contextlib.contextmanager
-def _float32() -> Iterator[None]:
-    """Build with full precision, whatever a training in the same process has chosen."""
+def in_float32() -> Iterator[None]:
+    """Build within this with full precision, whatever a training in the same process has chosen."""
     import keras
 
     chosen = keras.config.dtype_policy()

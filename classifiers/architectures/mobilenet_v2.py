@@ -89,6 +89,8 @@ def _folded_weights(weights: str | Path) -> list[np.ndarray]:
             return [arrays[name] for name in arrays.files if "FULLY_CONNECTED" not in name]
     if str(weights) == "imagenet":
         return _fold_batch_norm(keras.applications.MobileNetV2(include_top=False, weights="imagenet"))
+    if not str(weights).endswith(".keras"):
+        raise ValueError(f"{weights} is no .keras file and no .npz of weights")
     return _fold_batch_norm(keras.models.load_model(weights, compile=False, safe_mode=True))
 
 

@@ -68,6 +68,7 @@ class Evaluation:
         tables: the scores by level, those of videos by the default pooling.
         inputs: by level and class, how many inputs had which status.
         unscored: the inputs without a score.
+        lost_copies: by change, the inputs that have a score but whose changed copies have none.
         sections: the figures.
     """
 
@@ -80,6 +81,7 @@ class Evaluation:
     tables: Mapping[Level, Scored]
     inputs: Mapping[str, Mapping[str, Mapping[str, int]]]
     unscored: Sequence[tuple[Level, Unscored]]
+    lost_copies: Mapping[str, Sequence[Unscored]]
     sections: Sequence[Section]
 
     def section(self, level: Level, subset: str = "all") -> Section:
@@ -117,16 +119,8 @@ class Evaluation:
                 "operating_point": spec.thresholds.operating_point,
             },
             "inputs": self.inputs,
-            "unscored": [
-                {
-                    "level": level,
-                    "name": item.sample.name,
-                    "label": _class(item.sample.fake),
-                    "status": item.status,
-                    "message": item.message,
-                }
-                for level, item in self.unscored
-            ],
+            "unscored": [{"level": level, **_unscored_json(item)} for level, item in self.unscored],
+            "lost_copies": {change: [_unscored_json(i) for i in lost] for change, lost in self.lost_copies.items()},
             "sections": [_section_json(section) for section in self.sections],
         }
 
@@ -159,6 +153,7 @@ def evaluate(
     unscored: Sequence[tuple[Level, Unscored]] = (),
     poolings: Mapping[str, Scored] | None = None,
     robustness: Mapping[str, Sequence[Scored]] | None = None,
+    lost_copies: Mapping[str, Sequence[Unscored]] | None = None,
     source_patterns: Sequence[str] = (),
     draws: int = 1000,
 ) -> Evaluation:
@@ -175,6 +170,7 @@ def evaluate(
         unscored: inputs without a score, and the level that each belongs to.
         poolings: scores of the videos by every way to make one score of many faces.
         robustness: the same tables after each change of the pictures.
+        lost_copies: by change, what has a score but not after it.
         source_patterns: sources that together are a part of their own, such as "ffpp*".
         draws: resamples for the intervals; 0 for none.
     """
@@ -210,6 +206,7 @@ def evaluate(
         tables=by_level,
         inputs=_count_inputs(tables, unscored),
         unscored=list(unscored),
+        lost_copies=lost_copies or {},
         sections=sections,
     )
 
@@ -291,6 +288,11 @@ def _count_inputs(
 
 def _class(fake: bool) -> str:
     return "fake" if fake else "real"
+
+
+def _unscored_json(item: Unscored) -> dict[str, str]:
+    label = _class(item.sample.fake)
+    return {"name": item.sample.name, "label": label, "status": item.status, "message": item.message}
 
 
 def _section_json(section: Section) -> dict[str, object]:

@@ -32,12 +32,15 @@ SETTINGS = "settings.yaml"
 
 _TAUGHT_CELLS = 14
 _DECIDES_BATCHES = ("recipe", "batch_size", "balance", "augment", "seed")
+_DRAWING_MODULES = (
+    "augment", "batch", "blended_batches", "degrade", "labelled_batches", "resynthesis", "self_blending",
+)  # fmt: skip
 
 
 def train_model(
     config: TrainingConfig,
     samples: Sequence[Sample],
-    align_to: Callable[[int], AlignFace],
+    align_to: Callable[[int, int], AlignFace],
     template: tuple[tuple[float, float], ...],
     folder: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
@@ -47,7 +50,8 @@ def train_model(
     Args:
         config: how.
         samples: face crops with landmarks and the splits "train" and "val"; others are not looked at.
-        align_to: gives, for a side in pixels, what cuts the crop of a picture, given its landmarks.
+        align_to: gives, for the side of a crop in pixels and the one at which it is cut before it is averaged down,
+            what cuts the crop of a picture, given its landmarks.
         template: where the landmarks lie in that crop, in units of its side.
         folder: of the run; one that is there already goes on where it stopped. Ends with `manifest.json`, by which
             every other command finds the model.
@@ -71,7 +75,8 @@ def train_model(
     learnt_from = _digest([*of_split["train"], *of_split["val"]]) + (f" {teacher.sha256}" if teacher else "")
     _claim(folder, config, learnt_from)
     reader, size = PictureReader(), crop_size(config)
-    align = align_to(size)
+    cut_size = teacher.size if teacher else size
+    align = align_to(size, cut_size)
     keras.utils.set_random_seed(config.seed)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
@@ -94,7 +99,7 @@ def train_model(
     made_of = folder / "model.sha256"
     if made_of.exists() and made_of.read_text(encoding="utf-8") == weights:
         return find_model(str(folder / MANIFEST.name))
-    spec = _save(classifier, config, size, template, folder)
+    spec = _save(classifier, config, size, template, cut_size, folder)
     spec = calibrate(spec, predict(create_engine("auto", spec), of_split["val"], reader, align))
     write_manifest(folder / MANIFEST.name, [spec])
     _write_whole(made_of, weights)
@@ -168,6 +173,15 @@ def _write_whole(file: Path, text: str) -> None:
     part.replace(file)
 
 
+def check_teacher(config: TrainingConfig, template: tuple[tuple[float, float], ...]) -> None:
+    """Make sure that the teacher of a configuration can teach it, before hours are spent.
+
+    Raises:
+        DataError: there is no such teacher, or it cannot teach this architecture.
+    """
+    _teacher(config, template)
+
+
 def _teacher(config: TrainingConfig, template: tuple[tuple[float, float], ...]) -> Teacher | None:
     if not config.teacher:
         return None
@@ -193,7 +207,7 @@ def _batches(
     config: TrainingConfig,
     samples: Sequence[Sample],
     reader: PictureReader,
-    align_to: Callable[[int], AlignFace],
+    align_to: Callable[[int, int], AlignFace],
     teacher: Teacher | None,
     classifier: keras.Model,
 ) -> BatchSource:
@@ -201,7 +215,7 @@ def _batches(
     size, cells = crop_size(config), _cells(classifier, "features")
     # One set of kept batches serves networks of any number of cells that a teacher teaches.
     drawn_size, drawn_cells = (teacher.size, max(_TAUGHT_CELLS, cells)) if teacher else (size, cells)
-    batches = _drawn_batches(config, samples, reader, align_to(drawn_size), drawn_cells)
+    batches = _drawn_batches(config, samples, reader, align_to(drawn_size, drawn_size), drawn_cells)
     if teacher:
         from classifiers.training.taught_batches import ShrunkBatches, TaughtBatches
 
@@ -211,7 +225,7 @@ def _batches(
 
         facts = {name: getattr(config, name) for name in _DECIDES_BATCHES}
         facts |= {"size": drawn_size, "cells": drawn_cells, "teacher": teacher.sha256 if teacher else ""}
-        facts |= {"samples": _fingerprint(samples), "generators": _generators_digest(config)}
+        facts |= {"samples": _fingerprint(samples), "generators": _generators_digest(config), "code": _drawing_code()}
         batches = KeptBatches(batches, Path(config.batch_folder), config.kept_batches, facts, config.seed)
     if teacher and (config.hint_weight or config.teacher_share):
         from classifiers.training.taught_batches import HintedBatches
@@ -228,10 +242,18 @@ def _cells(classifier: keras.Model, layer: str) -> int:
 
 def _fingerprint(samples: Sequence[Sample]) -> str:
     """Sum up the samples that batches are made of, more closely than `_digest`: other runs may use the batches too."""
-    digest = hashlib.sha256()
+    digest, sizes = hashlib.sha256(), {path: path.stat().st_size for path in {s.path for s in samples}}
     for s in samples:
-        words = (s.path.parent.name, s.name, s.member, s.clip, s.source, s.person, s.family, s.fake)
+        words = (sizes[s.path], s.path.parent.name, s.name, s.member, s.clip, s.source, s.person, s.family, s.fake)
         digest.update(f"{words}{np.float32(s.landmarks).tolist()}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
+
+
+def _drawing_code() -> str:
+    """Sum up the code that makes batches, so that a mended one does not go on with what it made before."""
+    digest = hashlib.sha256()
+    for name in _DRAWING_MODULES:
+        digest.update(Path(__file__).with_name(f"{name}.py").read_bytes())
     return digest.hexdigest()
 
 
@@ -271,6 +293,7 @@ def _save(
     config: TrainingConfig,
     size: int,
     template: tuple[tuple[float, float], ...],
+    cut_size: int,
     folder: Path,
 ) -> ModelSpec:
     """Write the network in float32, whatever it was trained in, and describe it."""
@@ -291,6 +314,7 @@ def _save(
         labels=LABELS,
         crop_size=size,
         crop_template=template,
+        crop_cut_size=cut_size,
         files={kind: ModelFile(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for kind, p in paths.items()},
         calibration=UNCALIBRATED,
         thresholds=Thresholds(0.5, 0.5, ""),

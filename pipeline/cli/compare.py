@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
     from classifiers.datasets import DataError
     from classifiers.datasets.leakage import check_usable
     from classifiers.evaluation.predictions import choose_split
+    from extractors.align import LANDMARK_TEMPLATE
     from pipeline.cli.evaluate import set_up_logging
 
     set_up_logging(options.debug)
@@ -74,7 +75,11 @@ def run(options: argparse.Namespace) -> int:
         loaded = _models(options)
         configs = [training_config(options, architecture=name) for name in _architectures(options)]
         require_training_extra()
+        from classifiers.training.run import check_teacher
+
         samples = load_samples(options, trains=bool(configs))
+        for config in configs:
+            check_teacher(config, LANDMARK_TEMPLATE)
         test = choose_split(samples, "test", "test")
         check_usable(test)
         specs = [_train(config, samples, options) for config in configs]
@@ -136,7 +141,7 @@ def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argpar
     for number, spec in enumerate(specs):
         name = spec.name if [s.name for s in specs].count(spec.name) == 1 else f"{spec.name} {number + 1}"
         engine = create_engine("auto", spec)
-        align = partial(align_face, geometry=CropGeometry(spec.crop_size, spec.crop_template))
+        align = partial(align_face, geometry=CropGeometry.of_model(spec))
         predictions = predict_crops(engine, spec, test, options, title=f"measuring {name}")
         tables = score_crops(predictions, spec.calibration)
         evaluation = evaluate(name, spec, engine.name, tables, draws=options.bootstrap)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from classifiers.evaluation.evaluation import Evaluation, Section
     from classifiers.evaluation.predictions import ChangePicture, Predictions, Unscored
     from classifiers.evaluation.scored import Level, Scored
-    from pipeline.aggregate import Evidence
     from pipeline.labelled import LabelledScan
 
 _DESCRIPTION = """\
@@ -25,7 +24,7 @@ Measure a model on a data set whose truth is known: overall, for each family of 
 of a class there is no interval.
 
 Face crops with landmarks are classified directly. Videos and pictures are scanned as `facewitness scan` does, so that
-those without a face are counted, too; with -o an interrupted run goes on where it stopped.
+those without a face are counted, too; with -o an interrupted run goes on where it stopped, but for worse copies.
 
 DIR gets evaluation.json, evaluation.csv (one figure a row) and plots as PNG files.
 
@@ -48,7 +47,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="classifier, see `facewitness models`; give it again to measure several",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write figures and plots here")
-    parser.add_argument("--robustness", action="store_true", help="also measure degraded copies, and faces in profile")
+    parser.add_argument(
+        "--robustness", action="store_true", help="also measure worse copies, and videos where people look aside"
+    )
     parser.add_argument(
         "--sources",
         action="append",
@@ -188,7 +189,7 @@ def predict_crops(
     from classifiers.evaluation.predictions import predict
     from extractors.align import CropGeometry, align_face
 
-    geometry = CropGeometry(spec.crop_size, spec.crop_template)
+    geometry = CropGeometry.of_model(spec)
     return predict(
         engine,
         samples,
@@ -255,6 +256,7 @@ def _evaluate(
     unscored: list[tuple[Level, Unscored]] = [*lost]
     clips: dict[str, list[Scored]] = {pooling: [] for pooling in POOLINGS}
     robustness: dict[str, list[Scored]] = {}
+    lost_copies: dict[str, list[Unscored]] = {}
     # Scans load one of their own, chosen alike.
     engine = create_engine(options.engine, spec, None, options.precision, options.device)
     if crops:
@@ -274,8 +276,8 @@ def _evaluate(
         scans = list(scan_files(model, files, options, folder))
         _take_in_scans(scans, spec, tables, clips, unscored)
         if options.robustness:
-            for title, found in _degraded_scans(scans, model, spec, options):
-                robustness[title] = _merged([*robustness.get(title, []), found])
+            for title, found, lost_copies[title] in _robustness_of_videos(scans, model, spec, options):
+                robustness[title] = _merged([*robustness.get(title, []), *found])
     merged = {pooling: _merged(found) for pooling, found in clips.items()}
     poolings = {pooling: found[0] for pooling, found in merged.items() if found}
     return evaluate(
@@ -289,6 +291,7 @@ def _evaluate(
         unscored=unscored,
         poolings=poolings,
         robustness=robustness,
+        lost_copies=lost_copies,
         source_patterns=options.sources,
         draws=options.bootstrap,
     )
@@ -353,36 +356,64 @@ def _take_in_scans(
         tables.append(scored("frame", [sample for sample, _ in frames], [score for _, score in frames]))
 
 
-def _degraded_scans(
-    scans: Sequence[LabelledScan], model: str | None, spec: ModelSpec, options: argparse.Namespace
-) -> Iterator[tuple[str, Scored]]:
-    """Score the videos as if each face had been in profile, and worse copies of them."""
+def _worse_copies(
+    scans: Sequence[LabelledScan], change: str, model: str | None, options: argparse.Namespace
+) -> Iterator[tuple[LabelledScan, LabelledScan | Unscored]]:
+    """Scan a worse copy of each video; where none can be made, say why."""
     import tempfile
     from dataclasses import replace
 
     from tqdm import tqdm
 
+    from classifiers.evaluation.predictions import Unscored
+    from pipeline.degraded_clips import write_degraded
+    from pipeline.media import MediaError
+
+    # Not all at once: the copies of a large data set fill a disk.
+    parts = [scans[start : start + _COPIES_TOGETHER] for start in range(0, len(scans), _COPIES_TOGETHER)]
+    for part in tqdm(parts, desc=change, disable=None, leave=False):
+        with tempfile.TemporaryDirectory(prefix="facewitness-") as folder:
+            copied = []
+            for number, scan in enumerate(part):
+                copy = replace(scan.sample, path=Path(folder, str(number), f"{scan.sample.path.stem}.mp4"))
+                copy.path.parent.mkdir()
+                try:
+                    write_degraded(scan.sample.path, change, copy.path)
+                except MediaError as error:
+                    yield scan, Unscored(scan.sample, error.status, str(error))
+                else:
+                    copied.append((scan, copy))
+            yield from zip(
+                [scan for scan, _ in copied],
+                scan_files(model, [copy for _, copy in copied], options, None),
+                strict=True,
+            )
+
+
+def _robustness_of_videos(
+    scans: Sequence[LabelledScan], model: str | None, spec: ModelSpec, options: argparse.Namespace
+) -> Iterator[tuple[str, list[Scored], list[Unscored]]]:
+    """Score worse copies of the videos, and the videos themselves where people look aside, with what gave no score."""
+    from classifiers.evaluation.predictions import Unscored
     from classifiers.evaluation.scored import scored
     from pipeline.aggregate import DEFAULT_POOLING
-    from pipeline.degraded_clips import CLIP_CHANGES, write_degraded
-    from pipeline.labelled import LabelledScan
+    from pipeline.degraded_clips import CLIP_CHANGES
 
     videos = [scan for scan in scans if scan.kind == "video" and scan.status == "ok"]
-
-    def table(scans: Sequence[LabelledScan], weigh: Callable[..., Evidence]) -> Iterator[Scored]:
-        weighed = [weigh(scan, spec.calibration, spec.thresholds, DEFAULT_POOLING).scores for scan in scans]
-        found = [number for number, scores in enumerate(weighed) if scores is not None]
-        if found:
-            yield scored("video", [videos[number].sample for number in found], [weighed[number] for number in found])
-
+    weighing = (spec.calibration, spec.thresholds, DEFAULT_POOLING)
     for change in CLIP_CHANGES:
-        with tempfile.TemporaryDirectory(prefix="facewitness-") as folder:
-            copies = [replace(scan.sample, path=Path(folder, f"{number}.mp4")) for number, scan in enumerate(videos)]
-            for scan, copy in zip(tqdm(videos, desc=change, disable=None, leave=False), copies, strict=True):
-                write_degraded(scan.sample.path, change, copy.path)
-            worse = list(scan_files(model, copies, options, None))
-        yield from ((change, found) for found in table(worse, LabelledScan.evidence))
-    yield from (("profile", found) for found in table(videos, LabelledScan.profile_evidence))
+        found, lost = [], []
+        for scan, worse in _worse_copies(videos, change, model, options):
+            if isinstance(worse, Unscored):
+                lost.append(worse)
+            elif (scores := worse.evidence(*weighing).scores) is None:
+                lost.append(Unscored(scan.sample, worse.status, worse.message))
+            else:
+                found.append((scan.sample, scores))
+        yield change, [scored("video", *zip(*found, strict=True))] if found else [], lost
+    aside = [(scan.sample, scan.turned_away_evidence(*weighing).scores) for scan in videos]
+    aside = [(sample, scores) for sample, scores in aside if scores is not None]
+    yield "turned away", [scored("video", *zip(*aside, strict=True))] if aside else [], []
 
 
 def _merged(tables: Sequence[Scored]) -> list[Scored]:
@@ -425,6 +456,7 @@ def _write(evaluations: Sequence[Evaluation], samples: Sequence[Sample], options
     write_plots(evaluations, options.output)
 
 
+_COPIES_TOGETHER = 32
 _GROUPS = {"source": "src", "clip": "clip"}
 _SHOWN = {
     "AUC": "auc",
@@ -443,6 +475,8 @@ _SHOWN = {
 
 def _report(evaluations: Sequence[Evaluation]) -> str:
     """Lay the main figures out for a terminal."""
+    from collections import Counter
+
     blocks = []
     for evaluation in evaluations:
         thresholds = evaluation.spec.thresholds
@@ -453,6 +487,10 @@ def _report(evaluations: Sequence[Evaluation]) -> str:
             for label, statuses in classes.items():
                 counts = ", ".join(f"{number} {status}" for status, number in statuses.items()) or "none"
                 lines.append(f"  {level} {label}: {counts}")
+        for change, copies in evaluation.lost_copies.items():
+            statuses = Counter(f"{'fake' if copy.sample.fake else 'real'} {copy.status}" for copy in copies)
+            if statuses:
+                lines.append(f"  lost when {change}: " + ", ".join(f"{n} {what}" for what, n in statuses.items()))
         head = f"{'AUC [95% interval]':<22}{'over':<10}" + "".join(f"{name:>9}" for name in list(_SHOWN)[1:])
         sections = [section for section in evaluation.sections if _is_shown(section, evaluation)]
         width = max([len(_title(section)) for section in sections], default=0)

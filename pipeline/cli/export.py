@@ -117,7 +117,7 @@ def _crops(spec: ModelSpec, dataset: Path) -> tuple[np.ndarray, np.ndarray, str]
     from classifiers.quantize import RANGE_CROPS
     from extractors.align import CropGeometry, align_face
 
-    geometry, reader = CropGeometry(spec.crop_size, spec.crop_template), PictureReader()
+    geometry, reader = CropGeometry.of_model(spec), PictureReader()
     samples = [sample for sample in open_dataset(dataset, "auto") if sample.landmarks is not None]
     if not samples:
         raise DataError(f"{dataset} holds no face crops with landmarks; make some with `facewitness faces`")

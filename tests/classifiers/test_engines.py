@@ -36,7 +36,7 @@ def openvino() -> Engine:
 def crops() -> np.ndarray:
     """Twenty-five crops of a face, none quite like another, and ten of noise and plain colours."""
     rng = np.random.default_rng(0)
-    geometry = CropGeometry(MODEL.crop_size, MODEL.crop_template)
+    geometry = CropGeometry.of_model(MODEL)
     faces = [align_face(FACE, FACE_LANDMARKS + rng.normal(0, 4, (5, 2)), geometry) for _ in range(25)]
     noise = rng.integers(0, 256, (7, *faces[0].shape), np.uint8)
     plain = np.broadcast_to(np.array([0, 128, 255], np.uint8)[:, None, None, None], (3, *faces[0].shape))
@@ -106,7 +106,7 @@ def test_automatic_precision_is_int8_where_sums_are_exact(crops, logits):
 @pytest.mark.parametrize("model", shipped_models().values(), ids=shipped_models().keys())
 def test_keras_says_the_same_for_every_shipped_model(model):
     rng = np.random.default_rng(2)
-    geometry = CropGeometry(model.crop_size, model.crop_template)
+    geometry = CropGeometry.of_model(model)
     faces = np.stack([align_face(FACE, FACE_LANDMARKS + rng.normal(0, 4, (5, 2)), geometry) for _ in range(3)])
     expected = create_engine("keras", model).predict(faces)
     np.testing.assert_allclose(create_engine("openvino", model).predict(faces), expected, atol=1e-3)

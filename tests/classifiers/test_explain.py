@@ -21,7 +21,7 @@ from extractors.align import CropGeometry, align_face, warp_crop
 from tests.tiny_shards import FACE, FACE_LANDMARKS
 
 MODEL = find_model()
-GEOMETRY = CropGeometry(MODEL.crop_size, MODEL.crop_template)
+GEOMETRY = CropGeometry.of_model(MODEL)
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ pytest.importorskip("av", reason="degrading needs the extra 'train'")
 from classifiers.datasets import DataError, PictureReader, Sample
 from classifiers.training.batch import UNKNOWN
 from classifiers.training.labelled_batches import LabelledBatches
+from classifiers.training.taught_batches import ShrunkBatches
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import FACE, FACE_LANDMARKS
 
@@ -55,6 +56,16 @@ def test_targets_follow_the_kind_of_forgery(samples):
     assert rows == sorted([(0.0, 0.0)] * 9 + [(UNKNOWN, 1.0)] + [(1.0, UNKNOWN)] * 2)
     assert (batch.masks == UNKNOWN).all() and batch.masks.shape == (12, 3, 3)
     assert (batch.weights == 1).all()
+
+
+def test_crops_that_shrink_on_the_way_to_a_student_are_those_of_scanning(samples):
+    larger = partial(align_face, geometry=CropGeometry(112))
+    drawn = LabelledBatches(PictureReader(), samples, larger, 6, 3, 1, strength=0.0)
+    scanned = [align_face(PictureReader().read(s), FACE_LANDMARKS, CropGeometry(48, cut_size=112)) for s in samples]
+    for crop in ShrunkBatches(drawn, 48, 2).batch(0).crops:
+        # Half of the faces are mirrored before they shrink.
+        mirrored = crop[:, ::-1].astype(int)
+        assert min(np.abs(seen - each).max() for each in scanned for seen in (crop.astype(int), mirrored)) <= 1
 
 
 def test_every_sample_comes_once_an_epoch_in_another_order_each(samples):

@@ -43,7 +43,7 @@ def test_files_of_a_shipped_model_are_those_it_was_released_with(model):
 def test_facts_about_a_shipped_model_make_sense(model):
     assert model.architecture in ARCHITECTURES
     assert model.labels == LABELS
-    assert CropGeometry(model.crop_size, model.crop_template).size > 32
+    assert CropGeometry.of_model(model).size > 32
     calibration = model.calibration
     assert min(platt.slope for platt in (calibration.manipulated, calibration.generated, calibration.joint)) > 0
     assert calibration.id and calibration.fitted_on
@@ -160,6 +160,9 @@ def test_file_that_is_no_manifest(tmp_path, content):
         {"files": {"keras": {"file": "/tmp/a.keras", "sha256": "0" * 64}}},
         {"files": {"keras": {"file": "..", "sha256": "0" * 64}}},
         {"card": "..\\card.md"},
+        {"name": "../mine"},
+        {"name": "/tmp/mine"},
+        {"crop_cut_size": 8},
     ],
 )
 def test_manifest_that_lacks_something(tmp_path, changes):

@@ -79,9 +79,9 @@ def test_landmarks_in_one_point_have_no_crop():
         GEOMETRY.transform(np.full((5, 2), 17.0))
 
 
-@pytest.mark.parametrize("arguments", [(0,), (-1,), (64, LANDMARK_TEMPLATE[:4])])
+@pytest.mark.parametrize("arguments", [(0,), (-1,), (64, LANDMARK_TEMPLATE[:4]), (64, LANDMARK_TEMPLATE, 63)])
 def test_impossible_geometry_is_refused(arguments):
-    with pytest.raises(ValueError, match="five landmarks and a positive size"):
+    with pytest.raises(ValueError, match=r"five landmarks and a positive size|cannot be cut at 63"):
         CropGeometry(*arguments)
 
 
@@ -98,6 +98,15 @@ def test_crop_shows_the_face_where_the_template_says():
     for x, y in np.rint(apply(geometry.transform(PORTRAIT_LANDMARKS), PORTRAIT_LANDMARKS)).astype(int):
         assert crop[y, x].min() > 200
     assert crop[5:30].max() == 0
+
+
+def test_crop_that_is_cut_larger_is_averaged_down():
+    cut_at_twice = align_face(PORTRAIT, PORTRAIT_LANDMARKS, CropGeometry(128))
+    averaged = np.float32(cut_at_twice).reshape(64, 2, 64, 2, 3).mean(axis=(1, 3))
+    crop = align_face(PORTRAIT, PORTRAIT_LANDMARKS, CropGeometry(64, cut_size=128))
+    assert np.abs(crop - averaged).max() <= 0.5
+    # The face lies where it lies in a crop that is cut at its own size.
+    assert crop_difference(crop, align_face(PORTRAIT, PORTRAIT_LANDMARKS, GEOMETRY)) < 6
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])

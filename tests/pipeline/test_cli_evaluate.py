@@ -14,12 +14,17 @@ from pathlib import Path
 
 import cv2
 import pytest
+from PIL import Image
 
 pytest.importorskip("av", reason="re-encoding needs the extra 'train'")
 
 from classifiers import create_engine, find_model
 from classifiers.evaluation.evaluation import CALLED_REAL
 from pipeline.cli import calibrate, evaluate
+from pipeline.degraded_clips import write_degraded
+from pipeline.ffmpeg import find_binary
+from pipeline.media import open_frames, probe
+from pipeline.sampling import SamplingPlan
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
 SAMPLES = Path(__file__).parents[2] / "sample_videos"
@@ -135,17 +140,42 @@ def test_degraded_copies_are_measured(crops):
     assert len(losses) == 1 + len(degraded), "every change must change the scores"
 
 
-def test_videos_are_measured_as_worse_copies(media, tmp_path):
+def test_videos_are_measured_as_worse_copies(tmp_path, capsys):
+    data, out = tmp_path / "data", tmp_path / "out"
+    data.mkdir()
+    for name in ("real.mp4", "manipulated.mp4"):
+        (data / name).symlink_to(SAMPLES / name)
+    # ffmpeg may not read animations, so there is no worse copy of this one.
+    pictures = [Image.fromarray(cv2.resize(FACE, None, fx=2, fy=2)).rotate(angle) for angle in range(4)]
+    pictures[0].save(data / "animation.gif", save_all=True, append_images=pictures[1:], duration=200)
+    facts = [("real.mp4", "real"), ("manipulated.mp4", "fake"), ("animation.gif", "real")]
+    (data / "labels.csv").write_text("file,label\n" + "".join(f"{name},{label}\n" for name, label in facts))
     arguments = ("--split", "all", "--frames", 4, "--bootstrap", 0, "--robustness")
-    assert run("evaluate", media, *arguments, "-o", tmp_path) == 0
-    found = sections(report(tmp_path))
-    whole = found["video", "all"]
-    for change in ("h264 crf 40", "240 lines", "dark"):
+    assert run("evaluate", data, *arguments, "-o", out) == 0
+    found = sections(report(out))
+    losses = {name: section["figures"]["log_loss"]["value"] for (_, name), section in found.items()}
+    changes = ("encoded at crf 40", "240 lines", "dark")
+    printed = capsys.readouterr().out
+    for change in changes:
         worse = found["video", f"robustness:{change}"]
-        assert 0 < worse["reals"] <= whole["reals"]
-        assert worse["figures"]["log_loss"]["value"] != whole["figures"]["log_loss"]["value"]
-    # Nobody looks away in the sample videos.
-    assert ("video", "robustness:profile") not in found
+        assert (worse["reals"], worse["fakes"]) == (1, 1)
+        assert losses[f"robustness:{change}"] != losses["all"]
+        (lost,) = report(out)["lost_copies"][change]
+        assert (Path(lost["name"]).name, lost["label"], lost["status"]) == ("animation.gif", "real", "unsupported")
+        assert f"lost when {change}: 1 real unsupported" in printed
+    # Nobody looks aside in the sample videos.
+    assert ("video", "robustness:turned away") not in found
+
+
+def test_a_clip_of_ten_bits_is_grey_in_the_dark(tmp_path):
+    grey, dark = tmp_path / "grey.mp4", tmp_path / "dark.mp4"
+    command = ["-f", "lavfi", "-i", "color=gray:s=64x64:d=1", "-pix_fmt", "yuv420p10le", "-c:v", "libx264", grey]
+    subprocess.run([find_binary().path, *map(str, command)], check=True, capture_output=True)
+    write_degraded(grey, "dark", dark)
+    with open_frames(probe(dark), SamplingPlan.spread(1)) as frames:
+        red, green, blue = next(iter(frames)).pixels[:64, :64].reshape(-1, 3).mean(axis=0)
+    assert 20 < green < 70
+    assert max(red, green, blue) - min(red, green, blue) < 3
 
 
 def test_plots_are_written(crops, scanned):

@@ -121,6 +121,8 @@ def test_layers_within_a_network_learn_from_hints(shards, tmp_path, backend):
     assert run.returncode == 0, run.stderr
     with (tmp_path / "run" / "rounds.csv").open(newline="") as file:
         rounds = list(csv.DictReader(file))
+    (model,) = json.loads((tmp_path / "run" / "manifest.json").read_text())["models"]
+    assert (model["crop_size"], model["crop_cut_size"]) == (32, 224)
     for layer in ("block3_conv3", "block4_conv3", "block5_conv3"):
         losses = [float(row[f"hint_{layer}_loss"]) for row in rounds]
         assert losses[-1] < 0.9 * losses[0]

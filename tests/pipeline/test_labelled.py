@@ -27,16 +27,18 @@ def scan(*observations: Observation) -> LabelledScan:
     return LabelledScan(Sample(Path("clip.mp4"), False), "video", "ok", "", 8, [Track(1, list(observations))])
 
 
-def weighed(found: LabelledScan, profile: bool) -> float | None:
-    weigh = found.profile_evidence if profile else found.evidence
+def weighed(found: LabelledScan, aside: bool) -> float | None:
+    weigh = found.turned_away_evidence if aside else found.evidence
     scores = weigh(MODEL.calibration, MODEL.thresholds, DEFAULT_POOLING).scores
     return scores and scores.fake
 
 
-def test_only_faces_in_profile_count_as_such():
+def test_only_faces_that_look_aside_count_as_such():
     frontal = [observation(number, 0.5, -3) for number in range(4)]
     averted = [observation(number, nose, 3) for number, nose in enumerate((0.1, 0.95, 0.0, 0.9), 4)]
     both = scan(*frontal, *averted)
-    assert weighed(both, profile=True) == weighed(scan(*averted), profile=False)
-    assert weighed(both, profile=True) > weighed(scan(*frontal), profile=False)
-    assert weighed(scan(*frontal), profile=True) is None
+    assert weighed(both, aside=True) == weighed(scan(*averted), aside=False)
+    assert weighed(both, aside=True) > weighed(scan(*frontal), aside=False)
+    assert weighed(scan(*frontal), aside=True) is None
+    # Two frames of eight are too few to judge a clip by.
+    assert weighed(scan(*frontal, *averted[:2]), aside=True) is None
