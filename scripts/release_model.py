@@ -1,7 +1,7 @@
 r"""Make a trained run into a shipped model: Keras file, OpenVINO graphs in f32 and int8, calibration, manifest entry.
 
     python scripts/release_model.py --weights runs/mobilenet_v2/best.weights.h5 --faces DIR
-    python scripts/release_model.py --architecture vgg16 --input-size 96 --cut-size 224 --compact --weights FILE \
+    python scripts/release_model.py --architecture vgg16 --input-size 128 --cut-size 224 --compact --weights FILE \
         --faces DIR
 
 With --compact the weights are rounded to 8 bits and kept once for both formats, as befits a large network, and nothing
@@ -28,7 +28,7 @@ from classifiers.calibration import UNCALIBRATED, Thresholds
 from classifiers.compact import make_compact, round_kernels
 from classifiers.datasets import GENERATED_FAMILIES, AlignFace, PictureReader, Sample
 from classifiers.evaluation.calibrate import choose_thresholds, fit_calibration, kind_weights, with_calibration
-from classifiers.evaluation.metrics import roc_auc
+from classifiers.evaluation.metrics import expected_calibration_error, roc_auc
 from classifiers.export import export_openvino
 from classifiers.model_spec import MANIFEST, WEIGHTS_FOLDER, ModelFile, ModelSpec, read_manifest, write_manifest
 from classifiers.quantize import RANGE_CROPS, quantize_model
@@ -50,6 +50,7 @@ MEASURED_ON = "held-out sources: real, forged and self-blended faces, as they ar
 REAL = ("real_video", "real_still")
 MANIPULATED = ("swap", "blend")
 GENERATED = ("drawn",)
+CROSS_FITS = 20
 
 
 def main() -> None:
@@ -136,6 +137,7 @@ def _calibrate(spec: ModelSpec, validation: BlendedValidation) -> ModelSpec:
     kinds = np.array([kind for kind, _, _ in clips])
     logits = np.stack(list(clips.values()))
     fake = ~np.isin(kinds, REAL)
+    crossed = _cross_fitted(logits, kinds, np.array([group for _, _, group in clips]))
     calibration = replace(
         fit_calibration(logits, kinds, REAL, MANIPULATED, GENERATED),
         fitted_on=FITTED_ON.format(**{kind: len({g for k, _, g in clips if k == kind}) for kind in set(kinds)}),
@@ -151,10 +153,32 @@ def _calibrate(spec: ModelSpec, validation: BlendedValidation) -> ModelSpec:
     for kind in sorted(set(kinds)):
         chosen = np.isin(kinds, (*REAL, kind))
         auc = "" if kind in REAL else f"AUC {roc_auc(fake[chosen], scores[chosen]):.3f}, "
+        ece = "" if kind in REAL else f", cross-fitted ECE {_calibration_error(kinds[chosen], crossed[:, chosen]):.3f}"
         of_kind = scores[kinds == kind]
         shares = f"likely_fake {(of_kind >= likely_fake).mean():.2f}, likely_real {(of_kind <= likely_real).mean():.2f}"
-        print(f"{kind:<11} {len(of_kind)}: {auc}{shares}")
+        print(f"{kind:<11} {len(of_kind)}: {auc}{shares}{ece}")
+    print(f"all: cross-fitted ECE {_calibration_error(kinds, crossed):.3f}")
     return with_calibration(spec, calibration, thresholds)
+
+
+def _cross_fitted(logits: np.ndarray, kinds: np.ndarray, clips: np.ndarray) -> np.ndarray:
+    """Scores (repeats, n) by calibrations that were each fitted on the other half of the clips."""
+    rng = np.random.default_rng(0)
+    names, clip = np.unique(clips, return_inverse=True)
+    scores = np.zeros((CROSS_FITS, len(logits)))
+    for row in scores:
+        half = rng.integers(0, 2, len(names))[clip]
+        for other in (0, 1):
+            fitted = fit_calibration(logits[half == other], kinds[half == other], REAL, MANIPULATED, GENERATED)
+            row[half != other] = [fitted.scores(*x).fake for x in logits[half != other]]
+    return scores
+
+
+def _calibration_error(kinds: np.ndarray, scores: np.ndarray) -> float:
+    """Mean expected calibration error, real and forged weighing alike and so the kinds within each."""
+    fake, weights = ~np.isin(kinds, REAL), kind_weights(kinds)
+    weights = np.where(fake, weights / weights[fake].sum(), weights / weights[~fake].sum())
+    return float(np.mean([expected_calibration_error(fake, row, weights) for row in scores]))
 
 
 def _score_clips(engine: Engine, validation: BlendedValidation) -> dict[tuple[str, str, str], np.ndarray]:
