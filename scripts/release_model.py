@@ -27,7 +27,13 @@ from classifiers.architectures import LABELS, build
 from classifiers.calibration import UNCALIBRATED, Thresholds
 from classifiers.compact import make_compact, round_kernels
 from classifiers.datasets import GENERATED_FAMILIES, AlignFace, PictureReader, Sample
-from classifiers.evaluation.calibrate import choose_thresholds, fit_calibration, kind_weights, with_calibration
+from classifiers.evaluation.calibrate import (
+    balanced_kind_weights,
+    choose_thresholds,
+    fit_calibration,
+    kind_weights,
+    with_calibration,
+)
 from classifiers.evaluation.metrics import expected_calibration_error, roc_auc
 from classifiers.export import export_openvino
 from classifiers.model_spec import MANIFEST, WEIGHTS_FOLDER, ModelFile, ModelSpec, read_manifest, write_manifest
@@ -176,8 +182,8 @@ def _cross_fitted(logits: np.ndarray, kinds: np.ndarray, clips: np.ndarray) -> n
 
 def _calibration_error(kinds: np.ndarray, scores: np.ndarray) -> float:
     """Mean expected calibration error, real and forged weighing alike and so the kinds within each."""
-    fake, weights = ~np.isin(kinds, REAL), kind_weights(kinds)
-    weights = np.where(fake, weights / weights[fake].sum(), weights / weights[~fake].sum())
+    fake = ~np.isin(kinds, REAL)
+    weights = balanced_kind_weights(kinds, fake)
     return float(np.mean([expected_calibration_error(fake, row, weights) for row in scores]))
 
 

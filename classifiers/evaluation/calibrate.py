@@ -105,9 +105,7 @@ def fit_calibration(
         fake = np.isin(kinds[chosen], fakes)
         if not fake.any():
             return NEVER
-        weights = kind_weights(kinds[chosen])
-        weights = np.where(fake, weights / weights[fake].sum(), weights / weights[~fake].sum())
-        return METHODS[method](x[chosen], fake, weights)
+        return METHODS[method](x[chosen], fake, balanced_kind_weights(kinds[chosen], fake))
 
     if np.isin(kinds, (*manipulated, *generated)).any():
         first, second = fit(logits[:, 0], manipulated, method), fit(logits[:, 1], generated, method)
@@ -122,6 +120,12 @@ def fit_calibration(
 def kind_weights(kinds: np.ndarray) -> np.ndarray:
     """Weights that let every kind count alike, however many clips of it there are."""
     return np.array([1 / (kinds == kind).sum() for kind in kinds])
+
+
+def balanced_kind_weights(kinds: np.ndarray, fake: np.ndarray) -> np.ndarray:
+    """Weights that let real and forged clips count alike, and so every kind within each."""
+    weights = kind_weights(kinds)
+    return np.where(fake, weights / weights[fake].sum(), weights / weights[~fake].sum())
 
 
 def choose_thresholds(
