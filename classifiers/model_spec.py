@@ -131,6 +131,11 @@ def shipped_models() -> dict[str, ModelSpec]:
     return read_manifest(MANIFEST)
 
 
+def shipped_names() -> tuple[str, ...]:
+    """Give the names by which `find_model` knows shipped models."""
+    return (*shipped_models(), "fast")
+
+
 def find_model(name_or_file: str | None = None) -> ModelSpec:
     """Look a model up by name, or take the first one of a manifest of one's own.
 
@@ -148,7 +153,7 @@ def find_model(name_or_file: str | None = None) -> ModelSpec:
         return shipped[FAST]
     if name_or_file in shipped:
         return shipped[name_or_file]
-    choices = ", ".join((*shipped, "fast"))
+    choices = ", ".join(shipped_names())
     if name_or_file in ARCHITECTURES:
         raise ModelError(f"model {name_or_file!r} has no trained weights in this release; choose from: {choices}")
     try:

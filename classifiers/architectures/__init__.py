@@ -72,12 +72,7 @@ def build(name: str, *, input_size: int | None = None, weights: str | Path | Non
     Raises:
         ValueError: no such architecture, a crop too small for it, or weights that it cannot start from.
     """
-    if name not in ARCHITECTURES:
-        raise ValueError(f"no architecture is called {name!r}; there are {', '.join(sorted(ARCHITECTURES))}")
-    module = importlib.import_module(ARCHITECTURES[name])
-    size = module.INPUT_SIZE if input_size is None else input_size
-    if size < module.SMALLEST_SIZE:
-        raise ValueError(f"{name} takes crops of at least {module.SMALLEST_SIZE} pixels, not {size}")
+    size = checked_size(name, input_size)
     if weights is None or weights == "imagenet":
         return _assemble(name, size, weights)
     file = Path(weights)
@@ -88,6 +83,21 @@ def build(name: str, *, input_size: int | None = None, weights: str | Path | Non
     network = _assemble(name, size, None)
     _load_weights(network, file)
     return network
+
+
+def checked_size(name: str, input_size: int | None) -> int:
+    """Give the side of the input in pixels, None being the usual one of the architecture.
+
+    Raises:
+        ValueError: no such architecture, or a crop too small for it.
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(f"no architecture is called {name!r}; there are {', '.join(sorted(ARCHITECTURES))}")
+    module = importlib.import_module(ARCHITECTURES[name])
+    size = module.INPUT_SIZE if input_size is None else input_size
+    if size < module.SMALLEST_SIZE:
+        raise ValueError(f"{name} takes crops of at least {module.SMALLEST_SIZE} pixels, not {size}")
+    return size
 
 
 def load(keras_file: str | Path) -> keras.Model:

@@ -21,6 +21,7 @@ from classifiers.evaluation.scored import bootstrap_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.transforms import Bbox
 
 CSV_COLUMNS = (
     "model", "architecture", "crop_size", "parameters", "megabytes", "crops_per_second", "engine",
@@ -213,13 +214,27 @@ def _accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
 
 
 def _label_points(axes: Axes, contenders: Sequence[Contender]) -> None:
-    """Write names beside points, above and below in turn where points lie close together."""
-    for place, c in enumerate(sorted(contenders, key=lambda c: c.crops_per_second)):
-        axes.annotate(
-            c.name,
-            (c.crops_per_second, c.auc.value),
-            xytext=(0, 7 if place % 2 else -12),
-            textcoords="offset points",
-            ha="center",
-            fontsize=7.5,
-        )
+    """Write a name beside each point, on the side where it covers least of other points and names."""
+    from matplotlib.transforms import Bbox
+
+    axes.figure.draw_without_rendering()
+    frame = axes.get_window_extent()
+    points = [(c.crops_per_second, c.auc.value) for c in contenders]
+    taken = [Bbox.from_extents(*(place - 4), *(place + 4)) for place in axes.transData.transform(points)]
+    for c, point in zip(contenders, points, strict=True):
+        names = [
+            axes.annotate(c.name, point, xytext=(x, y), textcoords="offset points", ha=side, fontsize=7.5)
+            for x, y, side in ((0, 7, "center"), (0, -12, "center"), (7, -2.5, "left"), (-7, -2.5, "right"))
+        ]
+        boxes = [name.get_window_extent() for name in names]
+        kept = int(np.argmin([_covered(box, taken) + box.width * box.height - _covered(box, [frame]) for box in boxes]))
+        taken.append(boxes[kept])
+        for place, name in enumerate(names):
+            if place != kept:
+                name.remove()
+
+
+def _covered(box: Bbox, others: Sequence[Bbox]) -> float:
+    """Sum the areas that a box shares with others."""
+    shared = (box.intersection(box, other) for other in others)
+    return sum(each.width * each.height for each in shared if each is not None)

@@ -35,7 +35,7 @@ class TrainingConfig:
 
     architecture: str = _option("mobilenet_v2", "network to train", tuple(sorted(ARCHITECTURES)))
     input_size: int = _option(0, "side of the crop in pixels; 0 for the architecture's usual one")
-    start: str = _option("random", "first weights: random, imagenet or a file of weights")
+    start: str = _option("random", "first weights: random, imagenet, a model's (a name or a manifest), or a file")
     recipe: str = _option("labelled", "what to learn: the labels, or self-blended faces beside them", RECIPES)
     generators: str = _option("", "folder of face generators that redraw faces for self_blending; none if empty")
     teacher: str = _option("", "model whose features are learnt too: a name or a manifest; none if empty")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from classifiers.architectures import ARCHITECTURES, LABELS, build, hinted_layers
+from classifiers.architectures import LABELS, build, checked_size, hinted_layers
 from classifiers.calibration import UNCALIBRATED, Thresholds
 from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
 from classifiers.datasets.leakage import check_usable
 from classifiers.engines import create_engine
 from classifiers.evaluation.calibrate import calibrate
 from classifiers.evaluation.predictions import predict
-from classifiers.model_spec import MANIFEST, ModelError, ModelFile, ModelSpec, find_model, write_manifest
+from classifiers.model_spec import (
+    MANIFEST,
+    ModelError,
+    ModelFile,
+    ModelSpec,
+    find_model,
+    shipped_names,
+    write_manifest,
+)
+from classifiers.stored_network import load_network
 from classifiers.training.batch import BatchSource
 from classifiers.training.checkpoint import CHECKPOINT
 from classifiers.training.config import TrainingConfig
@@ -70,7 +78,7 @@ def train_model(
 
     of_split = {name: [s for s in samples if s.split == name] for name in ("train", "val")}
     check_trainable(samples)
-    teacher = _teacher(config, template)
+    teacher, start = _teacher(config, template), _starting_model(config)
     folder.mkdir(parents=True, exist_ok=True)
     learnt_from = _digest([*of_split["train"], *of_split["val"]]) + (f" {teacher.sha256}" if teacher else "")
     _claim(folder, config, learnt_from)
@@ -84,11 +92,7 @@ def train_model(
         with all_devices() as devices:
             if config.batch_size % devices:
                 raise DataError(f"batch_size {config.batch_size} cannot be shared among {devices} devices")
-            weights = None if config.start == "random" else config.start
-            try:
-                classifier = build(config.architecture, input_size=size, weights=weights)
-            except ValueError as error:
-                raise DataError(str(error)) from error
+            classifier = _first_network(config, size, start)
             batches = _batches(config, of_split["train"], reader, align_to, teacher, classifier)
             validate = _validation(config, of_split["val"], reader, align)
             train(classifier, batches, config, validate, folder, callbacks)
@@ -107,8 +111,41 @@ def train_model(
 
 
 def crop_size(config: TrainingConfig) -> int:
-    """Side of the crop in pixels that a configuration asks for."""
-    return config.input_size or importlib.import_module(ARCHITECTURES[config.architecture]).INPUT_SIZE
+    """Side of the crop in pixels that a configuration asks for.
+
+    Raises:
+        DataError: the architecture takes larger ones.
+    """
+    try:
+        return checked_size(config.architecture, config.input_size or None)
+    except ValueError as error:
+        raise DataError(str(error)) from error
+
+
+def _starting_model(config: TrainingConfig) -> ModelSpec | None:
+    """Find the model that training begins from, if it is one."""
+    if config.start not in shipped_names() and not config.start.endswith(".json"):
+        return None
+    try:
+        model = find_model(config.start)
+    except ModelError as error:
+        raise DataError(str(error)) from error
+    if model.architecture != config.architecture:
+        raise DataError(f"{config.architecture} cannot start from {config.start}, which is a {model.architecture}")
+    return model
+
+
+def _first_network(config: TrainingConfig, size: int, start: ModelSpec | None) -> keras.Model:
+    """Build the network with the weights that training begins from."""
+    try:
+        if start is None:
+            weights = None if config.start == "random" else config.start
+            return build(config.architecture, input_size=size, weights=weights)
+        network = build(config.architecture, input_size=size)
+        network.set_weights(load_network(start).get_weights())
+        return network
+    except (ModelError, ValueError) as error:
+        raise DataError(str(error)) from error
 
 
 def face_generators(config: TrainingConfig, purpose: str) -> FaceGenerators | None:
@@ -173,13 +210,15 @@ def _write_whole(file: Path, text: str) -> None:
     part.replace(file)
 
 
-def check_teacher(config: TrainingConfig, template: tuple[tuple[float, float], ...]) -> None:
-    """Make sure that the teacher of a configuration can teach it, before hours are spent.
+def check_config(config: TrainingConfig, template: tuple[tuple[float, float], ...]) -> None:
+    """Make sure that what a configuration names can be had and fits together, before hours are spent.
 
     Raises:
-        DataError: there is no such teacher, or it cannot teach this architecture.
+        DataError: the crop is too small, there is no such teacher or first model, or it does not fit the architecture.
     """
+    crop_size(config)
     _teacher(config, template)
+    _starting_model(config)
 
 
 def _teacher(config: TrainingConfig, template: tuple[tuple[float, float], ...]) -> Teacher | None:

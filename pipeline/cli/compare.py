@@ -73,13 +73,13 @@ def run(options: argparse.Namespace) -> int:
         if options.bootstrap < 0:
             raise ValueError(f"--bootstrap takes a number of resamples, not {options.bootstrap}")
         loaded = _models(options)
-        configs = [training_config(options, architecture=name) for name in _architectures(options)]
         require_training_extra()
-        from classifiers.training.run import check_teacher
+        configs = [training_config(options, architecture=name) for name in _architectures(options)]
+        from classifiers.training.run import check_config
 
-        samples = load_samples(options, trains=bool(configs))
         for config in configs:
-            check_teacher(config, LANDMARK_TEMPLATE)
+            check_config(config, LANDMARK_TEMPLATE)
+        samples = load_samples(options, trains=bool(configs))
         test = choose_split(samples, "test", "test")
         check_usable(test)
         specs = [_train(config, samples, options) for config in configs]
@@ -132,7 +132,7 @@ def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argpar
     from classifiers.datasets import PictureReader
     from classifiers.evaluation.compare import contender
     from classifiers.evaluation.evaluation import evaluate
-    from classifiers.evaluation.scored import score_crops
+    from classifiers.evaluation.scored import scored
     from classifiers.stored_network import load_network
     from extractors.align import CropGeometry, align_face
     from pipeline.cli.evaluate import predict_crops
@@ -143,8 +143,11 @@ def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argpar
         engine = create_engine("auto", spec)
         align = partial(align_face, geometry=CropGeometry.of_model(spec))
         predictions = predict_crops(engine, spec, test, options, title=f"measuring {name}")
-        tables = score_crops(predictions, spec.calibration)
-        evaluation = evaluate(name, spec, engine.name, tables, draws=options.bootstrap)
+        scores = [spec.calibration.scores(*row) for row in predictions.logits.tolist()]
+        # Stills and frames of clips count alike.
+        evaluation = evaluate(
+            name, spec, engine.name, [scored("frame", predictions.samples, scores)], draws=options.bootstrap
+        )
         sample = predictions.samples[0]
         crop = align(PictureReader().read(sample), sample.landmarks)
         network = load_network(spec)

@@ -141,8 +141,8 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING, format="%(levelname)s: %(message)s")
     folder = Path(options.output)
     try:
-        config = training_config(options)
         require_training_extra()
+        config = training_config(options)
         spec = train_folder(config, load_samples(options), folder)
     except (DataError, ModelError) as error:
         print(f"facewitness train: {error}", file=sys.stderr)

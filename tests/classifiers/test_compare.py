@@ -52,7 +52,8 @@ def test_page_is_whole_and_executes_nothing(tmp_path):
     page = (tmp_path / "compare.html").read_text()
     assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
     assert "xception &lt;b&gt;" in page and "&lt;i&gt;faces" in page
-    assert "<script" not in page and "http" not in page and "src=" in page
+    assert "<script" not in page and "http:" not in page and "https:" not in page and "src=" in page
+    assert """Content-Security-Policy" content="default-src 'none';""" in page
 
 
 def test_speed_counts_crops():

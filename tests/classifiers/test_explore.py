@@ -278,6 +278,7 @@ def test_page_is_whole_and_needs_no_network(report):
         "Duplicates and leakage",
         "All figures",
     ]
+    assert """Content-Security-Policy" content="default-src 'none';""" in text
     assert "sets/&lt;script&gt;" in text
     assert text.count('class="warning"') >= 4
 

@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 import pytest
 
+from classifiers.model_spec import find_model
+from classifiers.stored_network import load_network
 from pipeline.cli import main
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
@@ -146,6 +148,29 @@ def test_teacher_that_cannot_teach_is_told_before_training(shards, capsys, tmp_p
 
 
 @pytest.mark.slow
+def test_training_starts_from_a_shipped_model(shards, tmp_path):
+    learn = ["train", shards, "-o", tmp_path / "run", "--architecture", "vgg16", "--start", "vgg16", *SMALL]
+    run = facewitness(*learn, "--input-size", "32", "--learning-rate", "0")
+    assert run.returncode == 0, run.stderr
+    shipped, trained = (load_network(find_model(model)) for model in ("vgg16", str(tmp_path / "run" / "manifest.json")))
+    assert trained.input_shape[1] == 32
+    for old, new in zip(shipped.get_weights(), trained.get_weights(), strict=True):
+        np.testing.assert_allclose(new, old, atol=1e-6)
+
+
+def test_start_that_cannot_be_is_told_before_training(shards, capsys, tmp_path):
+    learn = ["train", str(shards), "-o", str(tmp_path / "run"), "--split-by", "clip", "--architecture", "cnn"]
+    for start, sentence in (
+        ("vgg16", "cnn cannot start from vgg16, which is a vgg16"),
+        ("fast", "cnn cannot start from fast, which is a mobilenet_v2"),
+        ("none.json", "no model and no manifest is called 'none.json'"),
+    ):
+        assert main([*learn, "--start", start]) == 2
+        assert sentence in capsys.readouterr().err
+        assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_train_and_evaluate_without_tensorflow(shards, tmp_path, backend):
     pytest.importorskip(backend)
@@ -183,7 +208,7 @@ def test_comparison(shards, tmp_path):
     assert [row["best"] for row in rows].count("1") == 1
     assert all(float(row["crops_per_second"]) > 0 and int(row["parameters"]) > 1000 for row in rows)
     page = (tmp_path / "compare.html").read_text()
-    assert "mesonet" in page and "data:image/png;base64," in page and "http" not in page
+    assert "mesonet" in page and "data:image/png;base64," in page and "http:" not in page and "https:" not in page
     assert (tmp_path / "compare.png").stat().st_size > 5000
 
 
@@ -195,6 +220,8 @@ def test_comparison(shards, tmp_path):
         (["train", "nowhere", "-o", "run", "--config", "none.yaml"], "cannot read the configuration none.yaml"),
         (["compare", "nowhere", "-o", "run"], "nothing to compare"),
         (["compare", "nowhere", "-o", "run", "--architectures", "cnn,nn"], "no architecture is called 'nn'"),
+        (["compare", "nowhere", "-o", "run", "--architectures", "cnn,xception", "--input-size", "64"], "at least 71"),
+        (["compare", "nowhere", "-o", "run", "--architectures", "vgg16,cnn", "--start", "vgg16"], "cannot start from"),
     ],
 )
 def test_wrong_usage_is_told_in_one_sentence(capsys, monkeypatch, tmp_path, arguments, sentence):
