@@ -30,9 +30,9 @@ _LABELS = {"real": False, "fake": True}
 
 def recognises(path: Path) -> bool:
     """Tell whether a path is a part, a folder of parts, or the preview."""
-    if (path / _PREVIEW).is_file() and _lists(read_json(path / _PREVIEW), {"label", "set"}):
+    if (path / _PREVIEW).is_file() and _is_index(path / _PREVIEW, {"label", "set"}):
         return True
-    return any(_lists(read_json(index), {"label", "split"}) for index in _part_indexes(path)[:1])
+    return any(_is_index(index, {"label", "split"}) for index in _part_indexes(path)[:1])
 
 
 def samples(path: Path) -> list[Sample]:
@@ -50,6 +50,20 @@ def samples(path: Path) -> list[Sample]:
     for index in _part_indexes(path):
         found += _part(index)
     return found
+
+
+def _is_index(file: Path, keys: set[str]) -> bool:
+    """Tell an index of DFDC from another file of that name, which may hold anything, also no JSON.
+
+    Raises:
+        DataError: the file is damaged, and videos lie beside or below it as they do in DFDC.
+    """
+    try:
+        return _lists(read_json(file), keys)
+    except DataError:
+        if any(file.parent.glob("*.mp4")) or any(file.parent.glob("original_videos/*/*.mp4")):
+            raise
+        return False
 
 
 def _part_indexes(path: Path) -> list[Path]:

@@ -76,8 +76,17 @@ def samples(path: Path) -> list[Sample]:
 
 
 def _walk(path: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """Give every folder, relative to the path, with its sub-folders and files, without hidden ones, in order."""
-    for folder, subfolders, names in os.walk(path):
+    """Give every folder, relative to the path, with its sub-folders and files, without hidden ones, in order.
+
+    Links are followed, but no folder is entered twice.
+    """
+    entered: set[tuple[int, int]] = set()
+    for folder, subfolders, names in os.walk(path, followlinks=True):
+        status = Path(folder).stat()
+        if (status.st_dev, status.st_ino) in entered:
+            subfolders.clear()
+            continue
+        entered.add((status.st_dev, status.st_ino))
         relative = Path(folder).relative_to(path)
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         if len(relative.parts) >= _DEPTH:

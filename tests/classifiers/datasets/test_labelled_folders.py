@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 
 from classifiers.datasets import DataError, open_dataset
+from classifiers.datasets.media_types import is_picture, is_video
+from pipeline.inputs import MEDIA_EXTENSIONS
 
 _TREES = {
     "Deepfake and Real Images": (
@@ -62,6 +65,25 @@ def test_family_by_the_folder(tree):
         ("stylegan2", "gan"),
         ("real", ""),
     ]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
+def test_links_to_folders_are_followed_once(tree):
+    root = tree("elsewhere/0.jpg", "elsewhere/1.jpg", "set/fake/2.jpg")
+    (root / "set" / "real").symlink_to(root / "elsewhere")
+    (root / "elsewhere" / "again").symlink_to(root / "set")
+    assert [sample.fake for sample in open_dataset(root / "set")] == [True, False, False]
+
+
+def test_a_foreign_metadata_file_does_no_harm(tree):
+    root = tree("real/0.jpg", "fake/1.jpg", **{"real/metadata.json": '{"a": 1}\n{"b": 2}\n'})
+    assert len(open_dataset(root)) == 2
+
+
+def test_every_video_that_a_scan_takes_is_one_of_a_data_set():
+    assert {name for name in MEDIA_EXTENSIONS if not is_video(f"a{name}") and not is_picture(f"a{name}")} == {
+        ".apng", ".heic", ".heif",
+    }  # fmt: skip
 
 
 def test_other_files_do_not_count(tree):
