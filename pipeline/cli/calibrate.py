@@ -58,13 +58,16 @@ def run(options: argparse.Namespace) -> int:
     set_up_logging(options.debug)
     logging.captureWarnings(True)
     try:
+        # Everything that can be wrong is looked at before anything is scanned.
+        if not 0 < options.fpr < 1:
+            raise ValueError(f"--fpr is a share between 0 and 1, such as 0.05, not {options.fpr:g}")
         spec = find_model(options.model)
-        if options.output.resolve() == spec.folder.resolve():
-            raise DataError(f"{options.output} is the folder of the model itself; name another one")
+        others = _others(spec, options.output)
         samples = chosen_samples(options, "val")
+        options.output.mkdir(parents=True, exist_ok=True)
         predictions = _predict(spec, samples, options)
         calibrated = calibrate(spec, predictions, options.method, options.fpr)
-        manifest = _write(calibrated, options.output)
+        manifest = _write(calibrated, others, options.output)
     except (DataError, ModelError, DetectorUnavailableError, ValueError) as error:
         print(f"facewitness calibrate: {error}", file=sys.stderr)
         return 2
@@ -116,8 +119,31 @@ def _deciding_faces(scans: Iterable[LabelledScan], spec: ModelSpec) -> Predictio
     return Predictions(samples, np.concatenate(logits), unscored)
 
 
-def _write(spec: ModelSpec, folder: Path) -> Path:
-    """Copy the files of a model and write its manifest beside them."""
+def _others(spec: ModelSpec, folder: Path) -> list[ModelSpec]:
+    """Give the other models of the folder that a model is to be written to.
+
+    Raises:
+        DataError: the folder is the model's own, or holds other weights of that name or no manifest that can be read.
+    """
+    from classifiers.datasets import DataError
+    from classifiers.model_spec import MANIFEST, read_manifest
+
+    if folder.resolve() == spec.folder.resolve():
+        raise DataError(f"{folder} is the folder of the model itself; name another one")
+    manifest = folder / MANIFEST.name
+    if not manifest.exists():
+        return []
+    try:
+        models = read_manifest(manifest)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{manifest} is not a manifest of models ({error!r}); choose another folder") from error
+    if spec.name in models and models[spec.name].sha256 != spec.sha256:
+        raise DataError(f"{folder} already holds other weights of a model called {spec.name!r}; choose another folder")
+    return [model for name, model in models.items() if name != spec.name]
+
+
+def _write(spec: ModelSpec, others: Sequence[ModelSpec], folder: Path) -> Path:
+    """Copy the files of a model, and write a manifest of it and others beside them."""
     from dataclasses import replace
 
     from classifiers.model_spec import MANIFEST, write_manifest
@@ -126,10 +152,9 @@ def _write(spec: ModelSpec, folder: Path) -> Path:
     card = spec.folder / spec.card
     if spec.card and card.is_file():
         contents[spec.card] = card.read_bytes()
-    folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         (folder / name).write_bytes(content)
-    write_manifest(folder / MANIFEST.name, [replace(spec, folder=folder)])
+    write_manifest(folder / MANIFEST.name, [replace(spec, folder=folder), *others])
     return folder / MANIFEST.name
 
 

@@ -113,6 +113,7 @@ def run(options: argparse.Namespace) -> int:
         if options.robustness:
             require_library("av", "--robustness")
         samples = chosen_samples(options, "test")
+        _check_sources(options.sources, samples)
         specs = [find_model(name) for name in options.model or [None]]
         names = _unique([spec.name for spec in specs])
         requested = zip(names, specs, options.model or [None], strict=True)
@@ -161,6 +162,18 @@ def chosen_samples(options: argparse.Namespace, default_split: str) -> list[Samp
             f"{','.join(by)}` leaves; --split all takes everything"
         )
     return chosen
+
+
+def _check_sources(patterns: Sequence[str], samples: Sequence[Sample]) -> None:
+    from fnmatch import fnmatchcase
+
+    from classifiers.datasets import DataError
+
+    sources = sorted({sample.source for sample in samples if sample.source})
+    for pattern in patterns:
+        if not any(fnmatchcase(source, pattern) for source in sources):
+            some = ", ".join(sources[:10]) or "none"
+            raise DataError(f"no source fits --sources {pattern!r}; there are {some}")
 
 
 def set_up_logging(debug: bool) -> None:

@@ -33,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="file, folder, glob pattern or -")
+    parser.add_argument("inputs", nargs="+", type=_named, metavar="INPUT", help="file, folder, glob pattern or -")
     parser.add_argument(
         "-o", "--output", metavar="DIR", help="write results here; - writes JSON lines to standard output"
     )
@@ -100,6 +100,11 @@ def run(options: argparse.Namespace) -> int:
     extras = [name for name in ("report", "annotate", "heatmaps") if getattr(options, name)]
     if extras and folder is None:
         print(f"facewitness scan: --{extras[0]} writes files: name their folder with -o DIR", file=sys.stderr)
+        return 2
+    if folder is None and (options.format == "csv" or (options.format == "jsonl" and not to_pipe)):
+        print(
+            f"facewitness scan: --format {options.format} writes files: name their folder with -o DIR", file=sys.stderr
+        )
         return 2
     drawn = [name for name in extras if name != "report"]
     if drawn and options.format == "jsonl":
@@ -225,6 +230,13 @@ def _collect(results: Iterator[Result], total: int, to_pipe: bool) -> tuple[list
         rows.append(table_row(result))
         failed = failed or result["status"] in FAILURES
     return rows, failed
+
+
+def _named(text: str) -> str:
+    # As a path it would be the current folder, which nobody meant who wrote "$CLIP" for a variable that is not set.
+    if not text:
+        raise argparse.ArgumentTypeError("an empty name; write . for the current folder")
+    return text
 
 
 def _count(text: str) -> int:

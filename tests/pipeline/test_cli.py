@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -66,6 +67,9 @@ def test_models_names_the_default_and_what_has_no_weights(capsys):
         (["--model", "nonesuch"], "mobilenet_v2"),
         (["--detector", "nonesuch"], "mtcnn"),
         (["--frames", "600"], "512"),
+        (["--format", "csv"], "name their folder with -o"),
+        (["--format", "csv", "-o", "-"], "name their folder with -o"),
+        (["--format", "jsonl"], "name their folder with -o"),
     ],
 )
 def test_what_cannot_be_had_is_wrong_usage_in_one_sentence(capsys, arguments, words):
@@ -75,7 +79,9 @@ def test_what_cannot_be_had_is_wrong_usage_in_one_sentence(capsys, arguments, wo
     assert message.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--frames", "0"], ["--frames", "x"], ["--fps", "-1"], ["--workers", "0"], []])
+@pytest.mark.parametrize(
+    "arguments", [["--frames", "0"], ["--frames", "x"], ["--fps", "-1"], ["--workers", "0"], [""], []]
+)
 def test_wrong_options_are_wrong_usage(capsys, arguments):
     with pytest.raises(SystemExit) as stop:
         main(["scan", *([str(REAL)] if arguments else []), *arguments])
@@ -263,7 +269,11 @@ def test_an_interrupted_scan_ends_at_once_and_keeps_what_it_has(tmp_path, worker
     out = tmp_path / "out"
     command = [sys.executable, "-c", "import sys; from pipeline.cli import main; sys.exit(main())"]
     options = ["-o", str(out), "--workers", workers, "--frames", "all"]
-    run = subprocess.Popen([*command, "scan", *map(str, inputs), *options], stderr=subprocess.PIPE, text=True)
+    # Where the tests run in the background of a script, Ctrl-C is ignored, and by what they start as well.
+    heeds_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    run = subprocess.Popen(
+        [*command, "scan", *map(str, inputs), *options], stderr=subprocess.PIPE, text=True, preexec_fn=heeds_interrupts
+    )
     while run.poll() is None and not list(out.glob("*.json")):
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -20,6 +21,7 @@ pytest.importorskip("av", reason="re-encoding needs the extra 'train'")
 
 from classifiers import create_engine, find_model
 from classifiers.evaluation.evaluation import CALLED_REAL
+from classifiers.model_spec import write_manifest
 from pipeline.cli import calibrate, evaluate
 from pipeline.degraded_clips import write_degraded
 from pipeline.ffmpeg import find_binary
@@ -224,7 +226,9 @@ def test_scans_are_not_done_twice(scanned, media, monkeypatch):
 
     looked_at = []
     scan = Scanner.scan
-    monkeypatch.setattr(Scanner, "scan", lambda self, path: looked_at.append(path.name) or scan(self, path))
+    monkeypatch.setattr(
+        Scanner, "scan", lambda self, path, *more: looked_at.append(path.name) or scan(self, path, *more)
+    )
     before = (scanned / "evaluation.json").read_bytes()
     (scanned / "mobilenet_v2" / "logits" / "real.mp4.json").unlink()
     assert run("evaluate", media, "--split", "all", "-o", scanned, "--frames", 4, "--bootstrap", 20) == 0
@@ -322,10 +326,13 @@ def test_inputs_that_gave_no_face_crop_are_counted(tmp_path, capsys):
         (["calibrate", "SHARDS/real.csv", "-o", "OUT"], "all 3 samples"),
         (["calibrate", "SHARDS", "--split", "train", "--fpr", "2", "-o", "OUT"], "between 0 and 1"),
         (["calibrate", "SHARDS", "-o", "MODEL"], "folder of the model itself"),
+        (["calibrate", "SHARDS", "--model", "vgg16", "-o", "OTHER"], "already holds other weights of a model called"),
+        (["evaluate", "SHARDS", "--split", "train", "--sources", "nonesuch*"], "no source fits --sources 'nonesuch*'"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_one_sentence(shards, media, tmp_path, capsys, arguments, words):
-    places = {"SHARDS": shards, "MEDIA": media, "OUT": tmp_path, "MODEL": find_model().folder}
+    places = {"SHARDS": shards, "MEDIA": media, "OUT": tmp_path, "MODEL": find_model().folder, "OTHER": tmp_path}
+    write_manifest(tmp_path / "manifest.json", [replace(find_model(), name="vgg16", folder=tmp_path)])
     for name, place in places.items():
         arguments = [argument.replace(name, str(place)) for argument in arguments]
     assert run(*arguments) == 2
