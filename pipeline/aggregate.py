@@ -179,7 +179,9 @@ def _segments(item: TrackEvidence, stretches: Sequence[_Stretch], strong_score: 
             for o, score in zip(item.track.observations, item.observation_scores, strict=True)
             if part.start_s <= o.time_s <= part.end_s and score >= strong_score
         ]
-        segments.append(Segment(item.track.id, times[0], times[-1], part.scores.fake))
+        # None is strong where two outputs, each raised in another frame, make the mean higher than either.
+        first, last = (times[0], times[-1]) if times else (part.start_s, part.end_s)
+        segments.append(Segment(item.track.id, first, last, part.scores.fake))
     return segments
 
 

@@ -75,8 +75,9 @@ def scan_batch(
     if workers > 1 and len(inputs) > 1:
         results = _scan_in_processes(inputs, settings, scanner, writer, min(workers, len(inputs)), overwrite)
     else:
-        scan = partial(_scan, scanner)
-        results = _results(inputs, scan, scanner.stop, scanner, writer, files_at_a_time(), overwrite)
+        stopped = threading.Event()
+        scan = partial(_scan, scanner, stopped=stopped)
+        results = _results(inputs, scan, stopped.set, scanner, writer, files_at_a_time(), overwrite)
     yield from results
 
 
@@ -124,9 +125,9 @@ def _is_current(result: Result | None, source: Input, scanner: Scanner) -> bool:
         return False
 
 
-def _scan(scanner: Scanner, source: Input) -> Result:
+def _scan(scanner: Scanner, source: Input, stopped: threading.Event | None = None) -> Result:
     try:
-        return scanner.scan(source.path).to_json()
+        return scanner.scan(source.path, stopped).to_json()
     except Exception as error:
         # A bug of ours on one file must not cost the user the other files; it is told as what it is.
         log.debug("bug while scanning %s", source.path, exc_info=True)

@@ -95,16 +95,24 @@ def find_input(result: dict, near: Path | None = None, given: Path | None = None
         raise PicturesError("missing", "The result does not name a file.")
     spellings = [Path(name), Path(os.fsdecode(_ESCAPED_BYTES.sub(_one_byte, name).encode("utf-8", "surrogateescape")))]
     if given is not None:
-        places = [given / path.name for path in spellings] if given.is_dir() else [given]
+        places = [given / tail for path in spellings for tail in _tails(path)] if given.is_dir() else [given]
     else:
         places = spellings + [folder / path for folder in (near, near and near.parent) if folder for path in spellings]
         places += [near / path.name for path in spellings if near]
     found = [path for path in dict.fromkeys(places) if _is_file(path)]
     if not found:
-        raise PicturesError("missing", f"{quoted(given or Path(name))} is no longer there.")
+        raise PicturesError("missing", f"{quoted(places[-1] if given else Path(name))} is no longer there.")
     if len(found) == 1:
         return found[0]
     return next((path for path in found if _has_hash(path, result["input"]["sha256"])), found[0])
+
+
+def _tails(path: Path) -> list[Path]:
+    """Give the ends of a path, the longest first: any folder above a file may be the one that was moved."""
+    parts = path.parts[bool(path.anchor) :]
+    # What lies above cannot have been moved along.
+    begin = max((place + 1 for place, part in enumerate(parts) if part == ".."), default=0)
+    return [Path(*parts[start:]) for start in range(begin, len(parts))] or [Path(path.name)]
 
 
 def reopen(result: dict, path: Path) -> MediaInfo:

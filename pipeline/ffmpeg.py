@@ -43,6 +43,7 @@ _GENERAL_OPTIONS = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+
 _WATCH_INTERVAL_S = 0.25
 _LINE_BYTES = 1 << 16
 _KEPT_ERRORS = 20
+_FIRST_BOXES = (b"ftyp", b"styp", b"mdat", b"moof", b"free", b"skip", b"wide", b"pnot", b"uuid")
 _ERROR = re.compile(r"(?:\[[^\]]* @ \w+\] )*\[(?:error|fatal|panic)\] ")
 
 
@@ -230,9 +231,9 @@ class Process:
             return MediaError("error", f"{name} could not be read: ffmpeg crashed (signal {signal}).")
         if "not on whitelist" in said:
             return MediaError("unsupported", f"{name} is neither a video nor an image that can be read.")
-        if "moov atom not found" in said:
+        if "moov atom not found" in said and _begins_with_box(self._source):
             return MediaError("undecodable", f"{name} is cut off: its index (the moov atom) is missing. Copy it again.")
-        if "Invalid data found" in said:
+        if "Invalid data found" in said or "moov atom not found" in said:
             return MediaError("undecodable", f"{name} is damaged, or neither a video nor an image.")
         reason = self.first_error or "ffmpeg gives no reason"
         return MediaError("undecodable", f"{name} could not be decoded: {reason}.")
@@ -286,3 +287,12 @@ class Process:
         self._ended.set()
         for thread in self._threads:
             thread.join()
+
+
+def _begins_with_box(path: Path) -> bool:
+    """Tell a file of the MP4 family from one that only has such a name, by the type of its first box."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] in _FIRST_BOXES
+    except OSError:
+        return False

@@ -60,7 +60,7 @@ def expand_inputs(arguments: Iterable[str], stdin: BinaryIO | None = None) -> It
         The files, each as soon as it is found.
     """
     seen: set[Path] = set()
-    taken: set[str] = set()
+    taken: dict[str, int] = {}
     for path, relative in _expand_all(arguments, stdin):
         absolute = path.absolute()
         if absolute not in seen:
@@ -135,12 +135,17 @@ def _name_of(path: Path) -> Path:
     return _NAMELESS if path.name in ("", "..") else Path(path.name)
 
 
-def _claim(relative: Path, taken: set[str]) -> Path:
-    """Add a number to the name where it is taken: clip.mp4, clip-2.mp4, clip-3.mp4."""
-    free, number = relative, 1
+def _claim(relative: Path, taken: dict[str, int]) -> Path:
+    """Add a number to the name where it is taken: clip.mp4, clip-2.mp4, clip-3.mp4.
+
+    `taken` has the last number given for each name.
+    """
     # Some file systems do not tell upper from lower case.
+    free, name = relative, str(relative).casefold()
+    number = taken.get(name, 0)
     while str(free).casefold() in taken:
         number += 1
         free = relative.with_name(f"{relative.stem}-{number}{relative.suffix}")
-    taken.add(str(free).casefold())
+    taken[name] = max(number, 1)
+    taken.setdefault(str(free).casefold(), 1)
     return free

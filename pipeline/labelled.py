@@ -9,8 +9,8 @@ With both, the evidence can be weighed again in any way, and an interrupted run 
 from __future__ import annotations
 
 import json
-import mimetypes
 import os
+import threading
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,6 +21,7 @@ import numpy as np
 
 from classifiers.calibration import Calibration, Scores, Thresholds
 from classifiers.datasets import DataError, Sample
+from classifiers.datasets.media_types import is_picture
 from extractors import Face
 from extractors.align import CropGeometry
 from extractors.quality import face_quality, frontality
@@ -29,7 +30,7 @@ from pipeline.batch import ScannerSettings, scan_batch
 from pipeline.inputs import Input
 from pipeline.scan import Scanner
 from pipeline.tracks import Observation, Track
-from pipeline.verdict import Status, Verdict
+from pipeline.verdict import FAILURES, Status, Verdict
 from pipeline.writers import Result, ResultWriter, WriteError
 
 _SCHEMA = "facewitness/logits/1"
@@ -109,7 +110,7 @@ def scan_labelled(
     with _Writer(folder / "scans" if folder else None, logits) as writer:
         results = scan_batch(inputs, _Recorder(scanner, logits), settings, writer)
         for sample, source, result in zip(samples, inputs, results, strict=True):
-            yield _joined(sample, result, *logits.give(source))
+            yield _joined(sample, result, *logits.give(source, result))
 
 
 def crop_scorer(
@@ -173,11 +174,13 @@ class _Logits:
             return None
         return entry if isinstance(entry, dict) and entry.get("schema") == _SCHEMA else None
 
-    def give(self, source: Input) -> tuple[int, list[list[list[float]]]]:
+    def give(self, source: Input, result: Result) -> tuple[int, list[list[list[float]]]]:
         """Give the number of frames, and quality and logits by track and observation; nothing for a failure."""
         new = self._new[source.path]
-        entry = (new.popleft() if new else None) or self.stored(source) or {"frames": 0, "tracks": []}
-        return entry["frames"], entry["tracks"]
+        entry = new.popleft() if new else None
+        if entry is None and result["status"] not in FAILURES:
+            entry = self.stored(source)
+        return (entry["frames"], entry["tracks"]) if entry else (0, [])
 
     def _file(self, source: Input) -> Path:
         return self._folder / source.relative.parent / f"{source.relative.name}.json"
@@ -188,10 +191,10 @@ class _Recorder:
 
     def __init__(self, scanner: Scanner, logits: _Logits) -> None:
         self._scanner, self._logits = scanner, logits
-        self.failure, self.stop = scanner.failure, scanner.stop
+        self.failure = scanner.failure
 
-    def scan(self, path: Path) -> Verdict:
-        verdict = self._scanner.scan(path)
+    def scan(self, path: Path, stopped: threading.Event | None = None) -> Verdict:
+        verdict = self._scanner.scan(path, stopped)
         self._logits.take(path, verdict)
         return verdict
 
@@ -233,8 +236,7 @@ def _kind(sample: Sample, result: Result) -> Literal["video", "image"]:
     probed = result["input"]["probe"]
     if probed:
         return "image" if probed["kind"] == "image" else "video"
-    named = mimetypes.guess_type(sample.path.name)[0] or ""
-    return "image" if named.startswith("image/") else "video"
+    return "image" if is_picture(sample.path) else "video"
 
 
 def _names(samples: Sequence[Sample], root: Path) -> list[Path]:

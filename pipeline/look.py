@@ -86,18 +86,15 @@ class Looker:
         self.detector_free = threading.Lock()
         self.geometry = geometry
         self._queue = CropQueue(engine)
-        self._stopped = threading.Event()
 
-    def stop(self) -> None:
-        """Break off, for good, everything that is being looked at in other threads."""
-        self._stopped.set()
-
-    def check_stopped(self) -> None:
-        """Raise StoppedError if `stop` was called."""
-        if self._stopped.is_set():
-            raise StoppedError
-
-    def look(self, path: Path, plan: SamplingPlan, sight: Sight, rounds: Rounds | None = None) -> None:
+    def look(
+        self,
+        path: Path,
+        plan: SamplingPlan,
+        sight: Sight,
+        rounds: Rounds | None = None,
+        stopped: threading.Event | None = None,
+    ) -> None:
         """Look at the frames that a plan chooses, all in order or in rounds.
 
         Args:
@@ -105,16 +102,17 @@ class Looker:
             plan: which frames.
             sight: gets what is seen, also where an error ends it.
             rounds: which frames of a video first.
+            stopped: breaks off looking once it is set.
 
         Raises:
             MediaError: the file cannot be read to its end.
-            StoppedError: `stop` was called.
+            StoppedError: `stopped` was set.
         """
         with sight.stage("probe"):
             sight.media = probe(path)
         source = FrameSource(sight.media, plan)
         with self._queue.open() as crops:
-            clip = _Clip(self, crops, sight)
+            clip = _Clip(self, crops, sight, stopped)
             try:
                 if rounds is None or sight.media.kind == "image":
                     clip.see(source.in_order(), closer=False)
@@ -134,11 +132,12 @@ class Looker:
 class _Clip:
     """One file while it is looked at."""
 
-    def __init__(self, looker: Looker, crops: FileCrops, sight: Sight) -> None:
+    def __init__(self, looker: Looker, crops: FileCrops, sight: Sight, stopped: threading.Event | None) -> None:
         self._looker = looker
         self._follower = FaceFollower(looker.detector)
         self._crops = crops
         self._sight = sight
+        self._stopped = stopped
         self._seen: dict[float, SeenFrame] = {}
         self._times_s: list[float] = []
 
@@ -177,7 +176,8 @@ class _Clip:
                     frame = next(frames, None)
                 except MediaError as error:
                     frame, failure = None, error
-            self._looker.check_stopped()
+            if self._stopped is not None and self._stopped.is_set():
+                raise StoppedError
             if batch and (frame is None or len(batch) == _FRAME_BATCH or size + frame.nbytes > _FRAME_BATCH_BYTES):
                 yield list(batch.values())
                 batch, size = {}, 0

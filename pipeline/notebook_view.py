@@ -40,7 +40,7 @@ def to_html(result: dict[str, object]) -> str:
 def _head(reading: Reading) -> str:
     result = reading.result
     band = result["verdict"]
-    name = escape(str(result["input"]["path"]).replace("\\", "/").rpartition("/")[2] or say("unnamed"))
+    name = escape(reading.file_name or say("unnamed"))
     title = say(band or f"{result['status']}_title")
     chip = f'<span style="{_CHIP.format(_COLOURS[band])}">{escape(title)}</span>'
     if result["score"] is None:

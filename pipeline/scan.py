@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
@@ -86,14 +88,22 @@ class Scanner:
         """Which frames are looked at, in words."""
         return f"adaptively, of {self.plan}" if self.adaptive else str(self.plan)
 
-    def scan(self, path: str | os.PathLike[str]) -> Verdict:
+    def scan(self, path: str | os.PathLike[str], stopped: threading.Event | None = None) -> Verdict:
         """Scan one file. Several threads may do so at a time.
 
         A file that cannot be read gives a verdict whose status says so; no exception is raised for bad input.
+
+        Args:
+            path: the file.
+            stopped: breaks off the scan once it is set.
+
+        Raises:
+            StoppedError: `stopped` was set.
         """
         sight = Sight()
+        rounds_of = partial(self._rounds, sight) if self.adaptive else None
         try:
-            self._looker.look(Path(path), self.plan, sight, partial(self._rounds, sight) if self.adaptive else None)
+            self._looker.look(Path(path), self.plan, sight, rounds_of, stopped)
         except MediaError as error:
             # What was seen before decoding broke off is told, without a verdict.
             return self._verdict(path, sight, error.status, str(error), self._weigh(sight, sight.tracks))
@@ -115,12 +125,11 @@ class Scanner:
             paths: taken one by one, some ahead of the verdicts that were given.
             at_a_time: number of files, or None for as many as cores and memory allow.
         """
-        for _, verdict in in_order(paths, self.scan, at_a_time or files_at_a_time(), self.stop):
-            yield verdict.result()
-
-    def stop(self) -> None:
-        """Break off all scans that are under way in other threads, for good; what they give is not to be used."""
-        self._looker.stop()
+        stopped = threading.Event()
+        scan = partial(self.scan, stopped=stopped)
+        with contextlib.closing(in_order(paths, scan, at_a_time or files_at_a_time(), stopped.set)) as verdicts:
+            for _, verdict in verdicts:
+                yield verdict.result()
 
     def _rounds(self, sight: Sight, times_s: np.ndarray) -> Iterator[np.ndarray]:
         def judge(errors: float) -> Evidence | None:

@@ -13,8 +13,8 @@ import ffmpeg
 from pipeline.ffmpeg import INPUT_OPTIONS, Process, file_url
 from pipeline.media import STALL_TIMEOUT_S, MediaInfo
 
-_AUDIO = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\(\w+\))?: Audio: (\w+)")
-_PIXELS = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\(\w+\))?: Video: .*\bSAR (\d+):(\d+)")
+_AUDIO = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: Audio: (\w+)")
+_PIXELS = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: Video: .*\bSAR (\d+):(\d+)")
 _DISCARD_FLAG = 0x4
 
 _FIRST_PACKETS = 32

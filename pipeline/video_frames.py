@@ -194,7 +194,9 @@ def _next_picture(process: Process, info: MediaInfo, layout: YuvLayout | None) -
 
 
 def _color_matrix(info: MediaInfo) -> str:
-    return info.color_matrix or ("bt709" if info.width > 1279 or info.height > 576 else "bt601")
+    # Of the picture as it is stored, as players do.
+    width, height = (info.height, info.width) if info.rotation_deg in (90, 270) else (info.width, info.height)
+    return info.color_matrix or ("bt709" if width > 1279 or height > 576 else "bt601")
 
 
 def _raw_frames(

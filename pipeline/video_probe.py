@@ -119,7 +119,7 @@ class _Banner:
         url: the input. It is part of the description, and may have line breaks in it to forge some.
     """
 
-    _STREAM = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\(\w+\))?: (Video|Audio): (.*)")
+    _STREAM = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: (Video|Audio): (.*)")
     _PICTURE = re.compile(r"(\w+).*?, (\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?, (?:\d+ref, )?(\d+)x(\d+)")
     _DURATION = re.compile(r"\[info\] +Duration: (?:(\d+):(\d+):([\d.]+)|N/A)(?:, start: (-?[\d.]+))?")
     _MATRIX = re.compile(r"\[info\] +display ?matrix: rotation of (-?[\d.]+|-?nan)", re.IGNORECASE)
@@ -208,6 +208,7 @@ class _PacketTable:
         self._time_base = Fraction(1)
         self._pts = array("q")
         self._dts = array("q")
+        self._shown = array("b")
         self._keys = array("q")
         self._last_duration = 0
 
@@ -222,8 +223,8 @@ class _PacketTable:
             return
         # Flags are only written if they are not those of an ordinary key frame.
         flags = re.match(rb" *F=0x(\w+)", cells[6]) if len(cells) > 6 else None
-        if flags and int(flags[1], 16) & _DISCARD_FLAG:
-            return
+        # What an edit list cuts off is decoded all the same, since others refer to it.
+        shown = not (flags and int(flags[1], 16) & _DISCARD_FLAG)
         if len(self._pts) == MAX_FRAMES:
             raise MediaError(
                 "unsupported", f"{quoted(self._path)} has more than {MAX_FRAMES:,} frames; cut it into parts."
@@ -232,24 +233,27 @@ class _PacketTable:
             self._keys.append(len(self._pts))
         self._dts.append(int(cells[1]))
         self._pts.append(int(cells[2]))
-        self._last_duration = int(cells[3])
+        self._shown.append(shown)
+        if shown:
+            self._last_duration = int(cells[3])
 
     def times(self) -> _FrameTimes:
         """Put the frames in the order in which they are shown."""
         pts = np.array(self._pts, dtype=np.int64)
         dts = np.array(self._dts, dtype=np.int64)
+        shown = np.array(self._shown, dtype=bool)
         missing = pts == _NO_TIMESTAMP
         if missing.all():
             # An elementary stream has no clock. Decoding order is as good, and starts with the first frame.
-            pts = dts - dts.min(initial=0)
+            pts = dts - dts[shown].min(initial=0)
         elif missing.any():
             pts[missing] = dts[missing] + int(np.median(pts[~missing] - dts[~missing]))
         keys = np.unique(pts[np.array(self._keys, dtype=np.int64)])
-        anchors = np.unique(np.maximum.accumulate(pts))
+        anchors = np.unique(pts[shown & (pts == np.maximum.accumulate(pts))])
         # A B-frame is no key frame. Where one is said to be, as in MP4 files without a table of them, none is known.
         if not np.isin(keys, anchors).all():
             keys = keys[:0]
-        pts = np.unique(pts)
+        pts = np.unique(pts[shown])
         intervals = np.diff(pts)
         usual = float(np.median(intervals)) if len(intervals) else 0.0
         span = float(pts[-1] - pts[0]) if len(pts) else 0.0

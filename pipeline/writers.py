@@ -49,10 +49,14 @@ class ResultWriter:
             except OSError as error:
                 raise WriteError(f"cannot make the folder {folder}: {error.strerror}") from error
             if result_format == "jsonl":
-                self._stored_lines = _read_lines(folder / "results.jsonl")
-                # Without the last line if it was cut off: ours would go on where it ends.
-                _write_lines(folder / "results.jsonl", self._stored_lines)
-                self._lines = (folder / "results.jsonl").open("a", encoding="utf-8")
+                file = folder / "results.jsonl"
+                try:
+                    self._stored_lines = _read_lines(file)
+                    # Without the last line if it was cut off: ours would go on where it ends.
+                    _write_lines(file, self._stored_lines)
+                    self._lines = file.open("a", encoding="utf-8")
+                except OSError as error:
+                    raise WriteError(f"cannot write {display_path(file)}: {error.strerror}") from error
 
     def expect(self, inputs: Sequence[Input]) -> None:
         """List results in the order of these inputs, in whatever order they come."""
@@ -231,8 +235,12 @@ def _csv_row(result: Result) -> tuple[str, str, str, str]:
 def _read_rows(path: Path) -> dict[str, tuple[str, str, str, str]]:
     if not path.exists():
         return {}
-    with path.open(encoding="utf-8", newline="") as file:
-        return {row[0]: tuple(row) for row in csv.reader(file) if len(row) == 4 and tuple(row) != CSV_COLUMNS}
+    try:
+        # As a spreadsheet may have stored it: with a mark of its encoding, or in another one.
+        with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
+            return {row[0]: tuple(row) for row in csv.reader(file) if len(row) == 4 and tuple(row) != CSV_COLUMNS}
+    except (OSError, csv.Error) as error:
+        raise WriteError(f"cannot read the earlier {display_path(path)}: {error}") from error
 
 
 def _is_free(path: Path, source: Input) -> bool:

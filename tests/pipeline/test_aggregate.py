@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifiers.calibration import Calibration, Platt, Thresholds, sigmoid
+from classifiers.calibration import Calibration, Isotonic, Platt, Thresholds, sigmoid
 from pipeline.aggregate import MIN_OBSERVATIONS, MIN_QUALITY, POOLINGS, Evidence, weigh
 from pipeline.tracks import Track
 from tests.evidence import IDENTITY, track
@@ -135,6 +135,15 @@ def test_segments_are_in_order_of_time_and_name_their_track():
     first, second = evidence.segments
     assert first.start_s == 0 and second.end_s == 39
     assert first.end_s < second.start_s
+
+
+def test_segment_may_be_strong_though_none_of_its_observations_is():
+    concave = Isotonic(((-1.0, -10.0), (0.0, 1.0), (1.0, 1.5)))
+    calibration = Calibration("", "", concave, concave, Platt(1.0, 0.0))
+    alternating = track([(1.0, -1.0), (-1.0, 1.0)] * 4)
+    evidence = weigh([alternating], 32, calibration, Thresholds(sigmoid(1.6), 0.2, ""))
+    assert max(evidence.tracks[0].observation_scores) < sigmoid(1.6) < evidence.scores.fake
+    assert [(segment.start_s, segment.end_s) for segment in evidence.segments] == [(0.0, 7.0)]
 
 
 def test_weak_evidence_gives_no_segment():

@@ -146,6 +146,13 @@ def test_number_that_is_taken(tree):
     assert [name for _, name in expand(tree / "x", tree / "y")] == ["b-2.mp4", "b.mp4", "b-3.mp4"]
 
 
+def test_many_of_one_name_are_numbered_on(tree):
+    files = [tree / f"{number}" / name for number in range(50) for name in ("clip.mp4", "clip-7.mp4", "CLIP.mp4")]
+    names = [name for _, name in expand(*files)]
+    assert names[:4] == ["clip.mp4", "clip-7.mp4", "CLIP-2.mp4", "clip-3.mp4"]
+    assert len({name.casefold() for name in names}) == 150
+
+
 @pytest.mark.skipif(os.name == "nt", reason="links need a privilege there")
 def test_links(tree):
     (tree / "day 2" / "loop").symlink_to(tree)

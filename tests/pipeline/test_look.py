@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -118,6 +119,7 @@ def test_two_frames_of_one_time_are_one(looker, monkeypatch):
 
 
 def test_a_scan_that_is_told_to_stop_stops(looker):
-    looker.stop()
+    stopped = threading.Event()
+    stopped.set()
     with pytest.raises(StoppedError):
-        looker.look(SAMPLES / "real.mp4", PLAN, Sight())
+        looker.look(SAMPLES / "real.mp4", PLAN, Sight(), stopped=stopped)

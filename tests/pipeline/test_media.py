@@ -14,7 +14,8 @@ import pytest
 
 from pipeline import video_frames
 from pipeline.media import FrameReader, MediaInfo, open_frames, probe
-from pipeline.sampling import MAX_COUNT, SamplingPlan
+from pipeline.sampling import MAX_COUNT, SLACK, SamplingPlan
+from pipeline.video_companions import find_companions
 from tests.conftest import CLIP_FPS, CLIP_FRAMES
 from tests.media_files import has_encoder, number_frames, read_number, run_ffmpeg, write_video
 
@@ -298,6 +299,31 @@ def test_key_frames(tmp_path, monkeypatch, name):
     plan = SamplingPlan.spread(4, tolerance=0.45)
     assert run_lengths(info, plan) == ([4] if name == "keys.ts" else [1] * 4)
     assert read(info, plan)[0] == [30, 120, 180, 270]
+
+
+@pytest.mark.parametrize("shown", [26, 27, 28])
+def test_what_an_edit_list_cuts_off_is_still_referred_to(tmp_path, shown):
+    order = "b-adapt=0:bframes=3:b-pyramid=0:scenecut=0"
+    path = write_video(tmp_path / "cut.mp4", number_frames(40), options=["-g", 100, "-x264-params", order])
+    data = bytearray(path.read_bytes())
+    duration = data.index(b"elst") + 12
+    data[duration : duration + 4] = (100 * shown).to_bytes(4, "big")
+    path.write_bytes(data)
+    info = probe(path)
+    assert info.frame_count == shown
+    for count in range(4, 14):
+        plan = SamplingPlan.spread(count, SLACK)
+        assert read(info, plan)[0] == info.choose(plan).tolist()
+
+
+@pytest.mark.parametrize("language", ["en-US", "eng,fra", "zh-Hans-CN"])
+def test_any_tag_of_language(tmp_path, language):
+    path = write_video(tmp_path / "plain.mkv", number_frames(5), sound=True)
+    tags = ["-metadata:s:v", f"language={language}", "-metadata:s:a", f"language={language}"]
+    run_ffmpeg("-i", path, "-c", "copy", *tags, tmp_path / "tagged.mkv")
+    info = probe(tmp_path / "tagged.mkv")
+    assert info.has_audio and info.frame_count == 5
+    assert find_companions(info).sound == find_companions(probe(path)).sound != ()
 
 
 def test_without_b_frames_all_are_anchors(tmp_path):

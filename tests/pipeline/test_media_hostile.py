@@ -70,11 +70,22 @@ def test_no_bytes(tmp_path):
     assert failure_of(path).status == "undecodable"
 
 
-@pytest.mark.parametrize("content", [b"Just a text.\n" * 100, bytes(range(256)) * 100, b"\0" * 5000, b"BM", b"x"])
-def test_no_media(tmp_path, content):
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"Just a text.\n" * 100, "neither a video nor an image"),
+        (bytes(range(256)) * 100, "neither a video nor an image"),
+        (b"\0" * 5000, "neither a video nor an image"),
+        (b"x", "neither a video nor an image"),
+        (b"BM", "a damaged image"),
+    ],
+)
+def test_no_media(tmp_path, content, sentence):
     path = tmp_path / "text.mp4"
     path.write_bytes(content)
-    assert failure_of(path).status in ("undecodable", "unsupported")
+    error = failure_of(path)
+    assert error.status in ("undecodable", "unsupported")
+    assert sentence in str(error)
 
 
 @pytest.mark.parametrize("name", ["a.txt", "a.nfo", "a.ans", "a.srt", "a.m3u8", "a.sdp", "a.ffconcat"])

@@ -226,6 +226,22 @@ def test_colors(tmp_path, size, matrix, value_range, tags, pixel_format):
         assert np.abs(seen.astype(int) - color).max() <= 4, f"{color} came out as {seen}"
 
 
+def test_color_of_a_turned_video_is_that_of_the_stored_one(tmp_path):
+    image = patches(280, 600)
+    convert = "scale=out_color_matrix=smpte170m:out_range=tv:flags=accurate_rnd+full_chroma_int,format=yuv444p"
+    path = write_video(
+        tmp_path / "turned.mp4",
+        [np.rot90(image)] * 2,
+        pixel_format="yuv444p",
+        filters=f"{convert},setparams=colorspace=unknown:color_primaries=unknown:range=unknown",
+        options=["-qp", 1],
+        rotation_deg=90,
+    )
+    info, frames, _ = frames_of(path)
+    assert (info.width, info.height, info.color_matrix) == (280, 600, None)
+    assert np.abs(frames[0].image[300, 20].astype(int) - COLORS[0]).max() <= 4
+
+
 def hdr_steps(path, transfer: str, codes: list[float], tags: str = "") -> list[int]:
     """Write grey steps with these code values (0..1), and give the grey levels that come out."""
     image = np.repeat(np.array(codes) * 255, 16).round().astype(np.uint8)

@@ -196,6 +196,15 @@ class TestPictures:
         assert find_input(result, None, other) == other / "moved.mp4"
         assert find_input(result, None, other / "moved.mp4") == other / "moved.mp4"
 
+    def test_a_file_of_a_folder_that_was_moved_is_found_below_it(self, clip, tmp_path):
+        moved = tmp_path / "moved" / "sub" / "x.mp4"
+        moved.parent.mkdir(parents=True)
+        moved.write_bytes(clip.read_bytes())
+        for path in ("archive/sub/x.mp4", "/disk/archive/sub/x.mp4", "../archive/sub/x.mp4"):
+            assert find_input(stored(path=path, media=probe(clip)), None, tmp_path / "moved") == moved
+        with pytest.raises(PicturesError, match=r"moved.y\.mp4' is no longer there"):
+            find_input(stored(path="archive/y.mp4"), None, tmp_path / "moved")
+
     def test_of_two_files_of_that_name_the_scanned_one_is_taken(self, clip, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         result = stored(path="clip.mp4", media=probe(clip))

@@ -66,6 +66,13 @@ def test_of_two_people_the_manipulated_one_is_named(scanner):
     assert result["score"] == left["score"]
 
 
+def test_whoever_wants_no_more_verdicts_can_go_on_scanning(scanner):
+    verdicts = scanner.scan_many([SAMPLES / name for name in ("real.mp4", "no_face.mp4", "two_people.mp4")])
+    assert next(verdicts).status == "ok"
+    verdicts.close()
+    assert scanner.scan(SAMPLES / "real.mp4").status == "ok"
+
+
 def test_no_face_is_a_status_and_never_a_score(scanner):
     result = scanned(scanner, SAMPLES / "no_face.mp4")
     assert result["status"] == "no_face"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.inputs import Input
-from pipeline.writers import FORMATS, Result, ResultWriter, json_line, table, table_row
+from pipeline.writers import FORMATS, Result, ResultWriter, WriteError, json_line, table, table_row
 from tests.evidence import verdict
 
 FAKE = ((4.0, -20.0),) * 20
@@ -81,6 +81,18 @@ def test_files_of_each_format(tmp_path, results):
 def test_json_lines_in_order(tmp_path, results):
     write_all(tmp_path, "jsonl", results)
     assert read_jsonl(tmp_path) == list(results.values())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
+def test_list_that_a_spreadsheet_stored_keeps_its_rows(tmp_path, results, encoding):
+    write_all(tmp_path, "json", results)
+    rows = (tmp_path / "results.csv").read_text(encoding="utf-8").replace("a.mp4", "\u00e4.mp4")
+    (tmp_path / "results.csv").write_text(rows, encoding=encoding)
+    write_all(tmp_path, "json", {"new.mp4": result("new.mp4")})
+    header, first, *others = read_csv(tmp_path / "results.csv")
+    assert header == ["filename", "status", "verdict", "score"]
+    assert first[0] == ("\u00e4.mp4" if encoding == "utf-8-sig" else "\\xe4.mp4")
+    assert [row[0] for row in others] == ["b.jpg", AWKWARD, "new.mp4"]
 
 
 @pytest.mark.parametrize("result_format", FORMATS)
@@ -188,6 +200,13 @@ def test_without_a_folder_nothing_is_written_or_stored(tmp_path, monkeypatch):
     assert writer.stored(source("a.mp4")) is None
     writer.close()
     assert files_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize(("result_format", "name"), [("jsonl", "results.jsonl"), ("json", "results.csv")])
+def test_folder_in_the_place_of_a_list_is_told(tmp_path, result_format, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(WriteError, match=name):
+        write_all(tmp_path, result_format, {"a.mp4": result("a.mp4")})
 
 
 def test_unknown_format_is_refused(tmp_path):
