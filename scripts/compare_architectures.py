@@ -75,9 +75,6 @@ def main() -> None:
 
 def _write_data_set(index: Path, sources: str, folder: Path) -> None:
     """Copy the pictures into one folder a class, with a table that says where the landmarks are."""
-    table = folder / "faces.csv"
-    if table.exists():
-        return
     reader, rows = PictureReader(), []
     for sample in face_shards.samples(index):
         if not sample.source.startswith(sources):
@@ -90,7 +87,7 @@ def _write_data_set(index: Path, sources: str, folder: Path) -> None:
         rows.append({"file": file, "label": file.parent, **known, "landmarks": landmarks})
     if not rows:
         sys.exit(f"{index} has no source that begins with {sources!r}")
-    with table.open("w", encoding="utf-8", newline="") as file:
+    with (folder / "faces.csv").open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)

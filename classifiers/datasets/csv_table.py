@@ -9,8 +9,8 @@ Columns, in upper or lower case; the first name of each that is there counts:
                 video_path; relative to the folder of the CSV file
     labels      label, class, target, category, label_str: words such as real and fake, or 1 for fake and 0 for real;
                 fake, is_fake: 1 for fake;  real, is_real: 1 for real
-    further     split (train, val, test, dev and the like), family, source, clip or video, person or identity,
-                landmarks ("x,y x,y x,y x,y x,y")
+    further     split (train, val, test, dev and the like), family, source, origin, clip or video, person or
+                identity, landmarks ("x,y x,y x,y x,y x,y")
 
 Several columns of labels must agree, and so must numbers and folders that are named real or fake: many tables have
 1 for real. A folder with one such CSV file, or with several that are named after splits (train.csv, test.csv), is read
@@ -84,7 +84,7 @@ def _read(table: Path, split: str) -> list[Sample]:
         column = next((column for column in _named(columns, names) if column != path_column), None)
         return lambda row: known(row[column]) if column else ""
 
-    split_of, family, source = reader("split"), reader("family"), reader("source")
+    split_of, family, source, origin = reader("split"), reader("family"), reader("source"), reader("origin")
     clip, person, landmarks = reader(*_CLIPS), reader(*_PERSONS), reader("landmarks")
     found = []
     for number, row in enumerate(read_rows(table), start=2):
@@ -99,6 +99,7 @@ def _read(table: Path, split: str) -> list[Sample]:
                 split=_split(split_of(row), split, f"line {number} of {table}"),
                 family=_family(family(row)) if fake else "",
                 source=source(row),
+                origin=origin(row),
                 clip=clip(row) or (Path(name).with_suffix("").as_posix() if is_video(name) else ""),
                 person=person(row),
                 landmarks=parse_landmarks(landmarks(row), table),

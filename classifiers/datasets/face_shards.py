@@ -52,6 +52,7 @@ def _sample(row: dict[str, str], index: Path) -> Sample:
         split=row["split"],
         family=row.get("family") or "" if fake else "",
         source=row["source"],
+        origin=row.get("repository") or "",
         clip=row.get("clip") or "",
         # Names are told apart within a source only.
         person=f"{row['source']}/{row['person']}" if row.get("person") and not fake else "",

@@ -41,6 +41,8 @@ class Sample:
         person: who is seen; "" where that is not known.
         landmarks: float32 (5, 2) x, y in pixels of the picture, in the order of `extractors.face.LANDMARK_NAMES`,
             or None where faces have not been looked for.
+        origin: what it was published by, with others that may be real and forged, such as a repository; "" where that
+            is not known.
     """
 
     path: Path
@@ -52,6 +54,7 @@ class Sample:
     clip: str = ""
     person: str = ""
     landmarks: np.ndarray | None = None
+    origin: str = ""
 
     @property
     def name(self) -> str:

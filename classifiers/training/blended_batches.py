@@ -18,14 +18,24 @@ from classifiers.training.self_blending import Blend, landmark_shape, redrawn_bl
 _REDRAWN_SHARE = 0.35
 """Of the pairs, how many have a face that a generator redrew, where there are generators."""
 
+_SAME_ORIGIN_SHARE = 0.8
+"""Of the forgeries whose origin also published real faces, how many have one of these as their counterpart."""
+
+_SHUFFLED_SHARE, _TILES = 0.35, 4
+"""Of the generated faces, how many are cut into tiles, that many along a side, and put together in another order."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """How many of each kind a batch holds; a pair is a real face and its blend, with one history for both."""
+    """How many of each kind a batch holds.
 
-    pairs: int = 11
-    reals: int = 4
-    swaps: int = 2
+    A pair is a real face and its blend; each swap and each generated face has a real counterpart. The two go through
+    one history, so that neither content nor compression tells them apart.
+    """
+
+    pairs: int = 8
+    reals: int = 2
+    swaps: int = 3
     generated: int = 4
 
     @classmethod
@@ -41,15 +51,15 @@ class Mixture:
         reals = max(1, round(scale * usual.reals))
         swaps = max(1, round(scale * usual.swaps)) if not all(fakes) else 0
         generated = max(1, round(scale * usual.generated)) if any(fakes) else 0
-        pairs = (batch_size - reals - swaps - generated) // 2
+        pairs = (batch_size - reals) // 2 - swaps - generated
         if pairs < 1:
             raise DataError(f"a batch of {batch_size} is too small for self-blending; take at least 8")
-        return cls(pairs, batch_size - 2 * pairs - swaps - generated, swaps, generated)
+        return cls(pairs, batch_size - 2 * (pairs + swaps + generated), swaps, generated)
 
     @property
     def batch_size(self) -> int:
         """Crops in a batch."""
-        return 2 * self.pairs + self.reals + self.swaps + self.generated
+        return 2 * (self.pairs + self.swaps + self.generated) + self.reals
 
 
 class SourceBalanced:
@@ -103,6 +113,11 @@ class _Row(NamedTuple):
 class BlendedBatches:
     """Batches of self-blended pairs beside real faces and, where the data set has some, forgeries.
 
+    A forgery comes with a real face that was published with it, where there is one: drawn from all real faces, these
+    would differ from it in camera, light and hosting, and a network would learn that. Some generated faces are shown
+    in shuffled tiles (patch shuffling; Zhong et al. 2023, arXiv:2311.12397, PatchCraft), so that who and what is seen
+    says less than how it was drawn.
+
     Args:
         reader: reads the pictures.
         samples: the training samples, real and fake, stills and video frames.
@@ -143,6 +158,10 @@ class BlendedBatches:
             if found
         }
         drawn = [s for s in samples if s.fake and s.family in GENERATED_FAMILIES]
+        self._like = {video: SourceBalanced(found or real) for video, found in self._real.items()}
+        self._published: dict[tuple[bool, str], dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
+        for sample in real:
+            self._published[_origin(sample)][sample.group].append(sample)
         self._draw_real = _StillsAndFrames(real, frames_share=0.6)
         self._draw_extra = _StillsAndFrames(real, frames_share=0.7)
         self._draw_swap = _StillsAndFrames([s for s in samples if s.fake and s.family not in GENERATED_FAMILIES], 1.0)
@@ -162,8 +181,11 @@ class BlendedBatches:
         for _ in range(mixture.pairs):
             rows += self._pair(rng)
         rows += [self._single(self._draw_extra.draw(rng), 0.0, rng) for _ in range(mixture.reals)]
-        rows += [self._single(self._draw_swap.draw(rng), UNKNOWN, rng) for _ in range(mixture.swaps)]
-        rows += [self._single(self._draw_drawn.draw(rng), UNKNOWN, rng) for _ in range(mixture.generated)]
+        for _ in range(mixture.swaps):
+            rows += self._with_counterpart(self._draw_swap.draw(rng), rng)
+        for _ in range(mixture.generated):
+            drawn = self._with_counterpart(self._draw_drawn.draw(rng), rng)
+            rows += _shuffled(drawn, rng) if rng.random() < _SHUFFLED_SHARE else drawn
         return Batch(
             np.stack([row.crop for row in rows]),
             np.float32([row.logits for row in rows]),
@@ -200,6 +222,20 @@ class BlendedBatches:
         donor = strangers[0]
         return swap_blend(self._reader.read(donor), donor.landmarks, image, landmarks, rng)
 
+    def _with_counterpart(self, forgery: Sample, rng: np.random.Generator) -> list[_Row]:
+        real, seed = self._counterpart(forgery, rng), rng.integers(2**62)
+        return [
+            self._single(sample, mask, np.random.default_rng(seed))
+            for sample, mask in ((forgery, UNKNOWN), (real, 0.0))
+        ]
+
+    def _counterpart(self, forgery: Sample, rng: np.random.Generator) -> Sample:
+        clips = list(self._published.get(_origin(forgery), {}).values())
+        if not clips or rng.random() >= _SAME_ORIGIN_SHARE:
+            return self._like[bool(forgery.clip)].draw(rng)
+        clip = clips[rng.integers(len(clips))]
+        return clip[rng.integers(len(clip))]
+
     def _single(self, sample: Sample, mask: float, rng: np.random.Generator) -> _Row:
         image, landmarks = with_history(*self._read(sample, rng), rng, self._strength)
         seeds = rng.integers(2**62, size=2)
@@ -224,3 +260,25 @@ class BlendedBatches:
         if rng.random() < 0.5:
             image, landmarks = flip(image, landmarks)
         return image, landmarks
+
+
+def _origin(sample: Sample) -> tuple[bool, str]:
+    """Say what a sample was published with: stills apart from videos, since these differ."""
+    return bool(sample.clip), sample.origin or sample.source
+
+
+def _shuffled(rows: Sequence[_Row], rng: np.random.Generator) -> list[_Row]:
+    """Put the tiles of crops together in another order, the same for all.
+
+    Whether such a crop was altered, and where, cannot be said.
+    """
+    order = rng.permutation(_TILES**2)
+    shuffled = []
+    for row in rows:
+        side = len(row.crop) // _TILES * _TILES
+        tiles = row.crop[:side, :side].reshape(_TILES, side // _TILES, _TILES, side // _TILES, 3).swapaxes(1, 2)
+        crop = row.crop.copy()
+        mixed = tiles.reshape(_TILES**2, *tiles.shape[2:])[order].reshape(tiles.shape)
+        crop[:side, :side] = mixed.swapaxes(1, 2).reshape(side, side, 3)
+        shuffled.append(_Row(crop, (UNKNOWN, row.logits[1]), np.full_like(row.mask, UNKNOWN)))
+    return shuffled

@@ -283,8 +283,8 @@ def _fingerprint(samples: Sequence[Sample]) -> str:
     """Sum up the samples that batches are made of, more closely than `_digest`: other runs may use the batches too."""
     digest, sizes = hashlib.sha256(), {path: path.stat().st_size for path in {s.path for s in samples}}
     for s in samples:
-        words = (sizes[s.path], s.path.parent.name, s.name, s.member, s.clip, s.source, s.person, s.family, s.fake)
-        digest.update(f"{words}{np.float32(s.landmarks).tolist()}\n".encode("utf-8", "surrogateescape"))
+        words = (sizes[s.path], s.path.parent.name, s.name, s.member, s.clip, s.source, s.origin, s.person, s.family)
+        digest.update(f"{words}{s.fake}{np.float32(s.landmarks).tolist()}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
 

@@ -12,6 +12,7 @@ import pytest
 pytest.importorskip("av", reason="degrading needs the extra 'train'")
 
 from classifiers.datasets import PictureReader, Sample, face_shards
+from classifiers.training import blended_batches
 from classifiers.training.augment import flip, jitter_landmarks
 from classifiers.training.batch import UNKNOWN
 from classifiers.training.blended_batches import BlendedBatches, Mixture, SourceBalanced
@@ -36,13 +37,27 @@ def maker(tmp_path_factory):
 
 def test_batch_holds_what_its_mixture_says(maker):
     mixture = Mixture(pairs=2, reals=1, swaps=1, generated=2)
-    assert mixture.batch_size == 8
+    assert mixture.batch_size == 11
     batch = maker(mixture).batch(0)
-    assert batch.crops.shape == (8, 64, 64, 3) and batch.crops.dtype == np.uint8
-    assert batch.logits.shape == (8, 2) and batch.logits.dtype == np.float32
-    assert batch.masks.shape == (8, CELLS, CELLS) and batch.masks.dtype == np.float32
-    rows = sorted(map(tuple, batch.logits.tolist()))
-    assert rows == sorted([(0, 0)] * 3 + [(1, 0)] * 2 + [(1, UNKNOWN)] + [(UNKNOWN, 1)] * 2)
+    assert batch.crops.shape == (11, 64, 64, 3) and batch.crops.dtype == np.uint8
+    assert batch.logits.shape == (11, 2) and batch.logits.dtype == np.float32
+    assert batch.masks.shape == (11, CELLS, CELLS) and batch.masks.dtype == np.float32
+    # A pair, a real face, a swap and its counterpart; what is known of the last four depends on their tiles.
+    assert batch.logits[:7].tolist() == [[0, 0], [1, 0]] * 2 + [[0, 0]] + [[1, UNKNOWN], [0, 0]]
+    assert batch.logits[7:, 1].tolist() == [1, 0] * 2 and (batch.logits[7::2, 0] == UNKNOWN).all()
+
+
+@pytest.mark.parametrize("size", [8, 12, 32, 64])
+def test_usual_mixture_fills_a_batch_of_any_size(maker, size):
+    samples = [
+        Sample(Path("a"), False),
+        Sample(Path("b"), True, family="gan"),
+        Sample(Path("c"), True, family="faceswap"),
+    ]
+    for chosen in (samples, samples[:2], samples[::2], samples[:1]):
+        mixture = Mixture.of(chosen, size)
+        assert mixture.batch_size == size and mixture.pairs >= 1 and mixture.reals >= 1
+        assert bool(mixture.generated) == (samples[1] in chosen) and bool(mixture.swaps) == (samples[2] in chosen)
 
 
 def test_number_and_seed_alone_decide_a_batch(maker):
@@ -63,12 +78,63 @@ def test_nothing_is_forged_in_a_real_face(maker):
 
 def test_real_face_swap_is_manipulated_and_no_more_is_known_of_it(maker):
     batch = maker(replace(NOTHING, swaps=4)).batch(0)
-    assert (batch.logits == (1, UNKNOWN)).all() and (batch.masks == UNKNOWN).all()
+    assert (batch.logits[::2] == (1, UNKNOWN)).all() and (batch.masks[::2] == UNKNOWN).all()
+    assert (batch.logits[1::2] == 0).all() and (batch.masks[1::2] == 0).all()
 
 
-def test_drawn_face_is_generated_and_no_more_is_known_of_it(maker):
+def test_drawn_face_is_generated_and_no_more_is_known_of_it(maker, monkeypatch):
+    monkeypatch.setattr(blended_batches, "_SHUFFLED_SHARE", 0)
     batch = maker(replace(NOTHING, generated=6)).batch(0)
-    assert (batch.logits == (UNKNOWN, 1)).all() and (batch.masks == UNKNOWN).all()
+    assert (batch.logits[::2] == (UNKNOWN, 1)).all() and (batch.masks[::2] == UNKNOWN).all()
+    assert (batch.logits[1::2] == 0).all() and (batch.masks[1::2] == 0).all()
+
+
+def test_some_drawn_faces_are_shuffled_as_their_counterparts_are(maker, monkeypatch):
+    batches = {}
+    for share in (0, 0.35, 1):
+        monkeypatch.setattr(blended_batches, "_SHUFFLED_SHARE", share)
+        batches[share] = maker(replace(NOTHING, generated=20)).batch(0)
+    orders = [
+        [[_place(tile, whole) for tile in _tiles(crop)] for crop, whole in zip(shuffled, wholes, strict=True)]
+        for shuffled, wholes in (
+            (batches[1].crops[places], map(_tiles, batches[0].crops[places])) for places in (slice(0, 1), slice(1, 2))
+        )
+    ]
+    assert orders[0] == orders[1] and sorted(orders[0][0]) == list(range(16)) != orders[0][0]
+    assert (batches[1].logits[:, 0] == UNKNOWN).all() and (batches[1].masks == UNKNOWN).all()
+    assert batches[1].logits[:, 1].tolist() == [1, 0] * 20
+    some = (batches[0.35].logits[1::2, 0] == UNKNOWN).sum()
+    assert 2 <= some <= 13
+
+
+def _tiles(crop: np.ndarray) -> list[np.ndarray]:
+    return [row for band in np.split(crop, 4) for row in np.split(band, 4, axis=1)]
+
+
+def _place(tile: np.ndarray, tiles: list[np.ndarray]) -> int:
+    return next(place for place, other in enumerate(tiles) if np.array_equal(tile, other))
+
+
+def test_counterpart_of_a_forgery_was_mostly_published_with_it(maker, tmp_path):
+    read = []
+
+    class Recorder(PictureReader):
+        def read(self, sample: Sample) -> np.ndarray:
+            read.append(sample)
+            return super().read(sample)
+
+    found = face_shards.samples(write_shards(tmp_path))
+    assert {sample.origin for sample in found} == {"", "owner/name"}
+    elsewhere = [replace(s, origin="") if s.source == "talks" else s for s in found]
+    align = partial(align_face, geometry=CROP)
+    batches = BlendedBatches(Recorder(), elsewhere, align, replace(NOTHING, swaps=30, generated=30), CELLS, 1)
+    batches.batch(0)
+    pairs = list(zip(read[::2], read[1::2], strict=True))
+    assert all(forgery.fake and not real.fake for forgery, real in pairs)
+    assert all(bool(forgery.clip) is bool(real.clip) for forgery, real in pairs)
+    sources = [real.source for forgery, real in pairs if forgery.clip]
+    # "news" has the origin of the forgeries. Of the fifth that are drawn from all, some are of "talks".
+    assert 0.75 < sources.count("news") / len(sources) < 1
 
 
 def test_pair_is_a_real_face_and_a_blend_whose_mask_is_known(maker):

@@ -58,12 +58,13 @@ def test_numbers_against_the_names_of_folders(tree):
 
 def test_all_columns(tree):
     text = (
-        "file,label,Split,family,source,clip,person,landmarks\n"
-        'frames/1.jpg,fake,Validation,StyleGAN2,site,clip 1,anna,"1,2 3,4 5,6 7,8 9,10.5"\n'
-        "frames/2.jpg,real,,unknown,,,,\n"
+        "file,label,Split,family,source,origin,clip,person,landmarks\n"
+        'frames/1.jpg,fake,Validation,StyleGAN2,site,owner/name,clip 1,anna,"1,2 3,4 5,6 7,8 9,10.5"\n'
+        "frames/2.jpg,real,,unknown,,,,,\n"
     )
     fake, real = open_dataset(tree("frames/1.jpg", "frames/2.jpg", **{"labels.csv": text}))
     assert (fake.split, fake.family, fake.source, fake.clip, fake.person) == ("val", "gan", "site", "clip 1", "anna")
+    assert (fake.origin, real.origin) == ("owner/name", "")
     np.testing.assert_array_equal(fake.landmarks, np.float32([[1, 2], [3, 4], [5, 6], [7, 8], [9, 10.5]]))
     assert (real.split, real.family, real.source, real.clip, real.person) == ("", "", "", "", "")
     assert real.landmarks is None
