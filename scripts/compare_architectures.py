@@ -4,7 +4,8 @@
 
 Takes the FFHQ photographs and the StyleGAN faces of an index of face shards (or, with --sources, any others), splits
 them by person, and leaves in --out: `data/`, `explore/`, `compare/` with a folder for each trained network, and
-`evaluate/`. A run that was interrupted goes on. Every step is a command that can be given alone; it is printed first.
+`evaluate/`. A run that was interrupted goes on. Every step is a command that can be given alone, and is printed;
+trainings run two at a time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import shlex
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 from classifiers.architectures import ARCHITECTURES
@@ -32,6 +34,12 @@ _OWN_SETTINGS = {
     "mobilenet_v2": {"steps": 300, "learning-rate": 3e-4, "start": "mobilenet_v2"},
     "vgg16": {"steps": 100, "learning-rate": 1e-4, "start": "vgg16"},
 }
+
+# These first, so that no long one is left alone at the end.
+_LONGEST = ("xception", "resnet50", "inception_resnet_v2", "capsnet")
+
+# Trainings at a time: much of each is spent by one core alone, on building, tracing and storing the network.
+_TOGETHER = 2
 
 
 def main() -> None:
@@ -58,17 +66,18 @@ def main() -> None:
         "ema-momentum": 0.98,
         "split-by": "clip,person",
     }
-    kept = {"batch-folder": arguments.out / "batches", "kept-batches": 140}
-    taught = {"teacher": "mobilenet_v2", "teacher-weight": 3, "ema-momentum": 0.99} | kept
-    compared = arguments.out / "compare"
-    trained = []
-    for name, own in _OWN_SETTINGS.items():
-        _run("train", data, "-o", compared / name, "--architecture", name, *_options(usual | own))
-        trained += ["--model", compared / name / "manifest.json"]
     # Large networks learn so few faces by heart unless they also learn what a trained one sees in them.
-    others = ",".join(sorted(ARCHITECTURES.keys() - _OWN_SETTINGS.keys()))
-    _run("compare", data, "-o", compared, "--architectures", others, *trained, *_options(usual | taught))
+    taught = {"teacher": "mobilenet_v2", "teacher-weight": 3, "ema-momentum": 0.99, "kept-batches": 140}
+    compared = arguments.out / "compare"
+    trainings = []
+    for name in (*_LONGEST, *sorted(ARCHITECTURES.keys() - set(_LONGEST))):
+        own = _OWN_SETTINGS.get(name) or taught | {"batch-folder": arguments.out / "batches" / name}
+        trainings.append(("train", data, "-o", compared / name, "--architecture", name, *_options(usual | own)))
+    with ThreadPoolExecutor(_TOGETHER) as pool:
+        for done in as_completed([pool.submit(_run, *training, together=True) for training in trainings]):
+            done.result()
     models = [part for name in sorted(ARCHITECTURES) for part in ("--model", compared / name / "manifest.json")]
+    _run("compare", data, "-o", compared, "--split-by", "clip,person", *models)
     _run("evaluate", data, "-o", arguments.out / "evaluate", "--split", "test", "--split-by", "clip,person", *models)
     print(f"\nAll of it took {(time.monotonic() - began) / 60:.1f} minutes; see {arguments.out}")
 
@@ -99,11 +108,18 @@ def _options(settings: dict[str, object]) -> list[object]:
     return [part for name, value in (settings | rounds).items() for part in (f"--{name}", value)]
 
 
-def _run(*arguments: object) -> None:
+def _run(*arguments: object, together: bool = False) -> None:
+    """Run a command; show what one that runs together with others has printed when it is over."""
     command = ["facewitness", *map(str, arguments)]
-    print(f"\n$ {shlex.join(command)}", flush=True)
-    if status := subprocess.run(command).returncode:
-        sys.exit(status)
+    title = f"\n$ {shlex.join(command)}"
+    if together:
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+        print(title, done.stdout, sep="\n", flush=True)
+    else:
+        print(title, flush=True)
+        done = subprocess.run(command)
+    if done.returncode:
+        sys.exit(done.returncode)
 
 
 if __name__ == "__main__":
