@@ -74,8 +74,13 @@ def main() -> None:
         own = _OWN_SETTINGS.get(name) or taught | {"batch-folder": arguments.out / "batches" / name}
         trainings.append(("train", data, "-o", compared / name, "--architecture", name, *_options(usual | own)))
     with ThreadPoolExecutor(_TOGETHER) as pool:
-        for done in as_completed([pool.submit(_run, *training, together=True) for training in trainings]):
-            done.result()
+        try:
+            for done in as_completed([pool.submit(_run, *training, together=True) for training in trainings]):
+                done.result()
+        except BaseException:
+            # Those that have not begun would be run before an error or an interrupt got through.
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     models = [part for name in sorted(ARCHITECTURES) for part in ("--model", compared / name / "manifest.json")]
     _run("compare", data, "-o", compared, "--split-by", "clip,person", *models)
     _run("evaluate", data, "-o", arguments.out / "evaluate", "--split", "test", "--split-by", "clip,person", *models)

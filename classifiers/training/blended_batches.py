@@ -30,7 +30,7 @@ class Mixture:
     """How many of each kind a batch holds.
 
     A pair is a real face and its blend; each swap and each generated face has a real counterpart. The two go through
-    one history, so that neither content nor compression tells them apart.
+    one history, so that what degrades them does not tell them apart.
     """
 
     pairs: int = 8
