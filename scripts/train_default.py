@@ -2,6 +2,9 @@
 
     python scripts/train_default.py --faces DIR --start BACKBONE --precision mixed_bfloat16 --out runs/mobilenet_v2
 
+On Linux a step on a CPU takes about a fifth less time where freed memory is kept: MALLOC_MMAP_MAX_=0
+MALLOC_TRIM_THRESHOLD_=1000000000000 MALLOC_TOP_PAD_=268435456 MALLOC_ARENA_MAX=1 in the environment.
+
 `facewitness train` does the training; what is particular here is which sources are held out.
 """
 

@@ -25,6 +25,7 @@ LABELS = ("manipulated", "generated")
 ARCHITECTURES = {
     "capsnet": "classifiers.architectures.capsnet",
     "cnn": "classifiers.architectures.cnn",
+    "efficientnet_lite2": "classifiers.architectures.efficientnet_lite2",
     "efficientnet_v2_b0": "classifiers.architectures.efficientnet_v2_b0",
     "inception_resnet_v2": "classifiers.architectures.inception_resnet_v2",
     "mesoinception": "classifiers.architectures.mesoinception",

@@ -1,9 +1,4 @@
-"""MobileNetV2: Sandler, Howard, Zhu, Zhmoginov and Chen, CVPR 2018, arXiv:1801.04381.
-
-Every batch normalisation is folded into the convolution before it. As a function the network is the published one
-with frozen statistics, but a training step takes a third of the time on a CPU and nothing differs between training
-and inference.
-"""
+"""MobileNetV2: Sandler, Howard, Zhu, Zhmoginov and Chen, CVPR 2018, arXiv:1801.04381."""
 
 from __future__ import annotations
 
@@ -12,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from classifiers.architectures.initialisation import normalise_signals
+from classifiers.architectures.inverted_residual import Stage, inverted_residual_features, read_folded
 
 if TYPE_CHECKING:
     import keras
@@ -20,10 +15,16 @@ if TYPE_CHECKING:
 INPUT_SIZE = 224
 SMALLEST_SIZE = 32
 
-# Rows of table 2 of the paper: expansion factor, output channels, repeats, stride of the first.
-_STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))
-
-_RESIDUAL_DEVIATION = 0.3
+# Rows of table 2 of the paper.
+_STAGES = (
+    Stage(1, 16, 1, 1),
+    Stage(6, 24, 2, 2),
+    Stage(6, 32, 3, 2),
+    Stage(6, 64, 4, 2),
+    Stage(6, 96, 3, 1),
+    Stage(6, 160, 3, 2),
+    Stage(6, 320, 1, 1),
+)
 
 
 def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
@@ -36,57 +37,16 @@ def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> ke
     """
     import keras
 
-    layers = keras.layers
-    x = layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(inputs)
-    x = layers.Conv2D(32, 3, strides=2, padding="same", name="stem")(x)
-    x = layers.ReLU(6.0, name="stem_relu")(x)
-    channels, block = 32, 0
-    for expansion, filters, repeats, first_stride in _STAGES:
-        for repeat in range(repeats):
-            stride = first_stride if repeat == 0 else 1
-            x = _inverted_residual(x, f"block_{block}", expansion * channels, filters, stride)
-            channels, block = filters, block + 1
-    x = layers.Conv2D(1280, 1, name="top")(x)
-    x = layers.ReLU(6.0, name="top_relu")(x)
-    network = keras.Model(inputs, x)
-    if weights is None:
-        # Without normalisation a residual block has to start as a small change, or training does not take off.
-        residual = [layer.name for layer in network.layers if isinstance(layer, layers.Add)]
-        projects = [name.replace("_add", "_project") for name in residual]
-        normalise_signals(network, dict.fromkeys(projects, _RESIDUAL_DEVIATION))
-    else:
-        _set_weights(network, _folded_weights(weights))
-    return x
-
-
-def _inverted_residual(x: keras.KerasTensor, name: str, expanded: int, filters: int, stride: int) -> keras.KerasTensor:
-    import keras
-
-    layers = keras.layers
-    y = x
-    if expanded != x.shape[-1]:
-        y = layers.Conv2D(expanded, 1, name=f"{name}_expand")(y)
-        y = layers.ReLU(6.0, name=f"{name}_expand_relu")(y)
-    y = layers.DepthwiseConv2D(3, strides=stride, padding="same", name=f"{name}_depthwise")(y)
-    y = layers.ReLU(6.0, name=f"{name}_depthwise_relu")(y)
-    y = layers.Conv2D(filters, 1, name=f"{name}_project")(y)
-    if stride == 1 and x.shape[-1] == filters:
-        y = layers.Add(name=f"{name}_add")([x, y])
-    return y
-
-
-def _set_weights(model: keras.Model, folded: list[np.ndarray]) -> None:
-    for variable, value in zip(model.weights, folded, strict=True):
-        variable.assign(value)
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(inputs)
+    folded = None if weights is None else _folded_weights(weights)
+    return inverted_residual_features(inputs, scaled, _STAGES, folded)
 
 
 def _folded_weights(weights: str | Path) -> list[np.ndarray]:
-    """Read kernels and biases in graph order."""
     import keras
 
     if str(weights).endswith(".npz"):
-        with np.load(weights, allow_pickle=False) as arrays:
-            return [arrays[name] for name in arrays.files if "FULLY_CONNECTED" not in name]
+        return read_folded(weights)
     if str(weights) == "imagenet":
         return _fold_batch_norm(keras.applications.MobileNetV2(include_top=False, weights="imagenet"))
     if not str(weights).endswith(".keras"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +12,10 @@ import pytest
 
 from classifiers.architectures import ARCHITECTURES, LABELS, build, hinted_layers, load
 from tests.tiny_shards import FACE
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+from convert_efficientnet_weights import folded_weights
 
 if TYPE_CHECKING:
     import keras
@@ -20,6 +26,7 @@ SIZES = {name: max(48, importlib.import_module(module).SMALLEST_SIZE) for name, 
 CHANNELS = {
     "capsnet": 256,
     "cnn": 256,
+    "efficientnet_lite2": 1280,
     "efficientnet_v2_b0": 1280,
     "inception_resnet_v2": 1536,
     "mesoinception": 16,
@@ -102,7 +109,7 @@ def test_running_statistics_keep_up_with_short_trainings(network):
 
     momenta = [layer.momentum for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert set(momenta) <= {0.9}
-    assert bool(momenta) == (network.name not in ("mobilenet_v2", "vgg16"))
+    assert bool(momenta) == (network.name not in ("efficientnet_lite2", "mobilenet_v2", "vgg16"))
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -116,6 +123,11 @@ def test_crop_smaller_than_the_strides_allow(name):
 def test_networks_without_published_weights_say_so(name):
     with pytest.raises(ValueError, match=f"{name} has no published weights"):
         build(name, weights="imagenet")
+
+
+def test_network_whose_published_weights_keras_lacks_says_where_to_get_them():
+    with pytest.raises(ValueError, match=r"scripts/convert_efficientnet_weights\.py makes a file of it"):
+        build("efficientnet_lite2", weights="imagenet")
 
 
 def test_usual_size_is_the_published_one():
@@ -203,18 +215,64 @@ def test_folded_mobilenet_computes_what_the_published_one_does(tmp_path, size):
     assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in folded.layers)
 
 
-def test_folded_weights_are_read_from_arrays_in_order_of_the_graph(tmp_path):
-    first = build("mobilenet_v2", input_size=64)
+# Block by block of the published network: channels that come in, inner ones, those that go out, kernel, stride.
+LITE2_BLOCKS = [
+    (32, 32, 16, 3, 1), (16, 96, 24, 3, 2), *[(24, 144, 24, 3, 1)] * 2, (24, 144, 48, 5, 2), *[(48, 288, 48, 5, 1)] * 2,
+    (48, 288, 88, 3, 2), *[(88, 528, 88, 3, 1)] * 3, (88, 528, 120, 5, 1), *[(120, 720, 120, 5, 1)] * 3,
+    (120, 720, 208, 5, 2), *[(208, 1248, 208, 5, 1)] * 4, (208, 1248, 352, 3, 1),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [64, 75])
+def test_converted_efficientnet_computes_what_the_published_one_does(tmp_path, size):
+    """Weights as PyTorch names and lays them out, run with their batch normalisations."""
+    from keras import ops
+
+    rng = np.random.default_rng(0)
+    published = {"_fc.weight": np.zeros((1000, 1280), np.float32), "_fc.bias": np.zeros(1000, np.float32)}
+
+    def layer(x, conv, norm, shape, stride=1, clipped=True):
+        kernel = rng.normal(0, (2 / np.prod(shape[1:])) ** 0.5, shape)
+        scale, shift, mean = (rng.normal(centre, 0.2, shape[0]) for centre in (1, 0, 0))
+        variance = rng.uniform(0.5, 1.5, shape[0])
+        names = (f"{conv}.weight", *(f"{norm}.{part}" for part in ("weight", "bias", "running_mean", "running_var")))
+        published.update(zip(names, map(np.float32, (kernel, scale, shift, mean, variance)), strict=True))
+        convolve = ops.depthwise_conv if "depthwise" in conv else ops.conv
+        axes = (2, 3, 0, 1) if "depthwise" in conv else (2, 3, 1, 0)
+        x = convolve(x, np.float32(kernel.transpose(axes)), strides=stride, padding="same")
+        x = (x - np.float32(mean)) / np.float32((variance + 1e-3) ** 0.5) * np.float32(scale) + np.float32(shift)
+        return ops.clip(x, 0, 6) if clipped else x
+
+    crops = two_faces(size)
+    x = layer((crops - 127) / 128, "_conv_stem", "_bn0", (32, 3, 3, 3), 2)
+    for number, (before, inner, after, kernel, stride) in enumerate(LITE2_BLOCKS):
+        block, y = f"_blocks.{number}", x
+        if number:
+            y = layer(y, f"{block}._expand_conv", f"{block}._bn0", (inner, before, 1, 1))
+        y = layer(y, f"{block}._depthwise_conv", f"{block}._bn1", (inner, 1, kernel, kernel), stride)
+        y = layer(y, f"{block}._project_conv", f"{block}._bn2", (after, inner, 1, 1), clipped=False)
+        x = x + y if before == after and stride == 1 else y
+    expected = ops.convert_to_numpy(layer(x, "_conv_head", "_bn1", (1280, 352, 1, 1)))
+
+    np.savez(tmp_path / "converted.npz", **folded_weights(published))
+    network = build("efficientnet_lite2", input_size=size, weights=tmp_path / "converted.npz")
+    assert expected.std() > 0.1
+    np.testing.assert_allclose(output_of(network, "features", crops), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite2", "mobilenet_v2"])
+def test_folded_weights_are_read_from_arrays_in_order_of_the_graph(tmp_path, name):
+    first = build(name, input_size=64)
     convolutions = [np.asarray(weight) for weight in first.get_weights()[:-2]]
     names = [f"CONV_{number:03d}/{kind}" for number in range(len(convolutions) // 2) for kind in ("kernel", "bias")]
     arrays = dict(zip(names, convolutions, strict=True))
     np.savez(tmp_path / "folded.npz", **arrays, **{"FULLY_CONNECTED/kernel": np.zeros((1280, 1000))})
-    second = build("mobilenet_v2", input_size=64, weights=tmp_path / "folded.npz")
+    second = build(name, input_size=64, weights=tmp_path / "folded.npz")
     crops = FACE[None, :64, :64].astype(np.float32)
     np.testing.assert_array_equal(output_of(first, "features", crops), output_of(second, "features", crops))
 
 
-@pytest.mark.parametrize("name", ["mobilenet_v2", "vgg16"])
+@pytest.mark.parametrize("name", ["efficientnet_lite2", "mobilenet_v2", "vgg16"])
 def test_random_weights_without_normalisation_still_tell_crops_apart(name):
     features = output_of(build(name, input_size=64), "features", two_faces(64)).mean(axis=(1, 2))
     first, second = features - features.mean(axis=1, keepdims=True)
