@@ -27,6 +27,7 @@ from classifiers.datasets import PictureReader, face_shards
 _OWN_SETTINGS = {
     "capsnet": {"steps": 450, "input-size": 64},
     "cnn": {"steps": 1200},
+    "efficientnet_lite2": {"steps": 100, "learning-rate": 2e-4, "start": "efficientnet_lite2"},
     "efficientnet_v2_b0": {"steps": 400},
     "inception_resnet_v2": {"steps": 100, "learning-rate": 3e-4, "start": "inception_resnet_v2"},
     "mesoinception": {"steps": 1000},

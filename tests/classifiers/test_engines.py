@@ -169,7 +169,7 @@ create_engine("openvino", find_model(), precision="int8")
 
 def test_int8_needs_files_of_its_own():
     lacking = replace(MODEL, files={kind: file for kind, file in MODEL.files.items() if "int8" not in kind})
-    with pytest.raises(ModelError, match="model 'mobilenet_v2' cannot run in int8: it has no int8 files"):
+    with pytest.raises(ModelError, match=f"model {MODEL.name!r} cannot run in int8: it has no int8 files"):
         create_engine("openvino", lacking, precision="int8")
 
 
@@ -229,7 +229,7 @@ def test_damaged_onnx_file(tmp_path):
     pytest.importorskip("onnxruntime")
     (tmp_path / "text.onnx").write_text("weights")
     entry = ModelFile("text.onnx", sha256(b"weights").hexdigest())
-    with pytest.raises(ModelError, match="the ONNX file of model 'mobilenet_v2' cannot be loaded"):
+    with pytest.raises(ModelError, match=f"the ONNX file of model {MODEL.name!r} cannot be loaded"):
         create_engine("onnxruntime", replace(MODEL, files={**MODEL.files, "onnx": entry}, folder=tmp_path))
 
 
@@ -307,7 +307,7 @@ def test_tensorflow_and_openvino_give_the_same_logits(crops, logits):
     assert reference.predict(crops[:0]).shape == (0, 2)
     assert create_engine("keras", MODEL).name == "keras"
     other = replace(MODEL, crop_size=96)
-    with pytest.raises(ModelError, match="holds a mobilenet_v2 for crops of 224 pixels, not a mobilenet_v2 for 96"):
+    with pytest.raises(ModelError, match=f"holds a {MODEL.name} for crops of 224 pixels, not a {MODEL.name} for 96"):
         create_engine("keras", other)
     with pytest.raises(ModelError, match="the keras engine runs where Keras does, on the CPU, not on NPU"):
         create_engine("keras", MODEL, device="npu")

@@ -62,7 +62,7 @@ def test_crops_of_another_form(mapper, shape, dtype):
 
 
 def test_model_without_openvino_files():
-    with pytest.raises(ModelError, match="'mobilenet_v2' has no OpenVINO graph to draw heat maps from"):
+    with pytest.raises(ModelError, match=f"{MODEL.name!r} has no OpenVINO graph to draw heat maps from"):
         HeatMapper(replace(MODEL, files={"keras": MODEL.files["keras"]}))
 
 
