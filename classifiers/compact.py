@@ -1,4 +1,4 @@
-"""Large networks whose weights are kept once, in 8 bits, for Keras and for OpenVINO.
+"""Networks whose weights are kept once, in 8 bits, for Keras and for OpenVINO.
 
 A network of 50 million parameters fills 200 MB as a Keras file, and as much again as an OpenVINO graph. Here the
 kernels are rounded to 8 bits by output channel before anything is made of the network, so that both hold the same

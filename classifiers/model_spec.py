@@ -15,10 +15,10 @@ WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 MANIFEST = WEIGHTS_FOLDER / "manifest.json"
 
 FAST = "mobilenet_v2"
-"""The shipped model that is also called "fast": the smallest."""
+"""The shipped model that is also called "fast": the one of the fewest parameters."""
 
 COMPACT_FILES = ("compact", "compact_weights")
-"""What large models have in place of a Keras file: see `classifiers.compact`."""
+"""What some models have in place of a Keras file: see `classifiers.compact`."""
 
 
 class ModelError(Exception):

