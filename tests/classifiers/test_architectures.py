@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import io
+import pickle
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from tests.tiny_shards import FACE
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 from convert_efficientnet_weights import folded_weights
+from convert_vgg16_weights import ArrayUnpickler, published_network
 
 if TYPE_CHECKING:
     import keras
@@ -258,6 +261,38 @@ def test_converted_efficientnet_computes_what_the_published_one_does(tmp_path, s
     network = build("efficientnet_lite2", input_size=size, weights=tmp_path / "converted.npz")
     assert expected.std() > 0.1
     np.testing.assert_allclose(output_of(network, "features", crops), expected, atol=1e-3)
+
+
+def test_converted_vgg16_computes_what_torchvision_does(tmp_path):
+    from keras import ops
+
+    rng, size = np.random.default_rng(0), 64
+    crops = FACE[None, 50 : 50 + size, 50 : 50 + size].astype(np.float32)
+    x = ops.convert_to_tensor(((crops / 255 - [0.485, 0.456, 0.406]) / [0.229, 0.224, 0.225]).astype(np.float32))
+    convolutions, channels = [], 3
+    for wider, repeats in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        for _ in range(repeats):
+            kernel = rng.normal(0, (2 / 9 / channels) ** 0.5, (3, 3, channels, wider)).astype(np.float32)
+            bias = rng.normal(0, 0.1, wider).astype(np.float32)
+            convolutions.append((kernel, bias))
+            x, channels = ops.relu(ops.conv(x, kernel, padding="same") + bias), wider
+        x = ops.max_pool(x, 2, strides=2)
+    expected = ops.convert_to_numpy(x)
+
+    published_network(convolutions).save(tmp_path / "converted.keras")
+    network = build("vgg16", input_size=size, weights=tmp_path / "converted.keras")
+    assert expected.std() > 0.1
+    # The two pad with their own mean, of which torchvision's is darker by half a grey level in green and blue.
+    np.testing.assert_allclose(output_of(network, "features", crops), expected, atol=0.05)
+
+
+def test_converter_of_vgg16_reads_arrays_and_nothing_else():
+    arrays = {"kernel": np.arange(6, dtype=np.float32).reshape(2, 3)}
+    # Newer versions of NumPy write another name of the module than the one in the package.
+    written = pickle.dumps(arrays, protocol=3).replace(b"numpy._core.multiarray", b"numpy.core.multiarray")
+    np.testing.assert_array_equal(ArrayUnpickler(io.BytesIO(written)).load()["kernel"], arrays["kernel"])
+    with pytest.raises(pickle.UnpicklingError, match="no part of an array"):
+        ArrayUnpickler(io.BytesIO(pickle.dumps({"kernel": Path("/")}))).load()
 
 
 @pytest.mark.parametrize("name", ["efficientnet_lite2", "mobilenet_v2"])
