@@ -65,6 +65,8 @@ class ModelSpec:
         thresholds: how scores become verdicts.
         card: file name of the model card.
         folder: where the files are.
+        heat_maps: whether those of `classifiers.explain` show what was altered. They add up to the logits in any case,
+            but some networks have few cells, and some gather in the outer ones what they found anywhere.
         agreement: of the scores of the int8 files with those of the others, under this calibration; None where it has
             not been measured.
     """
@@ -80,11 +82,14 @@ class ModelSpec:
     thresholds: Thresholds
     card: str
     folder: Path
+    heat_maps: bool = True
     agreement: Agreement | None = None
 
     def __post_init__(self) -> None:
         if not self.source_files:
             raise ValueError("a model is identified by its keras file, or by its compact ones")
+        if not isinstance(self.heat_maps, bool):
+            raise ValueError(f"whether heat maps show something is true or false, not {self.heat_maps!r}")
 
     @property
     def source_files(self) -> dict[str, ModelFile]:
@@ -116,6 +121,16 @@ class ModelSpec:
         if hashlib.sha256(content).hexdigest() != entry.sha256:
             raise ModelError(f"{path} is not the file that model {self.name!r} was released with; install it again")
         return content
+
+    def check_heat_maps(self) -> None:
+        """Make sure that heat maps are worth drawing.
+
+        Raises:
+            ModelError: they would not show what was altered.
+        """
+        if not self.heat_maps:
+            why = f"the heat maps of model {self.name!r} would not show what was altered"
+            raise ModelError(f"{why}; scan with the default model for some")
 
     def to_json(self) -> dict[str, object]:
         """Write this as an entry of a manifest."""
@@ -228,5 +243,6 @@ def _spec(entry: dict, folder: Path) -> ModelSpec:
         thresholds=Thresholds(**entry["thresholds"]),
         card=entry["card"],
         folder=folder,
+        heat_maps=entry.get("heat_maps", True),
         agreement=Agreement(**entry["agreement"]) if "agreement" in entry else None,
     )

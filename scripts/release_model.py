@@ -6,7 +6,8 @@ r"""Make a trained run into a shipped model: Keras file, OpenVINO graphs in f32 
 
 With --compact the weights are rounded to 8 bits and kept once for both formats, as befits a large network, and nothing
 is computed in int8. Calibration and thresholds are fitted on the validation sources only. The model card is written by
-hand. An earlier release stays as it is until all of the new one is made, and then goes.
+hand; whether heat maps show what was altered is measured by tests/classifiers/test_explain.py. An earlier release stays
+as it is until all of the new one is made, and then goes.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ def main() -> None:
     parser.add_argument("--input-size", type=int, help="side of the crop in pixels (the architecture's usual one)")
     parser.add_argument("--cut-size", type=int, help="side at which crops are cut before they shrink")
     parser.add_argument("--compact", action="store_true", help="keep the weights once, in 8 bits")
+    parser.add_argument("--no-heat-maps", action="store_true", help="they would not show what was altered")
     parser.add_argument("--folder", type=Path, default=WEIGHTS_FOLDER, help="gets the files and the manifest")
     arguments = parser.parse_args()
 
@@ -118,6 +120,7 @@ def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
         thresholds=Thresholds(0.5, 0.5, ""),
         card=f"{name}.md",
         folder=folder,
+        heat_maps=not arguments.no_heat_maps,
     )
     samples, align = default_samples(arguments.faces), partial(align_face, geometry=geometry)
     validation = BlendedValidation(PictureReader(), [s for s in samples if s.split == "val"], align)

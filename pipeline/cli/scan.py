@@ -124,6 +124,8 @@ def run(options: argparse.Namespace) -> int:
             options.device,
         )
         scanner = settings.scanner()
+        if options.heatmaps:
+            scanner.model.check_heat_maps()
     except (ModelError, DetectorUnavailableError, ValueError) as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return 2

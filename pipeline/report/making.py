@@ -59,7 +59,7 @@ def make_page(stored: Stored, *, media: Path | None = None, model: str | None = 
     reading = parse_result(text)
     pictures, why = _pictures(reading, stored.source.parent, media, model)
     # Without its stamp a page is made again, when what it lacks may be there.
-    complete = why is None and (pictures is None or pictures.no_heat is None)
+    complete = why is None and (pictures is None or pictures.complete)
     write_report(reading, pictures, stored.page, why_no_pictures=why, stamp=stamp if complete else "")
 
 

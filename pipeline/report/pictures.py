@@ -70,6 +70,7 @@ class Pictures:
         close_ups: the strongest faces by track and position.
         heat_output: "manipulated" or "generated" by track: what its heat maps explain.
         no_heat: one sentence where there are no heat maps, else None.
+        complete: whether no picture is missing that could be had on another day.
         searched: where no face was found, times and whole frames, evenly chosen.
     """
 
@@ -79,6 +80,7 @@ class Pictures:
     close_ups: dict[tuple[int, int], CloseUp] = field(default_factory=dict)
     heat_output: dict[int, str] = field(default_factory=dict)
     no_heat: str | None = None
+    complete: bool = True
     searched: list[tuple[float, str]] = field(default_factory=list)
 
 
@@ -158,13 +160,13 @@ def make_pictures(persons: Sequence[Person], media: MediaInfo, spec: ModelSpec |
                 faces[key] = crop
     heat: dict[tuple[int, int], np.ndarray] = {}
     if spec is None:
-        made.no_heat = say("no_heat_model")
+        made.no_heat, made.complete = say("no_heat_model"), False
     else:
         try:
             heat = heat_maps(persons, faces, spec)
             made.heat_output = {person.id: heat_output(person) for person in persons}
         except ModelError as error:
-            made.no_heat = say("no_heat", why=error)
+            made.no_heat, made.complete = say("no_heat", why=error), not spec.heat_maps
     for key, crop in faces.items():
         made.close_ups[key] = CloseUp(_jpeg(crop, 88), _jpeg(heat[key], 88) if key in heat else None)
     return made
@@ -198,10 +200,11 @@ def heat_maps(
         Each crop under its map, RGB uint8 of the same size.
 
     Raises:
-        ModelError: the model cannot be explained.
+        ModelError: the model cannot be explained, or not so that it helps.
     """
     from classifiers.explain import overlay
 
+    spec.check_heat_maps()
     if not faces:
         return {}
     output = {person.id: spec.labels.index(heat_output(person)) for person in persons}

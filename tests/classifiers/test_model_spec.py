@@ -163,6 +163,7 @@ def test_file_that_is_no_manifest(tmp_path, content):
         {"files": {"keras": {"file": "/tmp/a.keras", "sha256": "0" * 64}}},
         {"files": {"keras": {"file": "..", "sha256": "0" * 64}}},
         {"card": "..\\card.md"},
+        {"heat_maps": "yes"},
         {"name": "../mine"},
         {"name": "/tmp/mine"},
         {"crop_cut_size": 8},

@@ -55,6 +55,31 @@ def test_files_that_are_named_after_json_files_need_them(tmp_path, capsys, optio
     assert not out.exists()
 
 
+def test_heat_maps_that_would_show_nothing_are_not_drawn(tmp_path, capsys):
+    arguments = [
+        "scan",
+        str(SAMPLES / "real.mp4"),
+        "-o",
+        str(tmp_path),
+        "--model",
+        "efficientnet_lite2",
+        "--frames",
+        "3",
+    ]
+    assert main([*arguments, "--heatmaps"]) == 2
+    error = capsys.readouterr().err
+    assert "the heat maps of model 'efficientnet_lite2' would not show what was altered" in error
+    assert error.count("\n") == 1 and not list(tmp_path.iterdir())
+    assert main([*arguments, "--report"]) == 0
+    page = tmp_path / "real.mp4.html"
+    shown = page.read_text(encoding="utf-8")
+    assert "There are no heat maps: the heat maps of model" in shown and "Where the model looked" not in shown
+    # The page lacks nothing that another run could add.
+    os.utime(page, (1, 1))
+    assert main(["report", str(tmp_path)]) == 0
+    assert page.stat().st_mtime == 1
+
+
 @pytest.mark.parametrize("option", ["--report", "--annotate", "--heatmaps"])
 @pytest.mark.parametrize("output", [[], ["-o", "-"]])
 def test_files_need_a_folder(capsys, option, output):
