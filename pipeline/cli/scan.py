@@ -69,7 +69,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="also write a copy of each file with boxes and scores drawn on it; with --fps 5 the boxes follow well",
     )
     parser.add_argument(
-        "--heatmaps", action="store_true", help="also write the strongest faces and where the model looked, as PNG"
+        "--heatmaps",
+        action="store_true",
+        help="also write the strongest faces and where the default model looked, as PNG",
     )
     parser.add_argument(
         "--workers", type=_count, metavar="N", help="scan in N processes (one for every 16 cores, as memory allows)"
@@ -124,10 +126,15 @@ def run(options: argparse.Namespace) -> int:
             options.device,
         )
         scanner = settings.scanner()
-        if options.heatmaps:
-            scanner.model.check_heat_maps()
     except (ModelError, DetectorUnavailableError, ValueError) as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
+        return 2
+    try:
+        if options.heatmaps:
+            scanner.model.check_heat_maps()
+    except ModelError as error:
+        remedy = "leave out --heatmaps, or scan with the default model"
+        print(f"facewitness scan: there are no heat maps: {error}; {remedy}", file=sys.stderr)
         return 2
     inputs = list(expand_inputs(options.inputs))
     try:

@@ -166,7 +166,9 @@ def make_pictures(persons: Sequence[Person], media: MediaInfo, spec: ModelSpec |
             heat = heat_maps(persons, faces, spec)
             made.heat_output = {person.id: heat_output(person) for person in persons}
         except ModelError as error:
-            made.no_heat, made.complete = say("no_heat", why=error), not spec.heat_maps
+            made.no_heat = say("no_heat", why=error)
+            # A model whose maps are not worth drawing will have none tomorrow; another may have been exported by then.
+            made.complete = not spec.heat_maps
     for key, crop in faces.items():
         made.close_ups[key] = CloseUp(_jpeg(crop, 88), _jpeg(heat[key], 88) if key in heat else None)
     return made

@@ -133,7 +133,7 @@ def test_network_whose_published_weights_keras_lacks_says_where_to_get_them():
         build("efficientnet_lite2", weights="imagenet")
 
 
-def test_usual_size_is_the_published_one():
+def test_usual_size_is_the_published_one_or_224():
     sizes = {name: importlib.import_module(module).INPUT_SIZE for name, module in ARCHITECTURES.items()}
     published = {"xception": 299, "inception_resnet_v2": 299, "mesonet": 256, "mesoinception": 256, "cnn": 128}
     assert sizes == {name: published.get(name, 224) for name in ARCHITECTURES}
@@ -282,8 +282,8 @@ def test_converted_vgg16_computes_what_torchvision_does(tmp_path):
     published_network(convolutions).save(tmp_path / "converted.keras")
     network = build("vgg16", input_size=size, weights=tmp_path / "converted.keras")
     assert expected.std() > 0.1
-    # The two pad with their own mean, of which torchvision's is darker by half a grey level in green and blue.
-    np.testing.assert_allclose(output_of(network, "features", crops), expected, atol=0.05)
+    # Not to the bit: the two pad with their own mean, of which torchvision's is darker by half a grey level in green.
+    np.testing.assert_allclose(output_of(network, "features", crops), expected, atol=5e-3)
 
 
 def test_converter_of_vgg16_reads_arrays_and_nothing_else():
@@ -367,6 +367,19 @@ def test_arrays_that_are_cut_off_are_refused(tmp_path, kept):
     part.write_bytes(whole.read_bytes()[:kept])
     with pytest.raises(ValueError, match=r"part\.npz is damaged, or does not hold weights of efficientnet_lite2"):
         build("efficientnet_lite2", input_size=64, weights=part)
+
+
+def test_other_arrays_than_folded_weights_are_refused(tmp_path):
+    np.save(tmp_path / "single.npy", np.zeros(3))
+    with pytest.raises(ValueError, match=r"single\.npy is damaged, or does not hold weights of mobilenet_v2"):
+        build("mobilenet_v2", input_size=64, weights=tmp_path / "single.npy")
+    with (tmp_path / "packed.npz").open("wb") as file:
+        np.savez_compressed(file, kernel=np.arange(30_000))
+    content = bytearray((tmp_path / "packed.npz").read_bytes())
+    content[2000:3000] = b"\xff" * 1000
+    (tmp_path / "packed.npz").write_bytes(content)
+    with pytest.raises(ValueError, match=r"packed\.npz is damaged, or does not hold weights of mobilenet_v2"):
+        build("mobilenet_v2", input_size=64, weights=tmp_path / "packed.npz")
 
 
 def test_published_network_is_not_taken_for_a_classifier(tmp_path):

@@ -247,4 +247,6 @@ def test_maps_point_into_the_blended_region_of_self_blended_faces_if_the_manifes
             f" or a cell from it (chance {chance_within:.0%}), {inside:.0%} in the region itself"
             f" (chance {chance_inside:.0%})"
         )
-    assert model.heat_maps == (within > chance_within + 0.1 and inside > chance_inside + 0.1)
+    assert model.heat_maps == (inside > chance_inside + 0.1)
+    if model.heat_maps:
+        assert inside > 0.45 and within > 0.85 and within > chance_within + 0.1

@@ -68,12 +68,12 @@ def test_heat_maps_that_would_show_nothing_are_not_drawn(tmp_path, capsys):
     ]
     assert main([*arguments, "--heatmaps"]) == 2
     error = capsys.readouterr().err
-    assert "the heat maps of model 'efficientnet_lite2' would not show what was altered" in error
+    assert "there are no heat maps: those of model 'efficientnet_lite2' would not show what was altered; leave" in error
     assert error.count("\n") == 1 and not list(tmp_path.iterdir())
     assert main([*arguments, "--report"]) == 0
     page = tmp_path / "real.mp4.html"
     shown = page.read_text(encoding="utf-8")
-    assert "There are no heat maps: the heat maps of model" in shown and "Where the model looked" not in shown
+    assert "There are no heat maps: those of model" in shown and "Where the model looked" not in shown
     # The page lacks nothing that another run could add.
     os.utime(page, (1, 1))
     assert main(["report", str(tmp_path)]) == 0

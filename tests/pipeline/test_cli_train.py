@@ -152,7 +152,9 @@ def test_training_starts_from_a_shipped_model(shards, tmp_path):
     learn = ["train", shards, "-o", tmp_path / "run", "--architecture", "vgg16", "--start", "vgg16", *SMALL]
     run = facewitness(*learn, "--input-size", "32", "--learning-rate", "0")
     assert run.returncode == 0, run.stderr
-    shipped, trained = (load_network(find_model(model)) for model in ("vgg16", str(tmp_path / "run" / "manifest.json")))
+    models = find_model("vgg16"), find_model(str(tmp_path / "run" / "manifest.json"))
+    assert models[0].heat_maps is models[1].heat_maps is False
+    shipped, trained = (load_network(model) for model in models)
     assert trained.input_shape[1] == 32
     for old, new in zip(shipped.get_weights(), trained.get_weights(), strict=True):
         np.testing.assert_allclose(new, old, atol=1e-6)
