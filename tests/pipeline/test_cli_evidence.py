@@ -56,16 +56,8 @@ def test_files_that_are_named_after_json_files_need_them(tmp_path, capsys, optio
 
 
 def test_heat_maps_that_would_show_nothing_are_not_drawn(tmp_path, capsys):
-    arguments = [
-        "scan",
-        str(SAMPLES / "real.mp4"),
-        "-o",
-        str(tmp_path),
-        "--model",
-        "efficientnet_lite2",
-        "--frames",
-        "3",
-    ]
+    inputs = ["scan", str(SAMPLES / "real.mp4"), "-o", str(tmp_path)]
+    arguments = [*inputs, "--model", "efficientnet_lite2", "--frames", "3"]
     assert main([*arguments, "--heatmaps"]) == 2
     error = capsys.readouterr().err
     assert "there are no heat maps: those of model 'efficientnet_lite2' would not show what was altered; leave" in error
