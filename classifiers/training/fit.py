@@ -121,8 +121,8 @@ def squared_error(y_true: keras.KerasTensor, y_pred: keras.KerasTensor) -> keras
 
 def _with_more_heads(classifier: keras.Model, batches: BatchSource) -> keras.Model:
     features = classifier.get_layer("features").output
-    cells = keras.layers.Conv2D(1, 1, dtype="float32", name="mask_cells")(features)
-    mask = keras.layers.Reshape(features.shape[1:3], dtype="float32", name="mask")(cells)
+    cells = keras.layers.Conv2D(1, 1, kernel_initializer="ones", dtype="float32", name="mask_cells")
+    mask = keras.layers.Reshape(features.shape[1:3], dtype="float32", name="mask")(cells(_evidence(classifier)))
     outputs = {"logits": classifier.output, "mask": mask}
     if batches.teacher_features:
         pooled = keras.layers.GlobalAveragePooling2D(name="teacher_pool")(features)
@@ -131,6 +131,17 @@ def _with_more_heads(classifier: keras.Model, batches: BatchSource) -> keras.Mod
         head = keras.layers.Conv2D(channels, 1, dtype="float32", name=hint_output(layer))
         outputs[head.name] = head(classifier.get_layer(layer).output)
     return keras.Model(classifier.input, outputs)
+
+
+def _evidence(classifier: keras.Model) -> keras.KerasTensor:
+    """Give what each cell of the last feature map has to say on the forged region, (batch, height, width, channels).
+
+    A head that averages the map and weighs the averages gets to weigh each cell by itself: this one channel is the
+    class activation map of "manipulated", but for its bias. Knowing the region then teaches the very map that explains
+    the logit (Li, Wu, Peng, Ernst and Fu, CVPR 2018, arXiv:1802.10171). Any other head takes no part.
+    """
+    features, head = classifier.get_layer("features").output, classifier.get_layer("logits")
+    return head(features)[..., :1] if isinstance(head, keras.layers.Dense) else features
 
 
 def _freeze(classifier: keras.Model, *, frozen: bool) -> None:
