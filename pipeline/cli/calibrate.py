@@ -8,7 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.evaluate import add_data_options, chosen_samples, predict_crops, scan_files, set_up_logging
+from pipeline.cli.labelled_data import add_data_options, chosen_samples, predict_crops, scan_files
+from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
     from classifiers import ModelSpec
@@ -47,16 +48,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Calibrate, write the model and say what changed."""
-    import logging
-
     from classifiers import ModelError, find_model
     from classifiers.datasets import DataError
     from classifiers.evaluation.calibrate import calibrate
     from extractors import DetectorUnavailableError
     from pipeline.writers import WriteError
 
-    set_up_logging(options.debug)
-    logging.captureWarnings(True)
+    set_up_logging(options.debug, "classifiers")
     try:
         # Everything that can be wrong is looked at before anything is scanned.
         if not 0 < options.fpr < 1:

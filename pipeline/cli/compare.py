@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.extras import MissingLibraryError, require_training_libraries
 from pipeline.cli.keras_loading import load_keras
+from pipeline.cli.logs import set_up_logging
 from pipeline.cli.train import (
     add_data_options,
     add_training_options,
     load_samples,
-    require_training_extra,
     train_folder,
     training_config,
 )
@@ -65,15 +66,14 @@ def run(options: argparse.Namespace) -> int:
     from classifiers.datasets.leakage import check_usable
     from classifiers.evaluation.predictions import choose_split
     from extractors.align import LANDMARK_TEMPLATE
-    from pipeline.cli.evaluate import set_up_logging
 
-    set_up_logging(options.debug)
+    set_up_logging(options.debug, "classifiers")
     try:
         # Everything that can be wrong is looked at before hours are spent on training.
         if options.bootstrap < 0:
             raise ValueError(f"--bootstrap takes a number of resamples, not {options.bootstrap}")
         loaded = _models(options)
-        require_training_extra()
+        require_training_libraries()
         configs = [training_config(options, architecture=name) for name in _architectures(options)]
         from classifiers.training.run import check_config
 
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         specs = [_train(config, samples, options) for config in configs]
         contenders = _measure([*specs, *loaded], test, options)
         _write(contenders, options)
-    except (DataError, ModelError, ValueError) as error:
+    except (DataError, ModelError, MissingLibraryError, ValueError) as error:
         print(f"facewitness compare: {error}", file=sys.stderr)
         return 2
     except OSError as error:
@@ -135,7 +135,7 @@ def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argpar
     from classifiers.evaluation.scored import scored
     from classifiers.stored_network import load_network
     from extractors.align import CropGeometry, align_face
-    from pipeline.cli.evaluate import predict_crops
+    from pipeline.cli.labelled_data import predict_crops
 
     contenders = []
     for number, spec in enumerate(specs):

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.engine_options import add_engine_options
+from pipeline.cli.evaluation_table import evaluation_table
+from pipeline.cli.extras import MissingLibraryError, require_libraries
+from pipeline.cli.labelled_data import add_data_options, chosen_samples, predict_crops, scan_files
+from pipeline.cli.logs import set_up_logging
+from pipeline.cli.robustness import robustness_of_videos
 
 if TYPE_CHECKING:
-    from classifiers import Engine, ModelSpec
+    from classifiers import ModelSpec
     from classifiers.datasets import Sample
-    from classifiers.evaluation.evaluation import Evaluation, Section
-    from classifiers.evaluation.predictions import ChangePicture, Predictions, Unscored
+    from classifiers.evaluation.evaluation import Evaluation
+    from classifiers.evaluation.predictions import Predictions, Unscored
     from classifiers.evaluation.scored import Level, Scored
     from pipeline.labelled import LabelledScan
 
@@ -63,55 +67,22 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=run)
 
 
-def add_data_options(parser: argparse.ArgumentParser, split: str) -> None:
-    """Add the options that say which data are looked at, and how."""
-    parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder or index file of a data set")
-    parser.add_argument("--layout", default="auto", metavar="NAME", help="layout of the data set (recognised)")
-    parser.add_argument(
-        "--split",
-        metavar="NAME",
-        help=f"part of the data set, or all ({split}; where there is no such part, the one that `facewitness train` "
-        "makes, and of a data set that is for testing only all)",
-    )
-    parser.add_argument(
-        "--split-by",
-        metavar="NAMES",
-        help="split as `facewitness train --split-by NAMES` does (clip,person,source)",
-    )
-    add_engine_options(parser)
-    parser.add_argument("--frames", type=int, default=32, metavar="N", help="look at N frames of each video (32)")
-    parser.add_argument(
-        "--detector", default="mtcnn", metavar="NAME", help="mtcnn (default), mtcnn-reference, dlib-hog or dlib-cnn"
-    )
-    parser.add_argument(
-        "--max-unreadable",
-        type=float,
-        default=0.01,
-        metavar="SHARE",
-        help="share of the face crops that may be unreadable (0.01)",
-    )
-    parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
-
-
 def run(options: argparse.Namespace) -> int:
     """Measure the models, write the figures and print the main ones."""
-    import logging
-
     from classifiers import ModelError, find_model
     from classifiers.datasets import DataError
     from extractors import DetectorUnavailableError
     from pipeline.media import MediaError
     from pipeline.writers import WriteError
 
-    set_up_logging(options.debug)
-    logging.captureWarnings(True)
+    set_up_logging(options.debug, "classifiers")
     try:
         if options.bootstrap < 0:
             raise ValueError(f"--bootstrap takes a number of resamples, not {options.bootstrap}")
         if options.output is not None:
-            require_library("matplotlib", "plots")
+            require_libraries("plots", "matplotlib")
         if options.robustness:
-            require_library("av", "--robustness")
+            require_libraries("--robustness", "av")
         samples = chosen_samples(options, "test")
         _check_sources(options.sources, samples)
         specs = [find_model(name) for name in options.model or [None]]
@@ -119,49 +90,17 @@ def run(options: argparse.Namespace) -> int:
         requested = zip(names, specs, options.model or [None], strict=True)
         lost = _without_crops(samples, options)
         evaluations = [_evaluate(name, spec, model, samples, lost, options) for name, spec, model in requested]
-        print(_report(evaluations))
+        print(evaluation_table(evaluations))
         if options.output is not None:
             _write(evaluations, samples, options)
             print(f"\nFigures and plots are in {options.output}")
-    except (DataError, ModelError, DetectorUnavailableError, ValueError) as error:
+    except (DataError, ModelError, DetectorUnavailableError, MissingLibraryError, ValueError) as error:
         print(f"facewitness evaluate: {error}", file=sys.stderr)
         return 2
     except (WriteError, MediaError, OSError) as error:
         print(f"facewitness evaluate: {error}", file=sys.stderr)
         return 1
     return 0 if all(evaluation.tables for evaluation in evaluations) else 1
-
-
-def chosen_samples(options: argparse.Namespace, default_split: str) -> list[Sample]:
-    """Read the data set and take the split that the options ask for; print which it is where the data set lacks it.
-
-    Training splits a data set that has no splits, or only one for training; the same split is made here, so that
-    nothing is measured on what was trained on.
-
-    Raises:
-        DataError: the data set cannot be used, or has no such split.
-    """
-    from classifiers.datasets import DataError, open_dataset
-    from classifiers.datasets.splitting import ATTRIBUTES, SPLITS, split_by_group
-    from classifiers.evaluation.predictions import choose_split
-
-    samples = open_dataset(options.dataset, options.layout)
-    wanted, official = options.split or default_split, {sample.split for sample in samples}
-    is_lacking = wanted in SPLITS and wanted not in official and bool(official & {"train", ""})
-    if options.split == "all" or not (options.split_by or is_lacking):
-        return choose_split(samples, options.split, default_split)
-    by = tuple(options.split_by.split(",")) if options.split_by else ATTRIBUTES
-    try:
-        samples = split_by_group(samples, by=by)
-    except DataError as error:
-        raise DataError(f"no part {wanted} can be split off: {error}; --split all takes everything") from error
-    chosen = choose_split(samples, options.split, default_split)
-    if is_lacking:
-        print(
-            f"{len(chosen)} of {len(samples)} samples are taken, the part {wanted} that `facewitness train --split-by "
-            f"{','.join(by)}` leaves; --split all takes everything"
-        )
-    return chosen
 
 
 def _check_sources(patterns: Sequence[str], samples: Sequence[Sample]) -> None:
@@ -174,79 +113,6 @@ def _check_sources(patterns: Sequence[str], samples: Sequence[Sample]) -> None:
         if not any(fnmatchcase(source, pattern) for source in sources):
             some = ", ".join(sources[:10]) or "none"
             raise DataError(f"no source fits --sources {pattern!r}; there are {some}")
-
-
-def set_up_logging(debug: bool) -> None:
-    """Log warnings of our own; all else only when debugging."""
-    import logging
-
-    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
-    if not debug:
-        logging.getLogger("classifiers").setLevel(logging.WARNING)
-
-
-def predict_crops(
-    engine: Engine,
-    spec: ModelSpec,
-    samples: Sequence[Sample],
-    options: argparse.Namespace,
-    change: ChangePicture | None = None,
-    title: str = "classifying",
-) -> Predictions:
-    """Classify face crops with a progress bar."""
-    from functools import partial
-
-    from tqdm import tqdm
-
-    from classifiers.datasets import PictureReader
-    from classifiers.evaluation.predictions import predict
-    from extractors.align import CropGeometry, align_face
-
-    geometry = CropGeometry.of_model(spec)
-    return predict(
-        engine,
-        samples,
-        PictureReader(),
-        partial(align_face, geometry=geometry),
-        change=change,
-        max_unreadable=options.max_unreadable,
-        # disable=None: no bar where standard error is not a terminal.
-        progress=partial(tqdm, unit="crop", desc=title, disable=None, leave=False),
-    )
-
-
-def scan_files(
-    model: str | None, samples: Sequence[Sample], options: argparse.Namespace, folder: Path | None
-) -> Iterator[LabelledScan]:
-    """Scan videos and pictures with a progress bar."""
-    from tqdm import tqdm
-
-    from pipeline.batch import ScannerSettings
-    from pipeline.labelled import scan_labelled
-    from pipeline.sampling import SLACK, SamplingPlan
-
-    settings = ScannerSettings(
-        model,
-        options.engine,
-        options.detector,
-        SamplingPlan.spread(options.frames, SLACK),
-        precision=options.precision,
-        device=options.device,
-    )
-    scans = scan_labelled(samples, settings, options.dataset, folder)
-    return iter(tqdm(scans, total=len(samples), unit="file", desc="scanning", disable=None, leave=False))
-
-
-def require_library(library: str, what: str) -> None:
-    """Ask for a library before hours of work, not after.
-
-    Raises:
-        ValueError: it is not installed; the message says what needs it.
-    """
-    from importlib.util import find_spec
-
-    if find_spec(library) is None:
-        raise ValueError(f"{what} needs {library}; install it with: pip install 'facewitness[train]'")
 
 
 def _evaluate(
@@ -289,7 +155,7 @@ def _evaluate(
         scans = list(scan_files(model, files, options, folder))
         _take_in_scans(scans, spec, tables, clips, unscored)
         if options.robustness:
-            for title, found, lost_copies[title] in _robustness_of_videos(scans, model, spec, options):
+            for title, found, lost_copies[title] in robustness_of_videos(scans, model, spec, options):
                 robustness[title] = _merged([*robustness.get(title, []), *found])
     merged = {pooling: _merged(found) for pooling, found in clips.items()}
     poolings = {pooling: found[0] for pooling, found in merged.items() if found}
@@ -369,66 +235,6 @@ def _take_in_scans(
         tables.append(scored("frame", [sample for sample, _ in frames], [score for _, score in frames]))
 
 
-def _worse_copies(
-    scans: Sequence[LabelledScan], change: str, model: str | None, options: argparse.Namespace
-) -> Iterator[tuple[LabelledScan, LabelledScan | Unscored]]:
-    """Scan a worse copy of each video; where none can be made, say why."""
-    import tempfile
-    from dataclasses import replace
-
-    from tqdm import tqdm
-
-    from classifiers.evaluation.predictions import Unscored
-    from pipeline.degraded_clips import write_degraded
-    from pipeline.media import MediaError
-
-    # Not all at once: the copies of a large data set fill a disk.
-    parts = [scans[start : start + _COPIES_TOGETHER] for start in range(0, len(scans), _COPIES_TOGETHER)]
-    for part in tqdm(parts, desc=change, disable=None, leave=False):
-        with tempfile.TemporaryDirectory(prefix="facewitness-") as folder:
-            copied = []
-            for number, scan in enumerate(part):
-                copy = replace(scan.sample, path=Path(folder, str(number), f"{scan.sample.path.stem}.mp4"))
-                copy.path.parent.mkdir()
-                try:
-                    write_degraded(scan.sample.path, change, copy.path)
-                except MediaError as error:
-                    yield scan, Unscored(scan.sample, error.status, str(error))
-                else:
-                    copied.append((scan, copy))
-            yield from zip(
-                [scan for scan, _ in copied],
-                scan_files(model, [copy for _, copy in copied], options, None),
-                strict=True,
-            )
-
-
-def _robustness_of_videos(
-    scans: Sequence[LabelledScan], model: str | None, spec: ModelSpec, options: argparse.Namespace
-) -> Iterator[tuple[str, list[Scored], list[Unscored]]]:
-    """Score worse copies of the videos, and the videos themselves where people look aside, with what gave no score."""
-    from classifiers.evaluation.predictions import Unscored
-    from classifiers.evaluation.scored import scored
-    from pipeline.aggregate import DEFAULT_POOLING
-    from pipeline.degraded_clips import CLIP_CHANGES
-
-    videos = [scan for scan in scans if scan.kind == "video" and scan.status == "ok"]
-    weighing = (spec.calibration, spec.thresholds, DEFAULT_POOLING)
-    for change in CLIP_CHANGES:
-        found, lost = [], []
-        for scan, worse in _worse_copies(videos, change, model, options):
-            if isinstance(worse, Unscored):
-                lost.append(worse)
-            elif (scores := worse.evidence(*weighing).scores) is None:
-                lost.append(Unscored(scan.sample, worse.status, worse.message))
-            else:
-                found.append((scan.sample, scores))
-        yield change, [scored("video", *zip(*found, strict=True))] if found else [], lost
-    aside = [(scan.sample, scan.turned_away_evidence(*weighing).scores) for scan in videos]
-    aside = [(sample, scores) for sample, scores in aside if scores is not None]
-    yield "turned away", [scored("video", *zip(*aside, strict=True))] if aside else [], []
-
-
 def _merged(tables: Sequence[Scored]) -> list[Scored]:
     """Join the tables of one level, of face crops and of scanned files."""
     import numpy as np
@@ -467,75 +273,3 @@ def _write(evaluations: Sequence[Evaluation], samples: Sequence[Sample], options
     (options.output / "evaluation.json").write_text(text, encoding="utf-8", errors="backslashreplace")
     (options.output / "evaluation.csv").write_text(to_csv(evaluations), encoding="utf-8", errors="backslashreplace")
     write_plots(evaluations, options.output)
-
-
-_COPIES_TOGETHER = 32
-_GROUPS = {"source": "src", "clip": "clip"}
-_SHOWN = {
-    "AUC": "auc",
-    "AP": "average_precision",
-    "EER": "eer",
-    "acc": "accuracy",
-    "bal.acc": "balanced_accuracy",
-    "FPR": "fpr",
-    "TPR@1%": "tpr_at_fpr_1",
-    "TPR@5%": "tpr_at_fpr_5",
-    "log loss": "log_loss",
-    "Brier": "brier",
-    "ECE": "ece",
-}
-
-
-def _report(evaluations: Sequence[Evaluation]) -> str:
-    """Lay the main figures out for a terminal."""
-    from collections import Counter
-
-    blocks = []
-    for evaluation in evaluations:
-        thresholds = evaluation.spec.thresholds
-        lines = [
-            f"{evaluation.model}: likely_fake from {thresholds.likely_fake}, likely_real to {thresholds.likely_real}"
-        ]
-        for level, classes in evaluation.inputs.items():
-            for label, statuses in classes.items():
-                counts = ", ".join(f"{number} {status}" for status, number in statuses.items()) or "none"
-                lines.append(f"  {level} {label}: {counts}")
-        for change, copies in evaluation.lost_copies.items():
-            statuses = Counter(f"{'fake' if copy.sample.fake else 'real'} {copy.status}" for copy in copies)
-            if statuses:
-                lines.append(f"  lost when {change}: " + ", ".join(f"{n} {what}" for what, n in statuses.items()))
-        head = f"{'AUC [95% interval]':<22}{'over':<10}" + "".join(f"{name:>9}" for name in list(_SHOWN)[1:])
-        sections = [section for section in evaluation.sections if _is_shown(section, evaluation)]
-        width = max([len(_title(section)) for section in sections], default=0)
-        lines += ["", f"{'':<{width}}   real   fake  {head}"]
-        lines += [f"{_title(s):<{width}} {s.reals:>6} {s.fakes:>6}  {_figures(s)}" for s in sections]
-        lines.append("")
-        for level in evaluation.tables:
-            for label, verdicts in evaluation.section(level).verdicts.items():
-                counts = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
-                lines.append(f"{level} {label}: {counts}")
-        blocks.append("\n".join(lines).rstrip())
-    return "\n\n".join(blocks)
-
-
-def _is_shown(section: Section, evaluation: Evaluation) -> bool:
-    """Leave the details of all but the weightiest level to the files."""
-    return section.level == evaluation.main_level or not section.subset.startswith(("source", "robustness"))
-
-
-def _title(section: Section) -> str:
-    return "".join(c if c.isprintable() else "?" for c in f"{section.level} {section.subset}")
-
-
-def _figures(section: Section) -> str:
-    import math
-
-    cells = []
-    for name, key in _SHOWN.items():
-        figure = section.figures[key]
-        if name == "AUC":
-            cells.append(f"{'-' if math.isnan(figure.value) else figure!s:<22}")
-            cells.append(f"{f'{section.groups} {_GROUPS[section.grouped_by]}':<10}")
-        else:
-            cells.append(f"{'-' if math.isnan(figure.value) else format(figure.value, '.3f'):>9}")
-    return "".join(cells)

@@ -8,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.extras import MissingLibraryError, require_libraries
+from pipeline.cli.logs import set_up_logging
+
 if TYPE_CHECKING:
     from classifiers.datasets import Sample
     from classifiers.evaluation.picture_facts import VideoFacts
@@ -46,29 +49,25 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure the data set, write the report and print what it found."""
-    import logging
-
     from classifiers.datasets import DataError, PictureReader, open_dataset
     from classifiers.datasets.leakage import find_leaks
     from classifiers.evaluation.explore import explore
     from classifiers.evaluation.explore_report import About, findings, write_report
     from pipeline import __version__
-    from pipeline.cli.evaluate import require_library, set_up_logging
     from pipeline.verdict import display_path
 
-    set_up_logging(options.debug)
-    logging.captureWarnings(True)
+    set_up_logging(options.debug, "classifiers")
     if options.sample < 2:
         print(f"facewitness explore: --sample must be 2 or more, not {options.sample}", file=sys.stderr)
         return 2
     reader = PictureReader()
     try:
-        require_library("matplotlib", "the report")
+        require_libraries("the report", "matplotlib")
         samples = open_dataset(Path(options.dataset), options.layout)
         exploration = explore(
             samples, reader, sample_size=options.sample, probe=_probe, progress=lambda s: _bar(s, "measuring")
         )
-    except (DataError, ValueError) as error:
+    except (DataError, MissingLibraryError, ValueError) as error:
         print(f"facewitness explore: {error}", file=sys.stderr)
         return 2
     leaks = find_leaks(_bar(samples, "looking for leaks"), reader)

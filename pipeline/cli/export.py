@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.logs import set_up_logging
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -54,12 +56,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export the model and print how far the logits are from those of Keras."""
-    import logging
     import os
 
     # TensorFlow and its converters write progress that nobody reads.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if options.debug else "3")
-    logging.basicConfig(level=logging.DEBUG if options.debug else logging.ERROR)
+    set_up_logging(options.debug)
 
     from classifiers import ModelError, find_model
     from classifiers.datasets import DataError

@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.logs import set_up_logging
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -57,16 +59,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Cut the crops and say how many there are."""
-    import logging
-
     from classifiers.datasets import DataError
     from extractors import DetectorUnavailableError
-    from pipeline.cli.evaluate import set_up_logging
     from pipeline.face_index import FaceIndex
     from pipeline.faces import CropSettings, FaceCropper, keep_apart, origins
 
-    set_up_logging(options.debug)
-    logging.captureWarnings(True)
+    set_up_logging(options.debug, "classifiers")
     paths, output = [Path(dataset) for dataset in options.datasets], Path(options.output)
     try:
         settings = CropSettings(options.detector, options.frames, options.margin, options.max_side, options.quality)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.logs import set_up_logging
+
 if TYPE_CHECKING:
     from pipeline.report.folder import Stored
 
@@ -45,12 +47,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Make the pages and say where they are."""
-    import logging
-
-    logging.basicConfig(
-        level=logging.DEBUG if options.debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
-    )
-    logging.captureWarnings(True)
+    set_up_logging(options.debug)
     path = Path(options.result)
     try:
         if path.is_dir():

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli.engine_options import add_engine_options
+from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
     from pipeline.inputs import Input
@@ -83,8 +84,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Scan the inputs, write the results and print the table."""
-    import logging
-
     from classifiers import ModelError
     from extractors import DetectorUnavailableError
     from pipeline.batch import ScannerSettings, scan_batch
@@ -92,11 +91,7 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.resources import worker_processes
     from pipeline.writers import ResultWriter, WriteError, table
 
-    logging.basicConfig(
-        level=logging.DEBUG if options.debug else logging.ERROR, format="%(levelname)s %(name)s: %(message)s"
-    )
-    # What Pillow has to say of a damaged file belongs into the log, not between the rows of the table.
-    logging.captureWarnings(True)
+    set_up_logging(options.debug)
     to_pipe = options.output == "-"
     folder = None if to_pipe or options.output is None else Path(options.output)
     extras = [name for name in ("report", "annotate", "heatmaps") if getattr(options, name)]

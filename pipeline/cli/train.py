@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from classifiers.training.config import TrainingConfig
+from pipeline.cli.extras import MissingLibraryError, require_training_libraries
 from pipeline.cli.keras_loading import load_keras
+from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
     import keras
@@ -87,21 +89,6 @@ def training_config(options: argparse.Namespace, **changes: object) -> TrainingC
     return TrainingConfig.from_yaml(options.config, given) if options.config else TrainingConfig(**given)
 
 
-def require_training_extra() -> None:
-    """Make sure that what only training needs is installed, before anything is computed.
-
-    Raises:
-        DataError: something is not.
-    """
-    import importlib.util
-
-    from classifiers.datasets import DataError
-
-    for module in ("av", "yaml", "matplotlib", "tensorboard"):
-        if importlib.util.find_spec(module) is None:
-            raise DataError(f"training needs the package {module}: pip install 'facewitness[train]'")
-
-
 def load_samples(options: argparse.Namespace, *, trains: bool = True) -> list[Sample]:
     """Read a data set, split it if it has no splits, tell what leaks, and leave out what cannot be read.
 
@@ -133,18 +120,16 @@ def load_samples(options: argparse.Namespace, *, trains: bool = True) -> list[Sa
 
 def run(options: argparse.Namespace) -> int:
     """Train, and say where the model is and how good it was on the validation split."""
-    import logging
-
     from classifiers import ModelError
     from classifiers.datasets import DataError
 
-    logging.basicConfig(level=logging.DEBUG if options.debug else logging.WARNING, format="%(levelname)s: %(message)s")
+    set_up_logging(options.debug, "classifiers")
     folder = Path(options.output)
     try:
-        require_training_extra()
+        require_training_libraries()
         config = training_config(options)
         spec = train_folder(config, load_samples(options), folder)
-    except (DataError, ModelError) as error:
+    except (DataError, ModelError, MissingLibraryError) as error:
         print(f"facewitness train: {error}", file=sys.stderr)
         return 2
     except OSError as error:
