@@ -62,7 +62,7 @@ def make_compact(model: ModelSpec, network: keras.Model) -> ModelSpec:
 
     Returns:
         The model with new files in the same folder, in which its Keras file is replaced by a description of where
-        the weights are. The old files are gone.
+        the weights are. The old files are gone; those of an int8 graph, which has weights of its own, stay.
 
     Raises:
         OSError: the folder cannot be written to.
@@ -76,9 +76,9 @@ def make_compact(model: ModelSpec, network: keras.Model) -> ModelSpec:
         file = Path(folder, "graph.xml")
         ov.save_model(graph, file, compress_to_fp16=False)
         written, weights = file.read_bytes(), file.with_suffix(".bin").read_bytes()
-    for file in model.files.values():
-        (model.folder / file.file).unlink()
-    files = {}
+    files = dict(model.files)
+    for kind in ("keras", "openvino_graph", "openvino_weights"):
+        (model.folder / files.pop(kind).file).unlink()
     for kind, name, content in (
         ("compact", f"{model.name}.npz", _description(network, written, weights)),
         ("compact_weights", f"{model.name}.weights.bin", weights),

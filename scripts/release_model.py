@@ -4,10 +4,10 @@ r"""Make a trained run into a shipped model: Keras file, OpenVINO graphs in f32 
     python scripts/release_model.py --architecture vgg16 --input-size 128 --cut-size 224 --compact --weights FILE \
         --faces DIR
 
-With --compact the weights are rounded to 8 bits and kept once for both formats, as befits a large network, and nothing
-is computed in int8. Calibration and thresholds are fitted on the validation sources only. The model card is written by
-hand; whether heat maps show what was altered is measured by tests/classifiers/test_explain.py. An earlier release stays
-as it is until all of the new one is made, and then goes.
+With --compact the weights are rounded to 8 bits and kept once for both formats, as befits a large network. A graph that
+computes in int8 needs weights of its own, so there is one only with --int8. Calibration and thresholds are fitted on
+the validation sources only. The model card is written by hand; whether heat maps show what was altered is measured by
+tests/classifiers/test_explain.py. An earlier release stays as it is until all of the new one is made, and then goes.
 """
 
 from __future__ import annotations
@@ -69,6 +69,7 @@ def main() -> None:
     parser.add_argument("--input-size", type=int, help="side of the crop in pixels (the architecture's usual one)")
     parser.add_argument("--cut-size", type=int, help="side at which crops are cut before they shrink")
     parser.add_argument("--compact", action="store_true", help="keep the weights once, in 8 bits")
+    parser.add_argument("--int8", action="store_true", help="with --compact: a graph that computes in int8 as well")
     parser.add_argument("--no-heat-maps", action="store_true", help="they would not show what was altered")
     parser.add_argument("--folder", type=Path, default=WEIGHTS_FOLDER, help="gets the files and the manifest")
     arguments = parser.parse_args()
@@ -125,13 +126,16 @@ def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
     samples, align = default_samples(arguments.faces), partial(align_face, geometry=geometry)
     validation = BlendedValidation(PictureReader(), [s for s in samples if s.split == "val"], align)
     spec = _calibrate(spec, validation)
-    if arguments.compact:
-        return make_compact(spec, network)
-    manifest = folder / MANIFEST.name
+    if arguments.int8 or not arguments.compact:
+        spec = _quantized(spec, validation, [s for s in samples if s.split == "train"], align)
+    return make_compact(spec, network) if arguments.compact else spec
+
+
+def _quantized(spec: ModelSpec, validation: BlendedValidation, train: list[Sample], align: AlignFace) -> ModelSpec:
+    manifest = spec.folder / MANIFEST.name
     write_manifest(manifest, [spec])
-    crops = _training_crops([s for s in samples if s.split == "train"], align)
     held_out = np.concatenate([validation.clean, validation.degraded, validation.targets, validation.blends])
-    return quantize_model(manifest, name, crops, held_out, MEASURED_ON)
+    return quantize_model(manifest, spec.name, _training_crops(train, align), held_out, MEASURED_ON)
 
 
 def _training_crops(samples: list[Sample], align: AlignFace) -> np.ndarray:

@@ -58,6 +58,18 @@ def test_files_hold_a_byte_a_weight(after):
     assert parameters < sum((after.folder / file).stat().st_size for file in files) < 1.1 * parameters
 
 
+def test_an_int8_graph_stays(before, tmp_path):
+    for file in before.files.values():
+        (tmp_path / file.file).write_bytes((before.folder / file.file).read_bytes())
+    int8 = {"openvino_int8_graph": "vgg16_int8.xml", "openvino_int8_weights": "vgg16_int8.bin"}
+    for name in int8.values():
+        (tmp_path / name).write_bytes(name.encode())
+    kept = {kind: ModelFile(name, hashlib.sha256(name.encode()).hexdigest()) for kind, name in int8.items()}
+    model = make_compact(replace(before, folder=tmp_path, files=before.files | kept), load_network(before))
+    assert {kind: model.read(kind) for kind in kept} == {kind: name.encode() for kind, name in int8.items()}
+    assert model.files.keys() == {*kept, "compact", "compact_weights", "openvino_graph", "openvino_weights"}
+
+
 @pytest.mark.parametrize("engine", ["openvino", "keras"])
 def test_scores_stay_what_they_were(before, after, crops, engine):
     expected = create_engine("keras", before).predict(crops)
