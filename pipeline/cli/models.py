@@ -28,6 +28,8 @@ def run(options: argparse.Namespace) -> int:
             f"{'':<22} {model.thresholds.operating_point}\n"
             f"{'':<22} card: {model.folder / model.card}"
         )
+        if not model.heat_maps:
+            print(f"{'':<22} no heat maps: they would not show what was altered")
         if model.agreement:
             print(f"{'':<22} int8: scores {model.agreement.score_difference} from those in f32 on average")
     for name in sorted(set(ARCHITECTURES) - {model.architecture for model in shipped.values()}):

@@ -18,6 +18,7 @@ import jsonschema
 import psutil
 import pytest
 
+from classifiers import shipped_models
 from pipeline import __version__
 from pipeline.cli import main
 from pipeline.verdict import schema
@@ -55,9 +56,11 @@ def test_version(capsys):
 
 def test_models_names_the_default_and_what_has_no_weights(capsys):
     assert main(["models"]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert "default" in lines[0]
-    assert any(line.startswith("xception") and "no trained weights" in line for line in lines)
+    of_model = {block.split()[0]: block for block in re.split(r"\n(?=\S)", capsys.readouterr().out)}
+    assert "default" in next(iter(of_model.values()))
+    assert "no trained weights" in of_model["xception"]
+    for name, model in shipped_models().items():
+        assert ("no heat maps" in of_model[name]) is not model.heat_maps
 
 
 @pytest.mark.parametrize(
