@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import importlib.util
 
 
 class MissingLibraryError(Exception):
@@ -16,7 +16,7 @@ def require_libraries(what: str, *libraries: str) -> None:
         MissingLibraryError: one is not installed; the message begins with `what` needs it.
     """
     for library in libraries:
-        if find_spec(library) is None:
+        if importlib.util.find_spec(library) is None:
             raise MissingLibraryError(f"{what} needs {library}; install it with: pip install 'facewitness[train]'")
 
 
