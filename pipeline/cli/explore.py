@@ -67,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
         exploration = explore(
             samples, reader, sample_size=options.sample, probe=_probe, progress=lambda s: _bar(s, "measuring")
         )
-    except (DataError, MissingLibraryError, ValueError) as error:
+    except (DataError, MissingLibraryError) as error:
         print(f"facewitness explore: {error}", file=sys.stderr)
         return 2
     leaks = find_leaks(_bar(samples, "looking for leaks"), reader)
