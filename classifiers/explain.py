@@ -13,11 +13,13 @@ map says by how much the logit falls (occlusion sensitivity; Zeiler and Fergus, 
 numbers do not add up to the logit.
 
 A cell shows where the evidence entered the last layers. The network sees further than a cell, and a map is no outline
-of a forgery: the logit, not the map, says how strong the evidence is.
+of a forgery: the score, not the map, says how strong the evidence is. Colours are those of calibrated odds, as scores
+are: the same logit is much for the weights of one model and little for those of another.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -25,20 +27,21 @@ from typing import TYPE_CHECKING, Literal
 import cv2
 import numpy as np
 
+from classifiers.calibration import Calibration
 from classifiers.model_spec import ModelError, ModelSpec
 
 if TYPE_CHECKING:
     import openvino as ov
 
-FULL_COLOUR_LOGIT = 8.0
-"""Where a map has its full colour: a crop that was everywhere like this cell would have this logit.
+FULL_COLOUR_ODDS = 1000
+"""Where a map has its full colour: a face that was everywhere like this place would be a forgery at these odds to one.
 
 The same for every crop, model and size of map, so that weak evidence looks weak.
 """
 
 _BATCH = 16
 _OCCLUSION_CELLS = 7
-_STRONGEST_COVER = 0.75
+_STRONGEST_COVER = 0.65
 _FADED_COLOUR = 0.4
 
 # From faint to strong, equal steps in lightness and readable with any colour vision: the upper part of "inferno" by
@@ -146,31 +149,42 @@ class HeatMapper:
         return np.concatenate([np.array(self._network(crops[part])[0]) for part in _parts(len(crops))])
 
 
-def strength(cells: np.ndarray) -> np.ndarray:
-    """Give how strongly cells are coloured, 0 to 1, which depends on nothing but them.
+def calibrated_maps(heat: Heat, calibration: Calibration) -> np.ndarray:
+    """Say of each cell what the calibrated logit would be if every cell of the crop were like it.
+
+    With "class_activation" that follows from the sum; with "occlusion" what the cells do not explain is taken to stay
+    as it is. Where the calibration is a line, the mean over the cells is the calibrated logit of the crop.
 
     Args:
-        cells: float (cells, cells), one map of a `Heat`.
+        heat: maps of some crops.
+        calibration: that of the model.
+
+    Returns:
+        float64 (n, 2, cells, cells), for the outputs manipulated and generated: logarithms of odds, so that above zero
+        a forgery is likelier than none.
     """
-    return np.clip(cells * (cells.size / FULL_COLOUR_LOGIT), 0.0, 1.0)
+    rest = heat.logits - heat.maps.sum(axis=(2, 3))
+    everywhere = rest[..., None, None] + heat.maps.astype(float) * np.prod(heat.maps.shape[2:])
+    calibrators = (calibration.manipulated, calibration.generated)
+    each = [np.vectorize(of.logit, otypes=[float])(everywhere[:, output]) for output, of in enumerate(calibrators)]
+    return np.stack(each, axis=1)
 
 
 def overlay(crop: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """Lay a map over its crop.
+    """Lay a map over its crop: no colour up to even odds, and the full one at `FULL_COLOUR_ODDS`.
 
-    What adds nothing to the logit, or takes from it, shows the crop itself, in fainter colours.
+    Where there is no colour the crop itself shows, paler.
 
     Args:
         crop: RGB uint8 (height, width, 3).
-        cells: float (cells, cells), one map of a `Heat`.
+        cells: float (cells, cells), one of the `calibrated_maps`.
 
     Returns:
         RGB uint8 (height, width, 3).
     """
     height, width = crop.shape[:2]
-    share = np.clip(
-        cv2.resize(strength(cells).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR), 0, 1
-    )
+    strength = np.clip(cells / math.log(FULL_COLOUR_ODDS), 0, 1).astype(np.float32)
+    share = np.clip(cv2.resize(strength, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None]
     ground = grey + _FADED_COLOUR * (crop - grey)
     cover = _STRONGEST_COVER * share[..., None]

@@ -60,6 +60,8 @@ def render_report(
     reading: Reading, pictures: Pictures | None, why_no_pictures: str | None = None, stamp: str = ""
 ) -> str:
     """Give the page of one result as HTML; see `write_report`."""
+    from classifiers.explain import FULL_COLOUR_ODDS
+
     result, persons = reading.result, reading.persons[:MAX_PERSONS]
     kind = say("image" if reading.is_image else "video")
     cards = _cards(reading, persons)
@@ -108,6 +110,7 @@ def render_report(
             zone=_zone(reading),
             caption_faces=_CAPTION_FACES,
             heat_stops=_heat_stops(),
+            heat_odds=FULL_COLOUR_ODDS,
             heat_outputs=sorted(set(pictures.heat_output.values())) if pictures else [],
             made_with=made_with(),
         )

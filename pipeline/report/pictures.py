@@ -204,13 +204,13 @@ def heat_maps(
     Raises:
         ModelError: the model cannot be explained, or not so that it helps.
     """
-    from classifiers.explain import overlay
+    from classifiers.explain import calibrated_maps, overlay
 
     spec.check_heat_maps()
     if not faces:
         return {}
     output = {person.id: spec.labels.index(heat_output(person)) for person in persons}
-    maps = _mapper(spec).heat(np.stack(list(faces.values()))).maps
+    maps = calibrated_maps(_mapper(spec).heat(np.stack(list(faces.values()))), spec.calibration)
     return {key: overlay(crop, cells[output[key[0]]]) for (key, crop), cells in zip(faces.items(), maps, strict=True)}
 
 

@@ -205,14 +205,14 @@ _TEXTS = {
     "heat_alt": "Where the model looked in the face of person {id} at {time}",
     "crop_note": "the face",
     "heat_note": "where the model looked",
-    "heat_key_less": "little",
-    "heat_key_more": "much of the evidence",
+    "heat_key_less": "even odds",
+    "heat_key_more": "{odds} to one",
     "no_heat_model": "There are no heat maps: the model that made these scores is not installed here.",
     "no_heat": "There are no heat maps: {why}.",
     "heat_legend": (
-        "Where the model looked for signs of {kind}: the brighter, the more this place added to the score. It"
-        " shows what moved the model, and is no outline of the forgery. A face that scores low is hardly "
-        "coloured."
+        "Where the model looked for signs of {kind}: the brighter a place, the higher the odds of that if the "
+        "whole face were like it. It shows what moved the model, and is no outline of the forgery. A face that "
+        "scores low is hardly coloured."
     ),
     "heat_manipulated": "an altered face",
     "heat_generated": "a drawn face",

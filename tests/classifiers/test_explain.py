@@ -14,7 +14,8 @@ from openvino import opset13 as ops
 from skimage import data
 
 from classifiers import ModelError, ModelSpec, create_engine, find_model
-from classifiers.explain import FULL_COLOUR_LOGIT, HeatMapper, colours, overlay, strength
+from classifiers.calibration import UNCALIBRATED, Isotonic, Platt
+from classifiers.explain import FULL_COLOUR_ODDS, Heat, HeatMapper, calibrated_maps, colours, overlay
 from classifiers.model_spec import ModelFile, shipped_models
 from classifiers.training.self_blending import Blend, self_blend
 from extractors.align import CropGeometry, align_face, warp_crop
@@ -165,24 +166,67 @@ def test_capsule_network_is_explained_by_occlusion(tmp_path):
     assert heat.method == "occlusion" and np.isfinite(heat.maps).all() and np.ptp(heat.maps) > 0
 
 
-def test_strength_depends_on_the_numbers_alone():
-    cells = np.zeros((7, 7), np.float32)
-    cells[1, 2], cells[3, 3], cells[5, 5], cells[6, 0] = np.float32([0.5, 1.0, 3.0, -1.0]) * FULL_COLOUR_LOGIT / 49
-    shown = strength(cells)
-    assert (shown[1, 2], shown[3, 3], shown[5, 5], shown[6, 0]) == pytest.approx((0.5, 1.0, 1.0, 0.0))
-    # The same evidence on a finer map, where each cell is a fourth, looks the same.
-    np.testing.assert_allclose(strength(np.kron(cells, np.full((2, 2), 0.25))), np.kron(shown, np.ones((2, 2))))
+def heat_of(cells: np.ndarray, bias: tuple[float, float] = (0.0, 0.0)) -> Heat:
+    """Heat of crops whose first output has these cells, and the second none."""
+    maps = np.stack([cells, np.zeros_like(cells)], axis=1).astype(np.float32)
+    logits = maps.sum(axis=(2, 3)) + np.float32(bias)
+    return Heat(maps, logits, np.float32(bias), "class_activation")
 
 
-def test_overlay_colours_only_what_speaks_for_a_forgery():
-    cells = np.full((7, 7), -0.1, np.float32)
-    cells[3, 1] = FULL_COLOUR_LOGIT / 49
+def test_a_cell_counts_as_a_crop_that_is_like_it_everywhere():
+    rng = np.random.default_rng(1)
+    calibration = replace(UNCALIBRATED, manipulated=Platt(1.5, 3.0), generated=Isotonic(((-2.0, -4.0), (3.0, 5.0))))
+    heat = heat_of(rng.normal(-2 / 49, 0.1, (3, 7, 7)), bias=(-0.5, 0.5))
+    found = calibrated_maps(heat, calibration)
+    assert found.shape == heat.maps.shape
+    for crop, row, column in [(0, 0, 0), (1, 3, 6), (2, 6, 2)]:
+        alike = heat_of(np.full((1, 7, 7), heat.maps[crop, 0, row, column]), bias=(-0.5, 0.5))
+        scores = calibration.scores(*alike.logits[0].tolist())
+        chances = 1 / (1 + np.exp(-found[crop, :, row, column]))
+        np.testing.assert_allclose(chances, [scores.manipulated, scores.generated], rtol=1e-4)
+    np.testing.assert_allclose(found[:, 0].mean(axis=(1, 2)), 1.5 * heat.logits[:, 0] + 3.0, rtol=1e-4)
+
+
+def test_calibrated_maps_depend_on_the_scale_of_neither_logits_nor_cells():
+    cells = np.random.default_rng(2).normal(0.02, 0.1, (1, 7, 7)).astype(np.float32)
+    found = calibrated_maps(heat_of(cells), UNCALIBRATED)[:, 0]
+    finer = np.kron(cells, np.full((1, 2, 2), 0.25, np.float32))
+    np.testing.assert_allclose(calibrated_maps(heat_of(finer), UNCALIBRATED)[0, 0, ::2, 1::2], found[0], rtol=1e-4)
+    fainter = calibrated_maps(heat_of(cells / 10), replace(UNCALIBRATED, manipulated=Platt(10.0, 0.0)))
+    np.testing.assert_allclose(fainter[:, 0], found, rtol=1e-4)
+
+
+def test_what_covering_a_cell_does_not_explain_stays_as_it_is():
+    # The crop has a logit of 2, of which covering one cell of four takes 1.
+    maps = np.zeros((1, 2, 2, 2), np.float32)
+    maps[0, 0, 0, 1] = 1.0
+    found = calibrated_maps(Heat(maps, np.float32([[2.0, -3.0]]), None, "occlusion"), UNCALIBRATED)[0]
+    np.testing.assert_allclose(found, [[[1.0, 5.0], [1.0, 1.0]], [[-3.0, -3.0], [-3.0, -3.0]]])
+
+
+def test_overlay_colours_only_what_is_likelier_than_not():
+    cells = np.zeros((7, 7))
+    cells[3, 1], cells[5, 1], cells[:, 5] = np.log(FULL_COLOUR_ODDS), 2 * np.log(FULL_COLOUR_ODDS), -3.0
     crop = np.full((70, 70, 3), 120, np.uint8)
     shown = overlay(crop, cells)
     assert shown.shape == crop.shape and shown.dtype == np.uint8
     assert np.abs(shown[35, 15].astype(int) - 120).max() > 60
+    np.testing.assert_array_equal(shown[55, 15], shown[35, 15])
     np.testing.assert_array_equal(shown[:, 40:], crop[:, 40:])
     np.testing.assert_array_equal(crop, 120)
+
+
+def test_a_face_called_fake_by_the_default_model_is_coloured():
+    """Small logits that the calibration makes much of are to be seen."""
+    cells = np.full((1, 7, 7), 0.1, np.float32)
+    raw = heat_of(cells)
+    limit = MODEL.thresholds.likely_fake
+    logits = np.linspace(-10, 10, 2001)
+    first = next(x for x in logits if MODEL.calibration.scores(x, -10.0).fake >= limit)
+    crop = np.full((70, 70, 3), 120, np.uint8)
+    heat = replace(raw, logits=np.float32([[first, -10.0]]), bias=np.float32([first - cells.sum(), -10.0]))
+    shown = overlay(crop, calibrated_maps(heat, MODEL.calibration)[0, 0])
+    assert np.abs(shown.astype(int) - 120).max() > 20
 
 
 def test_stronger_evidence_is_lighter_in_even_steps():
