@@ -32,6 +32,7 @@ _OWN_SETTINGS = {
     "inception_resnet_v2": {"steps": 100, "learning-rate": 3e-4, "start": "inception_resnet_v2"},
     "mesoinception": {"steps": 1000},
     "mesonet": {"steps": 1200, "learning-rate": 2e-3},
+    "mobilenet_efficientnet": {"steps": 100, "learning-rate": 2e-4, "start": "mobilenet_efficientnet"},
     "mobilenet_v2": {"steps": 300, "learning-rate": 3e-4, "start": "mobilenet_v2"},
     "vgg16": {"steps": 100, "learning-rate": 1e-4, "start": "vgg16"},
 }

@@ -31,6 +31,7 @@ ARCHITECTURES = {
     "inception_resnet_v2": "classifiers.architectures.inception_resnet_v2",
     "mesoinception": "classifiers.architectures.mesoinception",
     "mesonet": "classifiers.architectures.mesonet",
+    "mobilenet_efficientnet": "classifiers.architectures.mobilenet_efficientnet",
     "mobilenet_v2": "classifiers.architectures.mobilenet_v2",
     "resnet50": "classifiers.architectures.resnet50",
     "vgg16": "classifiers.architectures.vgg16",

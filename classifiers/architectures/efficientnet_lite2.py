@@ -29,12 +29,13 @@ _STAGES = (
 )
 
 
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: str | Path | None = None, *, prefix: str = "") -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 1280) feature map at stride 32.
 
     Args:
         inputs: float (batch, size, size, 3).
         weights: None, or the `.npz` of ImageNet weights that `scripts/convert_efficientnet_weights.py` writes.
+        prefix: of the names of all layers.
 
     Raises:
         ValueError: Keras was to fetch weights; it has none.
@@ -43,6 +44,6 @@ def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> ke
 
     if weights == "imagenet":
         raise ValueError("Keras has no efficientnet_lite2; scripts/convert_efficientnet_weights.py makes a file of it")
-    scaled = keras.layers.Rescaling(1 / 128, offset=-127 / 128, name="preprocess")(inputs)
+    scaled = keras.layers.Rescaling(1 / 128, offset=-127 / 128, name=f"{prefix}preprocess")(inputs)
     folded = None if weights is None else read_folded(weights)
-    return inverted_residual_features(inputs, scaled, _STAGES, folded)
+    return inverted_residual_features(inputs, scaled, _STAGES, folded, prefix)

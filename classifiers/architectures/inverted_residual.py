@@ -36,6 +36,7 @@ def inverted_residual_features(
     scaled: keras.KerasTensor,
     stages: Sequence[Stage],
     folded: Sequence[np.ndarray] | None,
+    prefix: str,
 ) -> keras.KerasTensor:
     """Map crops to a (height, width, 1280) feature map at stride 32.
 
@@ -44,19 +45,20 @@ def inverted_residual_features(
         scaled: these as the first convolution takes them.
         stages: what lies between the first convolution and the last.
         folded: kernels and biases in graph order; None for random ones.
+        prefix: of the names of all layers.
     """
     import keras
 
     layers = keras.layers
-    x = layers.Conv2D(32, 3, strides=2, padding="same", name="stem")(scaled)
-    x = layers.ReLU(6.0, name="stem_relu")(x)
+    x = layers.Conv2D(32, 3, strides=2, padding="same", name=f"{prefix}stem")(scaled)
+    x = layers.ReLU(6.0, name=f"{prefix}stem_relu")(x)
     block = 0
     for stage in stages:
         for repeat in range(stage.repeats):
-            x = _inverted_residual(x, f"block_{block}", stage, stage.stride if repeat == 0 else 1)
+            x = _inverted_residual(x, f"{prefix}block_{block}", stage, stage.stride if repeat == 0 else 1)
             block += 1
-    x = layers.Conv2D(_CHANNELS, 1, name="top")(x)
-    x = layers.ReLU(6.0, name="top_relu")(x)
+    x = layers.Conv2D(_CHANNELS, 1, name=f"{prefix}top")(x)
+    x = layers.ReLU(6.0, name=f"{prefix}top_relu")(x)
     network = keras.Model(inputs, x)
     if folded is None:
         # Without normalisation a residual block has to start as a small change, or training does not take off.

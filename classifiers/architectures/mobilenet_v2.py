@@ -27,19 +27,20 @@ _STAGES = (
 )
 
 
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: str | Path | None = None, *, prefix: str = "") -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 1280) feature map at stride 32.
 
     Args:
         inputs: float (batch, size, size, 3).
         weights: None, "imagenet", a `.npz` of folded convolutions in graph order, or a `.keras` file of a
             `keras.applications.MobileNetV2` with batch normalisation, which is folded.
+        prefix: of the names of all layers.
     """
     import keras
 
-    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(inputs)
+    scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name=f"{prefix}preprocess")(inputs)
     folded = None if weights is None else _folded_weights(weights)
-    return inverted_residual_features(inputs, scaled, _STAGES, folded)
+    return inverted_residual_features(inputs, scaled, _STAGES, folded, prefix)
 
 
 def _folded_weights(weights: str | Path) -> list[np.ndarray]:

@@ -6,19 +6,25 @@ import importlib
 import io
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import cv2
 import numpy as np
 import pytest
 
+from classifiers import ModelError, find_model
 from classifiers.architectures import ARCHITECTURES, LABELS, build, hinted_layers, load
+from classifiers.architectures.mobilenet_efficientnet import BRANCHES
+from classifiers.stored_network import load_network
 from tests.tiny_shards import FACE
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 from convert_efficientnet_weights import folded_weights
 from convert_vgg16_weights import ArrayUnpickler, published_network
+from join_networks import join
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +40,7 @@ CHANNELS = {
     "inception_resnet_v2": 1536,
     "mesoinception": 16,
     "mesonet": 16,
+    "mobilenet_efficientnet": 2560,
     "mobilenet_v2": 1280,
     "resnet50": 2048,
     "vgg16": 512,
@@ -112,7 +119,8 @@ def test_running_statistics_keep_up_with_short_trainings(network):
 
     momenta = [layer.momentum for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert set(momenta) <= {0.9}
-    assert bool(momenta) == (network.name not in ("efficientnet_lite2", "mobilenet_v2", "vgg16"))
+    without = ("efficientnet_lite2", "mobilenet_efficientnet", "mobilenet_v2", "vgg16")
+    assert bool(momenta) == (network.name not in without)
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -131,6 +139,26 @@ def test_networks_without_published_weights_say_so(name):
 def test_network_whose_published_weights_keras_lacks_says_where_to_get_them():
     with pytest.raises(ValueError, match=r"scripts/convert_efficientnet_weights\.py makes a file of it"):
         build("efficientnet_lite2", weights="imagenet")
+
+
+def test_joined_network_says_the_mean_of_what_its_branches_say():
+    models = {branch: find_model(branch) for branch in BRANCHES}
+    joined = join(models)
+    face = cv2.resize(FACE, (224, 224))
+    crops = np.stack([face, face[:, ::-1]]).astype(np.float32)
+    alone = [run(load_network(models[branch]), crops) for branch in BRANCHES]
+    assert np.abs(alone[0] - alone[1]).max() > 0.05
+    np.testing.assert_allclose(run(joined, crops), np.mean(alone, axis=0), atol=1e-4)
+
+
+def test_what_cannot_be_joined():
+    models = {branch: find_model(branch) for branch in BRANCHES}
+    with pytest.raises(ModelError, match="model 'vgg16' is a vgg16, not a mobilenet_v2"):
+        join(models | {"mobilenet_v2": find_model("vgg16")})
+    with pytest.raises(ModelError, match="other crops than each other"):
+        join(models | {"mobilenet_v2": replace(models["mobilenet_v2"], crop_cut_size=300)})
+    with pytest.raises(ValueError, match=r"scripts/join_networks\.py joins them"):
+        build("mobilenet_efficientnet", weights="imagenet")
 
 
 def test_usual_size_is_the_published_one_or_224():
@@ -307,7 +335,7 @@ def test_folded_weights_are_read_from_arrays_in_order_of_the_graph(tmp_path, nam
     np.testing.assert_array_equal(output_of(first, "features", crops), output_of(second, "features", crops))
 
 
-@pytest.mark.parametrize("name", ["efficientnet_lite2", "mobilenet_v2", "vgg16"])
+@pytest.mark.parametrize("name", ["efficientnet_lite2", "mobilenet_efficientnet", "mobilenet_v2", "vgg16"])
 def test_random_weights_without_normalisation_still_tell_crops_apart(name):
     features = output_of(build(name, input_size=64), "features", two_faces(64)).mean(axis=(1, 2))
     first, second = features - features.mean(axis=1, keepdims=True)
