@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from pathlib import Path
 
 import cv2
 import numpy as np
+
+from classifiers import ModelSpec
 
 _MIN_CONFIDENCE = 0.9
 _MARGIN = 0.1
@@ -22,17 +23,17 @@ class UsualStack:
     """Scores videos; what is slow to load is loaded once.
 
     Args:
-        keras_file: a classifier as `classifiers.architectures.build` builds it.
+        model: the classifier.
     """
 
-    def __init__(self, keras_file: Path) -> None:
+    def __init__(self, model: ModelSpec) -> None:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         from mtcnn import MTCNN
 
-        from classifiers.architectures import load
+        from classifiers.stored_network import load_network
 
         self._detector = MTCNN()
-        self._model = load(keras_file)
+        self._model = load_network(model)
         self._side = self._model.input_shape[1]
         self.cpu_s: dict[str, float] = defaultdict(float)
         """CPU seconds of all threads so far, by stage."""

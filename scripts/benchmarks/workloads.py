@@ -82,12 +82,11 @@ def classify(threads: int | None = None) -> Workload:
 
 
 def usual_stack() -> Workload:
-    """Score files the usual way, with the classifier that a scan takes, in the format it was trained in."""
+    """Score files the usual way, with the classifier that a scan takes, in Keras."""
     from benchmarks.usual_stack import UsualStack
     from classifiers import find_model
 
-    model = find_model()
-    stack = UsualStack(model.folder / model.files["keras"].file)
+    stack = UsualStack(find_model())
 
     def run(wanted: dict[str, list[int]]) -> dict:
         stack.cpu_s.clear()

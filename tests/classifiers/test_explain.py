@@ -64,7 +64,7 @@ def test_crops_of_another_form(mapper, shape, dtype):
 
 def test_model_without_openvino_files():
     with pytest.raises(ModelError, match=f"{MODEL.name!r} has no OpenVINO graph to draw heat maps from"):
-        HeatMapper(replace(MODEL, files={"keras": MODEL.files["keras"]}))
+        HeatMapper(replace(MODEL, files={"keras": ModelFile("some.keras", "0" * 64)}))
 
 
 SIZE = 64

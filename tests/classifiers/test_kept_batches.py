@@ -175,7 +175,7 @@ def test_network_that_ends_in_something_else_cannot_teach(tmp_path):
 
 
 def test_model_without_openvino_files_cannot_teach():
-    model = find_model()
+    model = find_model("mobilenet_v2")
     with pytest.raises(ModelError, match="facewitness export"):
         Teacher(replace(model, files={"keras": model.files["keras"]}), threads=1)
 

@@ -130,7 +130,7 @@ def test_what_computed_is_told(crops, scanned, shards, tmp_path):
         model = report(folder)
         assert (model["engine"], model["precision"], model["device"]) == ("openvino", precision, "CPU")
         assert (model["weights_sha256"], model["engine_weights_sha256"]) == (spec.sha256, weights)
-    identity = json.loads((scanned / "mobilenet_v2" / "scans" / "real.mp4.json").read_text())["model"]
+    identity = json.loads((scanned / find_model().name / "scans" / "real.mp4.json").read_text())["model"]
     assert identity["precision"] == engine.precision and identity["weights_sha256"] == engine.weights_sha256
 
 
@@ -209,9 +209,9 @@ def test_scans_count_what_has_no_face(scanned):
 
 
 def test_scans_score_as_scanning_does(scanned, media):
-    result = json.loads((scanned / "mobilenet_v2" / "scans" / "real.mp4.json").read_text())
+    result = json.loads((scanned / find_model().name / "scans" / "real.mp4.json").read_text())
     brier = {pooling: sections(report(scanned))["video", f"pooling:{pooling}"] for pooling in ("track_max", "mean")}
-    fake = json.loads((scanned / "mobilenet_v2" / "scans" / "manipulated.mp4.json").read_text())
+    fake = json.loads((scanned / find_model().name / "scans" / "manipulated.mp4.json").read_text())
     expected = (result["score"] ** 2 + (1 - fake["score"]) ** 2) / 2
     assert brier["track_max"]["figures"]["brier"]["value"] == pytest.approx(expected, abs=2e-4)
     seen = [[o["score"] for track in one["tracks"] for o in track["observations"]] for one in (result, fake)]
@@ -230,7 +230,7 @@ def test_scans_are_not_done_twice(scanned, media, monkeypatch):
         Scanner, "scan", lambda self, path, *more: looked_at.append(path.name) or scan(self, path, *more)
     )
     before = (scanned / "evaluation.json").read_bytes()
-    (scanned / "mobilenet_v2" / "logits" / "real.mp4.json").unlink()
+    (scanned / find_model().name / "logits" / "real.mp4.json").unlink()
     assert run("evaluate", media, "--split", "all", "-o", scanned, "--frames", 4, "--bootstrap", 20) == 0
     # What failed is tried again, and so is what its logits are missing of.
     assert sorted(looked_at) == ["damaged.mp4", "real.mp4"]
@@ -252,7 +252,7 @@ def test_several_models_stand_side_by_side(shards, tmp_path, capsys):
     arguments = ("--split", "train", "--model", model.name, "--model", manifest, "-o", tmp_path, "--bootstrap", 0)
     assert run("evaluate", shards, *arguments) == 0
     with (tmp_path / "evaluation.csv").open(encoding="utf-8", newline="") as file:
-        assert {row["model"] for row in csv.DictReader(file)} == {"mobilenet_v2", "mobilenet_v2-2"}
+        assert {row["model"] for row in csv.DictReader(file)} == {model.name, f"{model.name}-2"}
 
 
 def options_for(*arguments: object) -> argparse.Namespace:
