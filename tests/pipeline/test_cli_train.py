@@ -8,13 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
-from classifiers.model_spec import find_model
+from classifiers.model_spec import find_model, write_manifest
 from classifiers.stored_network import load_network
 from pipeline.cli import main
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
@@ -148,13 +149,19 @@ def test_teacher_that_cannot_teach_is_told_before_training(shards, capsys, tmp_p
 
 
 @pytest.mark.slow
-def test_training_starts_from_a_shipped_model(shards, tmp_path):
-    learn = ["train", shards, "-o", tmp_path / "run", "--architecture", "vgg16", "--start", "vgg16", *SMALL]
-    run = facewitness(*learn, "--input-size", "32", "--learning-rate", "0")
+def test_training_starts_from_a_model(shards, tmp_path):
+    shipped = find_model("vgg16")
+    for file in shipped.files.values():
+        shutil.copy(shipped.folder / file.file, tmp_path)
+    write_manifest(tmp_path / "start.json", [replace(shipped, heat_maps=False, folder=tmp_path)])
+    start = ["--architecture", "vgg16", "--start", tmp_path / "start.json"]
+    run = facewitness(
+        "train", shards, "-o", tmp_path / "run", *start, *SMALL, "--input-size", "32", "--learning-rate", "0"
+    )
     assert run.returncode == 0, run.stderr
-    models = find_model("vgg16"), find_model(str(tmp_path / "run" / "manifest.json"))
-    assert models[0].heat_maps is models[1].heat_maps is False
-    shipped, trained = (load_network(model) for model in models)
+    model = find_model(str(tmp_path / "run" / "manifest.json"))
+    assert model.heat_maps is False
+    shipped, trained = load_network(shipped), load_network(model)
     assert trained.input_shape[1] == 32
     for old, new in zip(shipped.get_weights(), trained.get_weights(), strict=True):
         np.testing.assert_allclose(new, old, atol=1e-6)
