@@ -15,6 +15,11 @@ import numpy as np
 class Calibrator(Protocol):
     """Turns one raw number into the logarithm of odds; never lower for a higher number."""
 
+    @property
+    def slope(self) -> float:
+        """Calibrated logits for each raw one, over all."""
+        ...
+
     def logit(self, x: float) -> float:
         """Map a raw number to a calibrated logit."""
         ...
@@ -42,6 +47,11 @@ class Temperature:
         if not self.temperature > 0:
             raise ValueError(f"a temperature must be above 0, not {self.temperature}")
 
+    @property
+    def slope(self) -> float:
+        """Calibrated logits for each raw one."""
+        return 1 / self.temperature
+
     def logit(self, x: float) -> float:
         """Map a raw number to a calibrated logit."""
         return x / self.temperature
@@ -62,6 +72,12 @@ class Isotonic:
         if not points or any(left[0] >= right[0] or left[1] > right[1] for left, right in pairwise(points)):
             raise ValueError("the points of an isotonic calibration must rise from left to right")
         object.__setattr__(self, "points", points)
+
+    @property
+    def slope(self) -> float:
+        """Calibrated logits for each raw one, from the first corner to the last; 0 where there is only one."""
+        (left, low), (right, high) = self.points[0], self.points[-1]
+        return (high - low) / (right - left) if right > left else 0.0
 
     def logit(self, x: float) -> float:
         """Map a raw number to a calibrated logit."""

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     import openvino as ov
 
 FULL_COLOUR_ODDS = 1000
-"""Where a map has its full colour: a face that was everywhere like this place would be a forgery at these odds to one.
+"""Where a map has its full colour: a face that was everywhere like this place would have these odds to one.
+
+Those of the kind of forgery that the map explains, which `Calibration` gives before it joins both.
 
 The same for every crop, model and size of map, so that weak evidence looks weak.
 """
@@ -152,8 +154,8 @@ class HeatMapper:
 def calibrated_maps(heat: Heat, calibration: Calibration) -> np.ndarray:
     """Say of each cell what the calibrated logit would be if every cell of the crop were like it.
 
-    With "class_activation" that follows from the sum; with "occlusion" what the cells do not explain is taken to stay
-    as it is. Where the calibration is a line, the mean over the cells is the calibrated logit of the crop.
+    The mean over the cells is the calibrated logit of the crop. A calibration that is no line is taken to go on from
+    there as steeply as it is over all: a cell says far more or less than any crop that it was fitted on.
 
     Args:
         heat: maps of some crops.
@@ -161,13 +163,16 @@ def calibrated_maps(heat: Heat, calibration: Calibration) -> np.ndarray:
 
     Returns:
         float64 (n, 2, cells, cells), for the outputs manipulated and generated: logarithms of odds, so that above zero
-        a forgery is likelier than none.
+        this kind of forgery is likelier than none.
     """
-    rest = heat.logits - heat.maps.sum(axis=(2, 3))
-    everywhere = rest[..., None, None] + heat.maps.astype(float) * np.prod(heat.maps.shape[2:])
-    calibrators = (calibration.manipulated, calibration.generated)
-    each = [np.vectorize(of.logit, otypes=[float])(everywhere[:, output]) for output, of in enumerate(calibrators)]
-    return np.stack(each, axis=1)
+    cells = heat.maps.astype(float)
+    # What "occlusion" does not explain stays as it is.
+    more = cells * np.prod(cells.shape[2:]) - cells.sum(axis=(2, 3), keepdims=True)
+    found = np.empty_like(cells)
+    for output, calibrator in enumerate((calibration.manipulated, calibration.generated)):
+        crops = np.array([calibrator.logit(logit) for logit in heat.logits[:, output].tolist()])
+        found[:, output] = crops.reshape(-1, 1, 1) + calibrator.slope * more[:, output]
+    return found
 
 
 def overlay(crop: np.ndarray, cells: np.ndarray) -> np.ndarray:

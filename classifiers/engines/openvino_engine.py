@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import openvino as ov
 from openvino import opset13
@@ -71,56 +73,58 @@ class OpenVinoEngine:
         batch = _CPU_BATCH if self.device == "CPU" else _BATCH
         logits = [np.empty((0, 2), np.float32)]
         for start in range(0, len(crops), batch):
-            values = crops[start : start + batch]
+            values = [crops[start : start + batch]]
             for network in self._networks:
-                values = network(values)[0]
-            logits.append(values)
+                values = list(network(values).values())
+            logits += values
         return np.concatenate(logits)
 
 
 def _split(graph: ov.Model) -> list[tuple[ov.Model, str]]:
-    """Cut a graph in two of which only the second bears bf16, if everything in it passes through one narrow map.
+    """Cut a graph in two of which only the second bears bf16, if everything in it passes through narrow maps.
 
     Made for MobileNetV2, whose first depthwise convolution looks at differences far smaller than what they differ from:
     without it and what else is before the first convolution that widens a map, four fifths of the error of bf16 are
     gone. Of InceptionResNetV2 the stem stays in f32, a fifteenth of its work.
     """
-    widened = next(iter(narrow_maps(graph).values()), None)
-    if widened is None or _is_bypassed(widened, graph):
+    widened = next(iter(narrow_maps(graph).values()), [])
+    result = graph.outputs[0].get_node()
+    if not widened or any(node.get_type_name() == "Parameter" for node in _before(result, widened)):
         return [(graph, "bf16")]
-    first = ov.Model([widened], graph.get_parameters()).clone()
-    middle = opset13.parameter(widened.get_partial_shape(), np.float32)
-    for reader in list(widened.get_target_inputs()):
-        reader.replace_source_output(middle.output(0))
-    last = graph.outputs[0].get_node().input_value(0)
-    return [(first, "f32"), (ov.Model([last], [middle]), "bf16")]
+    first = ov.Model(widened, graph.get_parameters()).clone()
+    middle = [opset13.parameter(port.get_partial_shape(), np.float32) for port in widened]
+    for port, parameter in zip(widened, middle, strict=True):
+        for reader in list(port.get_target_inputs()):
+            reader.replace_source_output(parameter.output(0))
+    return [(first, "f32"), (ov.Model([result.input_value(0)], middle), "bf16")]
 
 
-def _is_bypassed(port: ov.Output, graph: ov.Model) -> bool:
-    """Tell whether something of the input reaches the output on another way."""
-    seen, ahead = {port.get_node().get_friendly_name()}, [graph.outputs[0].get_node()]
+def _before(node: ov.Node, but_for: Iterable[ov.Output] = ()) -> list[ov.Node]:
+    """Give the nodes whose values reach a node, without those that do so only through some ports."""
+    seen, ahead, found = {port.get_node().get_friendly_name() for port in but_for}, [node], []
     while ahead:
-        node = ahead.pop()
-        if node.get_type_name() == "Parameter":
-            return True
-        before = [source.get_node() for source in node.input_values()]
-        ahead += [each for each in before if each.get_friendly_name() not in seen]
+        before = [source.get_node() for source in ahead.pop().input_values()]
+        ahead += (new := [each for each in before if each.get_friendly_name() not in seen])
+        found += new
         seen |= {each.get_friendly_name() for each in before}
-    return False
+    return found
 
 
-def narrow_maps(graph: ov.Model) -> dict[int, ov.Output]:
-    """Find, by its side, the last map of each size that a convolution over single cells widens, the largest first.
+def narrow_maps(graph: ov.Model) -> dict[int, list[ov.Output]]:
+    """Find, by their side, the last maps of each size that a convolution over single cells widens, the largest first.
 
     There a network of inverted residuals holds what it has found, in few channels and not rectified; those of others
-    may be rectified and have many.
+    may be rectified and have many. Networks side by side have one each.
     """
-    found = {}
+    found: dict[int, list[ov.Output]] = {}
     for node in graph.get_ordered_ops():
         if node.get_type_name() == "Convolution" and list(node.input_value(1).get_shape()[2:]) == [1, 1]:
             widened, (outputs, inputs, *_) = node.input_value(0), node.input_value(1).get_shape()
             if outputs > inputs:
-                found[widened.get_partial_shape()[2].get_length()] = widened
+                side = widened.get_partial_shape()[2].get_length()
+                before = {each.get_friendly_name() for each in [widened.get_node(), *_before(widened.get_node())]}
+                others = [port for port in found.get(side, []) if port.get_node().get_friendly_name() not in before]
+                found[side] = [*others, widened]
     return found
 
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import cv2
 import numpy as np
 import openvino as ov
+from openvino import opset13
 
 from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.datasets import DataError
@@ -75,7 +76,8 @@ class Teacher:
             if node.get_type_name() not in _AFTER_DENSE:
                 raise ModelError(f"model {model.name!r} cannot be a teacher: it does not end in a dense layer")
             node = node.input_value(0).get_node()
-        narrow = narrow_maps(graph)
+        # Of networks side by side the maps of one size become one.
+        narrow = {side: opset13.concat(ports, 1).output(0) for side, ports in narrow_maps(graph).items()}
         ports = [node.input_value(0), graph.outputs[0].get_node().input_value(0), *narrow.values()]
         converted = ov.preprocess.PrePostProcessor(ov.Model(ports, graph.get_parameters()))
         converted.input().tensor().set_element_type(ov.Type.u8)

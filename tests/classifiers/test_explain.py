@@ -14,7 +14,7 @@ from openvino import opset13 as ops
 from skimage import data
 
 from classifiers import ModelError, ModelSpec, create_engine, find_model
-from classifiers.calibration import UNCALIBRATED, Isotonic, Platt
+from classifiers.calibration import UNCALIBRATED, Isotonic, Platt, Temperature
 from classifiers.explain import FULL_COLOUR_ODDS, Heat, HeatMapper, calibrated_maps, colours, overlay
 from classifiers.model_spec import ModelFile, shipped_models
 from classifiers.training.self_blending import Blend, self_blend
@@ -173,9 +173,10 @@ def heat_of(cells: np.ndarray, bias: tuple[float, float] = (0.0, 0.0)) -> Heat:
     return Heat(maps, logits, np.float32(bias), "class_activation")
 
 
-def test_a_cell_counts_as_a_crop_that_is_like_it_everywhere():
+@pytest.mark.parametrize("calibrator", [Platt(1.5, 3.0), Temperature(0.7)], ids=str)
+def test_a_cell_counts_as_a_crop_that_is_like_it_everywhere(calibrator):
     rng = np.random.default_rng(1)
-    calibration = replace(UNCALIBRATED, manipulated=Platt(1.5, 3.0), generated=Isotonic(((-2.0, -4.0), (3.0, 5.0))))
+    calibration = replace(UNCALIBRATED, manipulated=calibrator, generated=Platt(2.0, 1.0))
     heat = heat_of(rng.normal(-2 / 49, 0.1, (3, 7, 7)), bias=(-0.5, 0.5))
     found = calibrated_maps(heat, calibration)
     assert found.shape == heat.maps.shape
@@ -184,7 +185,22 @@ def test_a_cell_counts_as_a_crop_that_is_like_it_everywhere():
         scores = calibration.scores(*alike.logits[0].tolist())
         chances = 1 / (1 + np.exp(-found[crop, :, row, column]))
         np.testing.assert_allclose(chances, [scores.manipulated, scores.generated], rtol=1e-4)
-    np.testing.assert_allclose(found[:, 0].mean(axis=(1, 2)), 1.5 * heat.logits[:, 0] + 3.0, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "calibrator",
+    [Platt(1.5, 3.0), Temperature(0.7), Isotonic(((-2.0, -4.0), (0.0, 0.0), (0.5, 5.0))), Isotonic(((0.0, 1.0),))],
+    ids=str,
+)
+def test_cells_keep_their_order_and_have_the_calibrated_logit_as_their_mean(calibrator):
+    heat = heat_of(np.random.default_rng(3).normal(0.02, 0.5, (4, 7, 7)))
+    found = calibrated_maps(heat, replace(UNCALIBRATED, manipulated=calibrator))[:, 0]
+    expected = [calibrator.logit(logit) for logit in heat.logits[:, 0].tolist()]
+    np.testing.assert_allclose(found.mean(axis=(1, 2)), expected, rtol=1e-4)
+    if calibrator.slope:
+        flat = found.reshape(4, -1)
+        np.testing.assert_array_equal(flat.argsort(axis=1), heat.maps[:, 0].reshape(4, -1).argsort(axis=1))
+        assert np.ptp(flat, axis=1).min() > 10
 
 
 def test_calibrated_maps_depend_on_the_scale_of_neither_logits_nor_cells():

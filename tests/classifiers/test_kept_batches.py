@@ -191,6 +191,19 @@ def test_taught_batches_hold_centred_features(faces):
     assert set(taught.batch(0).targets()) == {"logits", "mask", "teacher"}
 
 
+def test_networks_side_by_side_teach_as_one(faces):
+    joined, alone = (Teacher(find_model(name), threads=1) for name in ("mobilenet_efficientnet", "mobilenet_v2"))
+    assert joined.width == 2 * alone.width
+    assert joined.map_channels == {112: 32, 56: 48, 28: 80, 14: 216, 7: 672}
+    crops = faces.batch(0).crops
+    both, first = joined.see(crops), alone.see(crops)
+    for side, maps in both.maps.items():
+        assert maps.shape == (len(crops), side, side, joined.map_channels[side])
+        # The kernels of the joined one are rounded to 8 bits.
+        half = maps[..., : alone.map_channels[side]]
+        assert np.abs(half - first.maps[side]).mean() < 0.1 * first.maps[side].std()
+
+
 def test_maps_are_those_that_the_teacher_widens(faces):
     keras = pytest.importorskip("keras")
     model = find_model("mobilenet_v2")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from classifiers import find_model
 from pipeline.report.texts import say
 from pipeline.verdict import FAILURES
 from tests.evidence import verdict
@@ -103,6 +104,7 @@ def test_example_notebook_has_been_run_and_is_fit_to_publish():
     assert not any(output["output_type"] == "error" or output.get("name") == "stderr" for output in outputs)
     shown = {kind for output in outputs for kind in output.get("data", {})}
     assert {"text/html", "image/jpeg"} <= shown
+    assert f"name: {find_model().name}" in "".join("".join(output.get("text", [])) for output in outputs)
 
 
 @pytest.mark.slow
