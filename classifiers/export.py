@@ -71,7 +71,7 @@ def export_model(model: ModelSpec, file_format: str, folder: Path) -> ExportedMo
         raise ModelError(f"no format is called {file_format!r}; there are {', '.join(FORMATS)}")
     if file_format in model.source_files:
         raise ModelError(f"model {model.name!r} is a {file_format} file already: {model.files[file_format].file}")
-    contents = {kind: model.read(kind) for kind in model.source_files}
+    contents = {kind: model.read_stored(kind) for kind in model.source_files}
     entries = _entries(folder / MANIFEST.name)
     before = entries.get(model.name, {})
     earlier = before.get("files", {})

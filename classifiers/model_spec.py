@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
+import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PureWindowsPath
@@ -106,7 +108,21 @@ class ModelSpec:
         return next(iter(self.source_files.values())).sha256
 
     def read(self, file_format: str) -> bytes:
-        """Read one of the model's files, after checking that it is the file that the manifest names.
+        """Read what one of the model's files holds, unpacked if its name ends in `.gz`.
+
+        Raises:
+            ModelError: there is no such file, or it is not what the manifest says, or it cannot be unpacked.
+        """
+        content = self.read_stored(file_format)
+        if (file := self.files[file_format].file).endswith(".gz"):
+            try:
+                return gzip.decompress(content)
+            except (OSError, EOFError, zlib.error) as error:
+                raise ModelError(f"{self.folder / file} of model {self.name!r} cannot be unpacked: {error}") from error
+        return content
+
+    def read_stored(self, file_format: str) -> bytes:
+        """Read one of the model's files as it lies there, after checking that it is the one that the manifest names.
 
         Raises:
             ModelError: there is no such file, or it is not what the manifest says.

@@ -54,6 +54,7 @@ class TrainingConfig:
     weight_decay: float = _option(0.02, "of AdamW")
     ema_momentum: float = _option(0.997, "of the running mean of the weights, which is what is validated and kept")
     label_smoothing: float = _option(0.03, "keeps targets this far from 0 and 1")
+    sparsity: float = _option(0.0, "share of each large kernel that is set to 0 at the start and stays so")
     mask_weight: float = _option(0.5, "weight of the loss of the forged region, where it is known")
     balance: str = _option("sampling", "what to do about classes of unequal size", BALANCES)
     augment: float = _option(1.0, "strength of the augmentation, 0 to 1")
@@ -88,8 +89,8 @@ class TrainingConfig:
             raise DataError("hint_weight and teacher_share need a teacher")
         if bool(self.batch_folder) != bool(self.kept_batches):
             raise DataError("batch_folder says where batches are kept and kept_batches how many: give both or neither")
-        if self.ema_momentum >= 1 or self.label_smoothing >= 0.5:
-            raise DataError("ema_momentum must be below 1, and label_smoothing below 0.5")
+        if self.ema_momentum >= 1 or self.sparsity >= 1 or self.label_smoothing >= 0.5:
+            raise DataError("ema_momentum must be below 1, sparsity must be below 1, and label_smoothing below 0.5")
         for name in ("augment", "teacher_share"):
             if getattr(self, name) > 1:
                 raise DataError(f"{name} must lie between 0 and 1, but is {getattr(self, name)}")

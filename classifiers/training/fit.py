@@ -16,6 +16,7 @@ from classifiers.training.checkpoint import CHECKPOINT, Checkpoint, state
 from classifiers.training.config import TrainingConfig
 from classifiers.training.input_pipeline import InputPipeline, WaitingClock
 from classifiers.training.journal import Round, write_journal
+from classifiers.training.pruning import constrain
 
 log = logging.getLogger(__name__)
 
@@ -196,6 +197,7 @@ class _RoundEnd(keras.callbacks.Callback):
         learnt = [keras.ops.convert_to_numpy(variable) for variable in state(self.model)]
         # From here to the end of the function the network holds the running mean.
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        constrain(self.model.trainable_variables)
         losses = {name: float(value) for name, value in (logs or {}).items()}
         if not np.isfinite(losses["loss"]):
             raise DataError(f"the loss of round {epoch + 1} is not a number; begin anew with a lower learning rate")

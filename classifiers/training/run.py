@@ -76,6 +76,7 @@ def train_model(
 
     from classifiers.training.devices import all_devices
     from classifiers.training.fit import BEST_WEIGHTS, train
+    from classifiers.training.pruning import prune
 
     of_split = {name: [s for s in samples if s.split == name] for name in ("train", "val")}
     check_trainable(samples)
@@ -94,6 +95,8 @@ def train_model(
             if config.batch_size % devices:
                 raise DataError(f"batch_size {config.batch_size} cannot be shared among {devices} devices")
             classifier = _first_network(config, size, start)
+            if config.sparsity:
+                prune(classifier, config.sparsity)
             batches = _batches(config, of_split["train"], reader, align_to, teacher, classifier)
             validate = _validation(config, of_split["val"], reader, align)
             train(classifier, batches, config, validate, folder, callbacks)

@@ -87,12 +87,18 @@ class Teacher:
         self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
         for _ in range(threads):
             self._requests.put(network.create_infer_request())
+        self._last = threading.local()
         self.size, self.template, self.sha256 = model.crop_size, model.crop_template, model.files[_FILES[1]].sha256
         self.width = node.input_value(0).get_partial_shape()[1].get_length()
         self.map_channels = {side: port.get_partial_shape()[1].get_length() for side, port in narrow.items()}
 
     def see(self, crops: np.ndarray) -> Seen:
-        """Look at uint8 (n, size, size, 3) RGB crops."""
+        """Look at uint8 (n, size, size, 3) RGB crops, once where a thread asks twice in a row."""
+        if getattr(self._last, "crops", None) is not crops:
+            self._last.crops, self._last.seen = crops, self._look(crops)
+        return self._last.seen
+
+    def _look(self, crops: np.ndarray) -> Seen:
         parts = [crops[start : start + _CROPS_TOGETHER] for start in range(0, len(crops), _CROPS_TOGETHER)]
         request = self._requests.get()
         try:

@@ -36,6 +36,7 @@ def test_empty_file_means_the_defaults(tmp_path):
         ("seed: -1", "seed must be a number from 0 up"),
         ("learning_rate: .nan", "learning_rate must be a number from 0 up"),
         ("ema_momentum: 1.5", "ema_momentum must be below 1"),
+        ("sparsity: 1", "sparsity must be below 1"),
         ("steps: 500\nround_steps: 200", "multiples of round_steps"),
         ("balance: fair", "balance must be one of none, weights"),
         ("architecture: resnet", "architecture must be one of"),
