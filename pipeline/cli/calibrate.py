@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.labelled_data import add_data_options, chosen_samples, predict_crops, scan_files
+from pipeline.cli.labelled_data import add_measuring_options, chosen_samples, predict_crops, scan_files
 from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_data_options(parser, "val")
+    add_measuring_options(parser, "val")
     parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the new model")
     parser.add_argument("--method", choices=("platt", "temperature", "isotonic"), default="platt")

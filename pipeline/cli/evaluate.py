@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.evaluation_table import evaluation_table
 from pipeline.cli.extras import MissingLibraryError, require_libraries
-from pipeline.cli.labelled_data import add_data_options, chosen_samples, predict_crops, scan_files
+from pipeline.cli.labelled_data import add_measuring_options, chosen_samples, predict_crops, scan_files
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.robustness import robustness_of_videos
 
@@ -43,7 +43,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_data_options(parser, "test")
+    add_measuring_options(parser, "test")
     parser.add_argument(
         "--model",
         action="append",

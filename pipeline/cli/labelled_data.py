@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.labelled import LabelledScan
 
 
-def add_data_options(parser: argparse.ArgumentParser, split: str) -> None:
+def add_measuring_options(parser: argparse.ArgumentParser, split: str) -> None:
     """Add the options that say which data are looked at, and how."""
     parser.add_argument("dataset", type=Path, metavar="DATASET", help="folder or index file of a data set")
     parser.add_argument("--layout", default="auto", metavar="NAME", help="layout of the data set (recognised)")

@@ -160,6 +160,10 @@ def test_features_are_those_that_the_teacher_decides_by(faces):
     np.testing.assert_allclose(seen.features, expected, atol=1e-3)
     np.testing.assert_allclose(seen.logits, network.predict(crops, verbose=0), atol=1e-3)
     assert np.ptp(expected) > 1
+    # Twice in a row costs once; other crops are looked at.
+    assert teacher.see(crops) is seen
+    assert np.abs(teacher.see(crops[::-1]).logits - seen.logits).max() > 0.1
+    np.testing.assert_array_equal(teacher.see(crops).logits, seen.logits)
 
 
 def test_network_that_ends_in_something_else_cannot_teach(tmp_path):

@@ -257,7 +257,7 @@ def test_several_models_stand_side_by_side(shards, tmp_path, capsys):
 
 def options_for(*arguments: object) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
-    evaluate.add_data_options(parser, "test")
+    evaluate.add_measuring_options(parser, "test")
     return parser.parse_args([str(argument) for argument in arguments])
 
 
