@@ -23,16 +23,24 @@ class BrightForgeries:
         return Batch(crops.astype(np.uint8), targets, np.zeros((8, 2, 2), np.float32), np.ones(8, np.float32))
 
 
-def test_the_smallest_numbers_of_large_kernels_become_zero_and_stay_so(tmp_path):
+def network() -> keras.Model:
     keras.utils.set_random_seed(0)
     layers, crops = keras.layers, keras.Input((16, 16, 3))
     small = layers.Conv2D(32, 3, strides=4, name="small")(layers.Rescaling(1 / 127.5, offset=-1)(crops))
     features = layers.Conv2D(32, 3, strides=2, padding="same", name="features")(layers.Activation("relu")(small))
     logits = layers.Dense(2, dtype="float32", name="logits")(layers.GlobalAveragePooling2D()(features))
-    classifier = keras.Model(crops, logits)
+    return keras.Model(crops, logits)
+
+
+def kernel_of(classifier: keras.Model) -> np.ndarray:
+    return classifier.get_layer("features").get_weights()[0]
+
+
+def test_the_smallest_numbers_of_large_kernels_become_zero_and_stay_so(tmp_path):
+    classifier = network()
     before = [np.array(weight) for weight in classifier.get_weights()]
     prune(classifier, 0.75)
-    pruned = np.array(classifier.get_layer("features").kernel)
+    pruned = kernel_of(classifier)
     np.testing.assert_array_equal(pruned == 0, np.abs(before[2]) < np.quantile(np.abs(before[2]), 0.75))
     np.testing.assert_array_equal(pruned[pruned != 0], before[2][pruned != 0])
 
@@ -43,10 +51,21 @@ def test_the_smallest_numbers_of_large_kernels_become_zero_and_stay_so(tmp_path)
         classifier,
         BrightForgeries(),
         config,
-        lambda predict: seen.append(np.array(classifier.get_layer("features").kernel)) or {"selection": len(seen)},
+        lambda predict: seen.append(kernel_of(classifier)) or {"selection": len(seen)},
         tmp_path,
     )
-    for trained in (*seen, np.array(classifier.get_layer("features").kernel)):
+    for trained in (*seen, kernel_of(classifier)):
         np.testing.assert_array_equal(trained == 0, pruned == 0)
         assert (trained[pruned != 0] != pruned[pruned != 0]).all()
     assert np.count_nonzero(classifier.get_layer("small").kernel) == before[0].size
+
+
+def test_zeros_that_are_there_stay_even_if_they_are_more():
+    classifier = network()
+    prune(classifier, 0.9)
+    zeros = kernel_of(classifier) == 0
+    prune(classifier, 0.75)
+    np.testing.assert_array_equal(kernel_of(classifier) == 0, zeros)
+    kernel = classifier.get_layer("features").kernel
+    moved = keras.ops.convert_to_numpy(kernel.constraint(kernel + 1.0))
+    np.testing.assert_array_equal(moved == 0, zeros)
