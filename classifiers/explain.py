@@ -91,6 +91,8 @@ class HeatMapper:
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
         import openvino as ov
 
+        from classifiers.engines.openvino_engine import ONE_STREAM
+
         if not {"openvino_graph", "openvino_weights"} <= spec.files.keys():
             raise ModelError(f"model {spec.name!r} has no OpenVINO graph to draw heat maps from; export it to one")
         core = ov.Core()
@@ -102,7 +104,7 @@ class HeatMapper:
         if self._head:
             graph.add_outputs([self._head.features])
         # As the engine: without the hint newer processors take bfloat16.
-        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}
+        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", **ONE_STREAM}
         if threads is not None:
             settings["INFERENCE_NUM_THREADS"] = threads
         self._network = core.compile_model(graph, "CPU", settings)

@@ -17,6 +17,10 @@ _BATCH = 32
 _CAPABILITIES = {"int8": {"INT8", "FP32"}, "bf16": {"BF16"}, "f32": {"FP32"}, "f16": {"FP16"}}
 """What a device must be capable of, by precision; what is not quantised in an int8 model stays in float32."""
 
+ONE_STREAM = {"NUM_STREAMS": 1}
+"""For the CPU: with more, which OpenVINO may choose by itself on two sockets, its releases since 2026.1 compute wrong
+logits from most graphs that hold 8-bit kernels."""
+
 
 class OpenVinoEngine:
     """Runs the OpenVINO graph of a model.
@@ -55,8 +59,10 @@ class OpenVinoEngine:
         converted.input().tensor().set_element_type(ov.Type.u8)
         # Without a hint newer processors take bfloat16, and a score would depend on the machine.
         settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
-        if threads is not None and self.device == "CPU":
-            settings["INFERENCE_NUM_THREADS"] = threads
+        if self.device == "CPU":
+            settings |= ONE_STREAM
+            if threads is not None:
+                settings["INFERENCE_NUM_THREADS"] = threads
         parts = [(converted.build(), "f32" if self.precision == "int8" else self.precision)]
         if self.precision == "bf16":
             parts = _split(parts[0][0])

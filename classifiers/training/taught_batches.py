@@ -20,7 +20,7 @@ from openvino import opset13
 
 from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.datasets import DataError
-from classifiers.engines.openvino_engine import narrow_maps
+from classifiers.engines.openvino_engine import ONE_STREAM, narrow_maps
 from classifiers.model_spec import ModelError, ModelSpec
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, BatchSource
 
@@ -81,7 +81,7 @@ class Teacher:
         ports = [node.input_value(0), graph.outputs[0].get_node().input_value(0), *narrow.values()]
         converted = ov.preprocess.PrePostProcessor(ov.Model(ports, graph.get_parameters()))
         converted.input().tensor().set_element_type(ov.Type.u8)
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": threads, "INFERENCE_NUM_THREADS": threads}
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, **ONE_STREAM}
         network = core.compile_model(converted.build(), "CPU", settings)
         # Not one a thread: TensorFlow's loaders are threads that Python forgets after every call.
         self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()

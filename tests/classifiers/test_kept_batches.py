@@ -14,7 +14,7 @@ from openvino import opset13
 
 pytest.importorskip("av", reason="degrading needs the extra 'train'")
 
-from classifiers import ModelError, find_model
+from classifiers import ModelError, create_engine, find_model
 from classifiers.architectures import load
 from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.datasets import DataError, PictureReader, face_shards
@@ -164,6 +164,18 @@ def test_features_are_those_that_the_teacher_decides_by(faces):
     assert teacher.see(crops) is seen
     assert np.abs(teacher.see(crops[::-1]).logits - seen.logits).max() > 0.1
     np.testing.assert_array_equal(teacher.see(crops).logits, seen.logits)
+
+
+def test_a_teacher_with_8_bit_kernels_says_what_the_engine_says_to_every_thread(faces):
+    model = find_model("mobilenet_efficientnet")
+    engine = create_engine("openvino", model, precision="f32")
+    batches = [faces.batch(number).crops for number in range(6)]
+    expected = [engine.predict(crops) for crops in batches]
+    for _ in range(2):
+        teacher = Teacher(model, threads=3)
+        with ThreadPoolExecutor(3) as threads:
+            seen = list(threads.map(teacher.see, batches))
+        np.testing.assert_allclose([each.logits for each in seen], expected, atol=1e-3)
 
 
 def test_network_that_ends_in_something_else_cannot_teach(tmp_path):
