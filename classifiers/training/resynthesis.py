@@ -11,7 +11,7 @@ import queue
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -148,33 +148,36 @@ class Redrawn:
     resampled: np.ndarray
 
 
+class _Network(Protocol):
+    """Draws RGB uint8 crops (side, side, 3) of a face again; fit for several threads."""
+
+    def side(self, rng: np.random.Generator) -> int: ...
+
+    def draw(self, crop: np.ndarray) -> np.ndarray: ...
+
+
 class FaceGenerators:
-    """Trained autoencoders, run by OpenVINO; fit for several threads.
+    """Networks that redraw faces; fit for several threads.
 
     Args:
-        folder: holds an `.xml` and a `.bin` of each.
+        folder: holds an `.xml` and a `.bin` of each autoencoder, to be run by OpenVINO, and a `.param` and a `.bin` of
+            each network for enlarging pictures, to be run by ncnn.
+
+    Raises:
+        FileNotFoundError: the folder holds none.
+        DataError: a network for enlarging does something else.
     """
 
     def __init__(self, folder: Path) -> None:
-        import openvino as ov
-
-        core = ov.Core()
-        # In float32, since newer processors would take bfloat16 and a batch would depend on the machine.
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": _AT_A_TIME, "INFERENCE_NUM_THREADS": 2}
-        self.names = [path.stem for path in sorted(folder.glob("*.xml"))]
+        graphs, plans = sorted(folder.glob("*.xml")), sorted(folder.glob("*.param"))
+        self.names = [path.stem for path in (*graphs, *plans)]
         if not self.names:
             raise FileNotFoundError(f"no face generator lies in {folder}")
-        self._networks = []
-        for name in self.names:
-            graph = core.read_model(folder / f"{name}.xml")
-            # Faces come one by one, and a graph of fixed shape runs faster.
-            graph.reshape([1, *(int(str(side)) for side in list(graph.inputs[0].get_partial_shape())[1:])])
-            self._networks.append(core.compile_model(graph, "CPU", settings))
-        # Not one a thread: TensorFlow's loaders are threads that Python forgets after every call.
-        self._requests: list[queue.SimpleQueue[ov.InferRequest]] = [queue.SimpleQueue() for _ in self._networks]
-        for network, requests in zip(self._networks, self._requests, strict=True):
-            for _ in range(_AT_A_TIME):
-                requests.put(network.create_infer_request())
+        self._networks: list[_Network] = [_TrainedAutoencoder(graph) for graph in graphs]
+        if plans:
+            from classifiers.training.enlarging import Enlarger
+
+            self._networks += [Enlarger(plan) for plan in plans]
 
     def redraw(self, image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Redrawn:
         """Let one of the generators redraw a face.
@@ -184,10 +187,9 @@ class FaceGenerators:
             landmarks: (5, 2) in pixels of the image.
             rng: chooses the generator and what is done to its output.
         """
-        chosen = int(rng.integers(len(self._networks)))
-        side = int(self._networks[chosen].inputs[0].shape[1])
-        crop, matrix = cut_face(image, landmarks, side)
-        drawn = self._draw(chosen, crop)
+        network = self._networks[rng.integers(len(self._networks))]
+        crop, matrix = cut_face(image, landmarks, network.side(rng))
+        drawn = network.draw(crop)
         if rng.random() < 0.5:
             drawn = match_colour(drawn, crop, np.ones(crop.shape[:2], bool))
         if rng.random() < 0.35:
@@ -198,12 +200,32 @@ class FaceGenerators:
         way = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(2)]
         return Redrawn(*(_paste(face, matrix, image, way) for face in (drawn, soft)))
 
-    def _draw(self, number: int, crop: np.ndarray) -> np.ndarray:
-        request = self._requests[number].get()
+
+class _TrainedAutoencoder:
+    def __init__(self, graph_file: Path) -> None:
+        import openvino as ov
+
+        core = ov.Core()
+        graph = core.read_model(graph_file)
+        # Faces come one by one, and a graph of fixed shape runs faster.
+        graph.reshape([1, *(int(str(side)) for side in list(graph.inputs[0].get_partial_shape())[1:])])
+        # In float32, since newer processors would take bfloat16 and a batch would depend on the machine.
+        settings = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": _AT_A_TIME, "INFERENCE_NUM_THREADS": 2}
+        self._network = core.compile_model(graph, "CPU", settings)
+        # Not one a thread: TensorFlow's loaders are threads that Python forgets after every call.
+        self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
+        for _ in range(_AT_A_TIME):
+            self._requests.put(self._network.create_infer_request())
+
+    def side(self, rng: np.random.Generator) -> int:
+        return int(self._network.inputs[0].shape[1])
+
+    def draw(self, crop: np.ndarray) -> np.ndarray:
+        request = self._requests.get()
         try:
             output = request.infer([crop[None].astype(np.float32)])[0][0]
         finally:
-            self._requests[number].put(request)
+            self._requests.put(request)
         return np.clip(np.rint(output), 0, 255).astype(np.uint8)
 
 

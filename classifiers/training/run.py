@@ -42,7 +42,8 @@ SETTINGS = "settings.yaml"
 _TAUGHT_CELLS = 14
 _DECIDES_BATCHES = ("recipe", "batch_size", "balance", "augment", "seed")
 _DRAWING_MODULES = (
-    "augment", "batch", "blended_batches", "degrade", "labelled_batches", "resynthesis", "self_blending",
+    "augment", "batch", "blended_batches", "degrade", "enlarging", "labelled_batches", "resynthesis",
+    "self_blending",
 )  # fmt: skip
 
 
@@ -158,7 +159,7 @@ def face_generators(config: TrainingConfig, purpose: str) -> FaceGenerators | No
     """Load the generators that redraw faces, for "training" or, with other decoders, for "validation".
 
     Raises:
-        DataError: the folder that the configuration names has none.
+        DataError: the folder that the configuration names has none, or one that cannot redraw.
     """
     if not config.generators:
         return None
@@ -167,7 +168,7 @@ def face_generators(config: TrainingConfig, purpose: str) -> FaceGenerators | No
     try:
         return FaceGenerators(Path(config.generators, purpose))
     except FileNotFoundError as error:
-        raise DataError(f"{error}; scripts/train_generators.py trains some") from error
+        raise DataError(f"{error}; scripts/train_generators.py and scripts/gather_enlargers.py make some") from error
 
 
 def check_trainable(samples: Sequence[Sample]) -> None:

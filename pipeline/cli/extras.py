@@ -26,4 +26,4 @@ def require_training_libraries() -> None:
     Raises:
         MissingLibraryError: one is not installed.
     """
-    require_libraries("training", "av", "yaml", "matplotlib", "tensorboard")
+    require_libraries("training", "av", "yaml", "matplotlib", "tensorboard", "ncnn")
