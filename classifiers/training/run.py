@@ -43,7 +43,7 @@ _TAUGHT_CELLS = 14
 _DECIDES_BATCHES = ("recipe", "batch_size", "balance", "augment", "seed")
 _DRAWING_MODULES = (
     "augment", "batch", "blended_batches", "degrade", "enlarging", "labelled_batches", "resynthesis",
-    "self_blending",
+    "self_blending", "taught_batches",
 )  # fmt: skip
 
 
