@@ -139,6 +139,8 @@ class TestReport:
     def test_arrow_keys_move_through_the_frames(self, browser, samples):
         with visit(browser, samples / "two_people.mp4.html") as seen:
             slider, image = seen.page.locator("#moment"), seen.page.locator("#preview img")
+            # Whoever hears the page is told who is seen where the slider stands at first, as whoever looks at it is.
+            assert "Person 1 0.9" in slider.get_attribute("aria-valuetext")
             slider.focus()
             seen.page.keyboard.press("Home")
             first, first_said = image.get_attribute("src"), slider.get_attribute("aria-valuetext")

@@ -59,4 +59,6 @@
     slider.focus({ preventScroll: true });
     event.preventDefault();
   });
+  // The page says where the slider stands, but not who is seen there; and a browser may have put it back elsewhere.
+  show(Number(slider.value));
 })();
