@@ -3,6 +3,7 @@
 A swapped or animated face was drawn by a decoder that enlarged a small code, then pasted back. A seam can be imitated
 without one, the decoder's own traces can't: smooth skin, wrong fine texture, the grid of its enlarging layers. So a few
 autoencoders of different decoders learn to draw real faces, and redraw them for training.
+Published networks for enlarging pictures can join them (`enlarging.py`).
 """
 
 from __future__ import annotations
