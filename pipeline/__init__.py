@@ -9,22 +9,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pipeline.scan import Scanner
-    from pipeline.verdict import Verdict
+from pipeline.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from pipeline.analysis.scan import Scanner
+    from pipeline.results.verdict import Verdict
+
 __all__ = ["Scanner", "Verdict", "__version__"]
 
 
 def __getattr__(name: str) -> object:
     # The command line must be able to print its help before numpy and OpenVINO are loaded.
     if name == "Scanner":
-        from pipeline.scan import Scanner
+        from pipeline.analysis.scan import Scanner
 
         return Scanner
     if name == "Verdict":
-        from pipeline.verdict import Verdict
+        from pipeline.results.verdict import Verdict
 
         return Verdict
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

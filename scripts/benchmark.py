@@ -118,7 +118,7 @@ def _measure(options: argparse.Namespace, file: Path) -> Results:
 def _own(argument: Path | None, scale: Scale) -> list[Case]:
     if argument is None:
         return []
-    from pipeline.inputs import expand_inputs
+    from pipeline.batch.inputs import expand_inputs
 
     return [own_videos([source.path for source in expand_inputs([str(argument)])], scale)]
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from PIL import Image
 
 from pipeline import Scanner
-from pipeline.report import report_folder
+from pipeline.evidence.report import report_folder
 
 SAMPLES = Path(__file__).parent.parent / "sample_videos"
 MAX_BYTES = 300_000

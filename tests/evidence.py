@@ -13,10 +13,10 @@ import numpy as np
 from classifiers.calibration import Calibration, Platt, Thresholds
 from extractors import Face
 from extractors.align import LANDMARK_TEMPLATE
-from pipeline.aggregate import weigh
+from pipeline.analysis.aggregate import weigh
+from pipeline.analysis.tracks import Observation, Track
 from pipeline.media import MediaInfo
-from pipeline.tracks import Observation, Track
-from pipeline.verdict import ModelIdentity, SamplingRecord, Status, Verdict, label_of
+from pipeline.results.verdict import ModelIdentity, SamplingRecord, Status, Verdict, label_of
 
 UNCHANGED = Platt(1.0, 0.0)
 IDENTITY = Calibration("identity", "nothing", UNCHANGED, UNCHANGED, UNCHANGED)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.ffmpeg import find_binary
+from pipeline.media.ffmpeg import find_binary
 
 SIZE = (96, 64)
 """Width and height of frames unless said otherwise."""

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from pipeline.media import open_frames, probe
-from pipeline.sampling import SamplingPlan
+from pipeline.media.sampling import SamplingPlan
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 

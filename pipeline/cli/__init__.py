@@ -7,8 +7,8 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pipeline import __version__
 from pipeline.cli import calibrate, compare, evaluate, explore, export, faces, models, report, scan, train
+from pipeline.version import __version__
 
 _COMMANDS = (scan, report, models, faces, explore, train, evaluate, compare, calibrate, export)
 

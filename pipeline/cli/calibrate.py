@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from classifiers import ModelSpec
     from classifiers.datasets import Sample
     from classifiers.evaluation.predictions import Predictions
-    from pipeline.labelled import LabelledScan
+    from pipeline.workbench.labelled import LabelledScan
 
 _DESCRIPTION = """\
 Fit how the logits of a model become scores, and the thresholds of the verdicts, on data that it was not trained on.
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     from classifiers.datasets import DataError
     from classifiers.evaluation.calibrate import calibrate
     from extractors import DetectorUnavailableError
-    from pipeline.writers import WriteError
+    from pipeline.results.writers import WriteError
 
     set_up_logging(options.debug, "classifiers")
     try:
@@ -103,7 +103,7 @@ def _deciding_faces(scans: Iterable[LabelledScan], spec: ModelSpec) -> Predictio
     import numpy as np
 
     from classifiers.evaluation.predictions import Predictions, Unscored
-    from pipeline.aggregate import DEFAULT_POOLING
+    from pipeline.analysis.aggregate import DEFAULT_POOLING
 
     samples, logits, unscored = [], [np.empty((0, 2), np.float32)], []
     for scan in scans:

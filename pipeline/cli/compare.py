@@ -159,7 +159,7 @@ def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argpar
 
 def _write(contenders: Sequence[Contender], options: argparse.Namespace) -> None:
     from classifiers.evaluation.compare import to_csv, to_table, write_figure, write_page
-    from pipeline import __version__
+    from pipeline.version import __version__
 
     folder = options.output
     folder.mkdir(parents=True, exist_ok=True)

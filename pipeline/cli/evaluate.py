@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from classifiers.evaluation.evaluation import Evaluation
     from classifiers.evaluation.predictions import Predictions, Unscored
     from classifiers.evaluation.scored import Level, Scored
-    from pipeline.labelled import LabelledScan
+    from pipeline.workbench.labelled import LabelledScan
 
 _DESCRIPTION = """\
 Measure a model on a data set whose truth is known: overall, for each family of forgeries and for each source, with
@@ -72,8 +72,8 @@ def run(options: argparse.Namespace) -> int:
     from classifiers import ModelError, find_model
     from classifiers.datasets import DataError
     from extractors import DetectorUnavailableError
-    from pipeline.media import MediaError
-    from pipeline.writers import WriteError
+    from pipeline.media.types import MediaError
+    from pipeline.results.writers import WriteError
 
     set_up_logging(options.debug, "classifiers")
     try:
@@ -127,7 +127,7 @@ def _evaluate(
     from classifiers.evaluation.evaluation import evaluate
     from classifiers.evaluation.robustness import CHANGES
     from classifiers.evaluation.scored import score_crops
-    from pipeline.aggregate import DEFAULT_POOLING, POOLINGS
+    from pipeline.analysis.aggregate import DEFAULT_POOLING, POOLINGS
 
     crops = [sample for sample in samples if sample.landmarks is not None]
     files = [sample for sample in samples if sample.landmarks is None]
@@ -200,7 +200,7 @@ def _without_crops(samples: Sequence[Sample], options: argparse.Namespace) -> li
 
 def _score_clips(predictions: Predictions, spec: ModelSpec, pooling: str) -> tuple[Scored | None, list[Unscored]]:
     from classifiers.evaluation.scored import score_clips
-    from pipeline.labelled import crop_scorer
+    from pipeline.workbench.labelled import crop_scorer
 
     return score_clips(predictions, crop_scorer(pooling, spec.calibration, spec.thresholds))
 
@@ -215,7 +215,7 @@ def _take_in_scans(
     """Score the scans: files by every pooling, and of each frame of a video the most suspicious face."""
     from classifiers.evaluation.predictions import Unscored
     from classifiers.evaluation.scored import scored
-    from pipeline.aggregate import DEFAULT_POOLING
+    from pipeline.analysis.aggregate import DEFAULT_POOLING
 
     done = {"video": [], "image": []}
     for scan in scans:
@@ -263,8 +263,8 @@ def _write(evaluations: Sequence[Evaluation], samples: Sequence[Sample], options
 
     from classifiers.evaluation.evaluation import to_csv, to_json
     from classifiers.evaluation.plots import write_plots
-    from pipeline import __version__
-    from pipeline.verdict import display_path
+    from pipeline.results.verdict import display_path
+    from pipeline.version import __version__
 
     options.output.mkdir(parents=True, exist_ok=True)
     split = ", ".join(sorted({sample.split for sample in samples} - {""})) or "all"

@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
     from classifiers.datasets.leakage import find_leaks
     from classifiers.evaluation.explore import explore
     from classifiers.evaluation.explore_report import About, findings, write_report
-    from pipeline import __version__
-    from pipeline.verdict import display_path
+    from pipeline.results.verdict import display_path
+    from pipeline.version import __version__
 
     set_up_logging(options.debug, "classifiers")
     if options.sample < 2:
@@ -93,7 +93,8 @@ def _bar(samples: list[Sample], what: str) -> Iterable[Sample]:
 def _probe(path: Path) -> VideoFacts:
     from classifiers.datasets import DataError
     from classifiers.evaluation.picture_facts import VideoFacts
-    from pipeline.media import MediaError, probe
+    from pipeline.media.probing import probe
+    from pipeline.media.types import MediaError
 
     try:
         info = probe(path)

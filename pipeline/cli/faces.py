@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from classifiers.datasets import Sample
-    from pipeline.face_index import FaceIndex
-    from pipeline.faces import CropSettings, FaceCropper
+    from pipeline.workbench.face_index import FaceIndex
+    from pipeline.workbench.faces import CropSettings, FaceCropper
 
 _DESCRIPTION = """\
 Cut the faces out of a labelled data set of videos or pictures, as training and evaluation want them.
@@ -61,8 +61,8 @@ def run(options: argparse.Namespace) -> int:
     """Cut the crops and say how many there are."""
     from classifiers.datasets import DataError
     from extractors import DetectorUnavailableError
-    from pipeline.face_index import FaceIndex
-    from pipeline.faces import CropSettings, FaceCropper, keep_apart, origins
+    from pipeline.workbench.face_index import FaceIndex
+    from pipeline.workbench.faces import CropSettings, FaceCropper, keep_apart, origins
 
     set_up_logging(options.debug, "classifiers")
     paths, output = [Path(dataset) for dataset in options.datasets], Path(options.output)
@@ -109,7 +109,7 @@ def _open(path: Path, layout: str) -> list[Sample]:
 def _record(settings: CropSettings, paths: list[Path], layout: str) -> dict[str, object]:
     from dataclasses import asdict
 
-    from pipeline.verdict import display_path
+    from pipeline.results.verdict import display_path
 
     return {**asdict(settings), "data": [display_path(path.resolve()) for path in paths], "layout": layout}
 
@@ -117,7 +117,7 @@ def _record(settings: CropSettings, paths: list[Path], layout: str) -> dict[str,
 def _extract(named: Mapping[str, Sample], cropper: FaceCropper, index: FaceIndex) -> None:
     from tqdm import tqdm
 
-    from pipeline.faces import extract_faces
+    from pipeline.workbench.faces import extract_faces
 
     done = sum(origin in index.finished for origin in named)
     # disable=None: no bar where standard error is not a terminal.
@@ -127,7 +127,7 @@ def _extract(named: Mapping[str, Sample], cropper: FaceCropper, index: FaceIndex
 
 
 def _summary(index: FaceIndex) -> int:
-    from pipeline.verdict import FAILURES
+    from pipeline.results.verdict import FAILURES
 
     counts = index.counts()
     without = counts["inputs_without"]

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from classifiers import Engine, ModelSpec
     from classifiers.datasets import Sample
     from classifiers.evaluation.predictions import ChangePicture, Predictions
-    from pipeline.labelled import LabelledScan
+    from pipeline.workbench.labelled import LabelledScan
 
 
 def add_measuring_options(parser: argparse.ArgumentParser, split: str) -> None:
@@ -114,9 +114,9 @@ def scan_files(
     """Scan videos and pictures with a progress bar."""
     from tqdm import tqdm
 
-    from pipeline.batch import ScannerSettings
-    from pipeline.labelled import scan_labelled
-    from pipeline.sampling import SLACK, SamplingPlan
+    from pipeline.batch.scan_batch import ScannerSettings
+    from pipeline.media.sampling import SLACK, SamplingPlan
+    from pipeline.workbench.labelled import scan_labelled
 
     settings = ScannerSettings(
         model,

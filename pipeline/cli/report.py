@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
-    from pipeline.report.folder import Stored
+    from pipeline.evidence.report.folder import Stored
 
 _DESCRIPTION = """\
 Make an HTML page of a stored result: the verdict and what it means, when each person looked forged, the strongest
@@ -54,18 +54,18 @@ def run(options: argparse.Namespace) -> int:
             return _folder(path, options)
         return _one(path, options)
     except OSError as error:
-        from pipeline.verdict import display_path
+        from pipeline.results.verdict import display_path
 
         print(f"facewitness report: cannot read {display_path(path)}: {error.strerror}", file=sys.stderr)
         return 2
 
 
 def _one(path: Path, options: argparse.Namespace) -> int:
-    from pipeline.report.folder import Stored
-    from pipeline.report.making import make_page
-    from pipeline.report.reading import NotAResultError
-    from pipeline.verdict import display_path
-    from pipeline.writers import WriteError
+    from pipeline.evidence.report.folder import Stored
+    from pipeline.evidence.report.making import make_page
+    from pipeline.evidence.report.reading import NotAResultError
+    from pipeline.results.verdict import display_path
+    from pipeline.results.writers import WriteError
 
     page = path.with_suffix(".html")
     if options.output:
@@ -87,9 +87,9 @@ def _one(path: Path, options: argparse.Namespace) -> int:
 
 
 def _folder(folder: Path, options: argparse.Namespace) -> int:
-    from pipeline.report.making import report_folder
-    from pipeline.verdict import display_path
-    from pipeline.writers import WriteError
+    from pipeline.evidence.report.making import report_folder
+    from pipeline.results.verdict import display_path
+    from pipeline.results.writers import WriteError
 
     if options.output:
         print("facewitness report: a folder gets its pages inside of it; leave out --output", file=sys.stderr)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from classifiers import ModelSpec
     from classifiers.evaluation.predictions import Unscored
     from classifiers.evaluation.scored import Scored
-    from pipeline.labelled import LabelledScan
+    from pipeline.workbench.labelled import LabelledScan
 
 # Copies that lie on the disk at a time: those of a large data set would fill it.
 _COPIES_TOGETHER = 32
@@ -25,8 +25,8 @@ def robustness_of_videos(
     """Score worse copies of the videos, and the videos themselves where people look aside, with what gave no score."""
     from classifiers.evaluation.predictions import Unscored
     from classifiers.evaluation.scored import scored
-    from pipeline.aggregate import DEFAULT_POOLING
-    from pipeline.degraded_clips import CLIP_CHANGES
+    from pipeline.analysis.aggregate import DEFAULT_POOLING
+    from pipeline.workbench.degraded_clips import CLIP_CHANGES
 
     videos = [scan for scan in scans if scan.kind == "video" and scan.status == "ok"]
     weighing = (spec.calibration, spec.thresholds, DEFAULT_POOLING)
@@ -55,8 +55,8 @@ def _worse_copies(
     from tqdm import tqdm
 
     from classifiers.evaluation.predictions import Unscored
-    from pipeline.degraded_clips import write_degraded
-    from pipeline.media import MediaError
+    from pipeline.media.types import MediaError
+    from pipeline.workbench.degraded_clips import write_degraded
 
     # Not all at once: the copies of a large data set fill a disk.
     parts = [scans[start : start + _COPIES_TOGETHER] for start in range(0, len(scans), _COPIES_TOGETHER)]

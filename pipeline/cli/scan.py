@@ -12,9 +12,9 @@ from pipeline.cli.engine_options import add_engine_options
 from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
-    from pipeline.inputs import Input
-    from pipeline.sampling import SamplingPlan
-    from pipeline.writers import Result, ResultWriter, TableRow
+    from pipeline.batch.inputs import Input
+    from pipeline.media.sampling import SamplingPlan
+    from pipeline.results.writers import Result, ResultWriter, TableRow
 
 _DESCRIPTION = """\
 Scan videos and images for manipulated faces.
@@ -86,10 +86,10 @@ def run(options: argparse.Namespace) -> int:
     """Scan the inputs, write the results and print the table."""
     from classifiers import ModelError
     from extractors import DetectorUnavailableError
-    from pipeline.batch import ScannerSettings, scan_batch
-    from pipeline.inputs import expand_inputs
-    from pipeline.resources import worker_processes
-    from pipeline.writers import ResultWriter, WriteError, table
+    from pipeline.analysis.resources import worker_processes
+    from pipeline.batch.inputs import expand_inputs
+    from pipeline.batch.scan_batch import ScannerSettings, scan_batch
+    from pipeline.results.writers import ResultWriter, WriteError, table
 
     set_up_logging(options.debug)
     to_pipe = options.output == "-"
@@ -152,7 +152,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _plan(options: argparse.Namespace) -> SamplingPlan:
-    from pipeline.sampling import SLACK, SamplingPlan
+    from pipeline.media.sampling import SLACK, SamplingPlan
 
     if options.fps:
         return SamplingPlan.at_fps(options.fps)
@@ -167,10 +167,10 @@ def _with_pictures(
     What an earlier run drew of a result that was kept is kept too.
     """
     from classifiers import ModelError
-    from pipeline.annotate import annotate, annotated_path
-    from pipeline.evidence_pictures import PicturesError
-    from pipeline.verdict import FAILURES
-    from pipeline.writers import WriteError
+    from pipeline.evidence.annotation.annotate import annotate, annotated_path
+    from pipeline.evidence.pictures import PicturesError
+    from pipeline.results.verdict import FAILURES
+    from pipeline.results.writers import WriteError
 
     for source, result in zip(inputs, results, strict=True):
         if result["status"] not in FAILURES:
@@ -195,9 +195,9 @@ def _is_newer(drawn: Path, result_file: Path) -> bool:
 
 
 def _write_heat_maps(result: Result, source: Input, folder: Path, model: str | None) -> None:
-    from pipeline.evidence_pictures import model_of, reopen
-    from pipeline.report import read_result
-    from pipeline.report.heat_map_files import write_heat_maps
+    from pipeline.evidence.pictures import model_of, reopen
+    from pipeline.evidence.report import read_result
+    from pipeline.evidence.report.heat_map_files import write_heat_maps
 
     reading = read_result(result)
     write_heat_maps(reading, reopen(reading.result, source.path), model_of(reading.result, model), folder)
@@ -205,8 +205,8 @@ def _write_heat_maps(result: Result, source: Input, folder: Path, model: str | N
 
 def _report(folder: Path, model: str | None) -> bool:
     """Make the pages; whether all could be made."""
-    from pipeline.report import report_folder
-    from pipeline.writers import WriteError
+    from pipeline.evidence.report import report_folder
+    from pipeline.results.writers import WriteError
 
     try:
         failed = report_folder(folder, model=model).failed
@@ -223,8 +223,8 @@ def _collect(results: Iterator[Result], total: int, to_pipe: bool) -> tuple[list
     """Take each result as it comes; only the row of the table is kept of it."""
     from tqdm import tqdm
 
-    from pipeline.verdict import FAILURES
-    from pipeline.writers import json_line, table_row
+    from pipeline.results.verdict import FAILURES
+    from pipeline.results.writers import json_line, table_row
 
     rows, failed = [], False
     # disable=None: no bar where standard error is not a terminal.

@@ -90,7 +90,7 @@ def _film(spec: ClipSpec, path: Path) -> None:
 
 def _write(arguments: Sequence[object], path: Path, frames: Iterator[np.ndarray] = ()) -> None:
     """Run ffmpeg on frames; the file appears when it is complete."""
-    from pipeline.ffmpeg import find_binary
+    from pipeline.media.ffmpeg import find_binary
 
     part = path.with_suffix(".part.mp4")
     command = [find_binary().path, "-y", "-v", "error", *map(str, arguments), str(part)]

@@ -42,7 +42,7 @@ class Results:
     @classmethod
     def of_this_machine(cls, repetitions: int) -> Results:
         """Begin with no measurements."""
-        from pipeline.ffmpeg import find_binary
+        from pipeline.media.ffmpeg import find_binary
 
         memory = psutil.virtual_memory().total
         machine = {

@@ -120,7 +120,7 @@ def _warm(name: str, job: _Job, **settings: object) -> list[Cost]:
 def _usual_job(paths: Sequence[Path], frames: int) -> dict[str, object]:
     """Have the usual stack look at the very frames that a scan looks at."""
     from pipeline.media import probe
-    from pipeline.sampling import SLACK, SamplingPlan
+    from pipeline.media.sampling import SLACK, SamplingPlan
 
     plan = SamplingPlan.spread(frames, SLACK)
     return {"wanted": {str(path): probe(path).choose(plan).tolist() for path in paths}}
@@ -138,7 +138,7 @@ def _classify(job: _Job) -> list[Cost]:
 
 
 def _decode(job: _Job) -> list[Cost]:
-    from pipeline.ffmpeg import find_binary
+    from pipeline.media.ffmpeg import find_binary
 
     program = [find_binary().path, "-v", "error", "-nostdin"]
     costs = []

@@ -27,7 +27,7 @@ _FULL_BATCHES = 128
 def scan(frames: int, **scanner_settings: object) -> Workload:
     """Scan files through the public interface."""
     from pipeline import Scanner
-    from pipeline.sampling import SLACK, SamplingPlan
+    from pipeline.media.sampling import SLACK, SamplingPlan
 
     scanner = Scanner(plan=SamplingPlan.spread(frames, SLACK), **scanner_settings)
 
@@ -48,7 +48,7 @@ def scan(frames: int, **scanner_settings: object) -> Workload:
 def read_frames(frames: int) -> Workload:
     """Probe files and take the sampled frames out of them."""
     from pipeline.media import open_frames, probe
-    from pipeline.sampling import SLACK, SamplingPlan
+    from pipeline.media.sampling import SLACK, SamplingPlan
 
     plan = SamplingPlan.spread(frames, SLACK)
 

@@ -9,7 +9,7 @@ import pytest
 
 from classifiers.datasets import DataError, open_dataset
 from classifiers.datasets.media_types import is_picture, is_video
-from pipeline.inputs import MEDIA_EXTENSIONS
+from pipeline.batch.inputs import MEDIA_EXTENSIONS
 
 _TREES = {
     "Deepfake and Real Images": (

@@ -1,0 +1,1 @@
+"""One file's way from its frames to the evidence: faces, tracks, crops, logits, scores."""

@@ -1,0 +1,99 @@
+"""Adaptive sampling: a few frames first, and more only where those leave the verdict open.
+
+The frames of a plan are dealt out in rounds, each of them spread over the whole video and between those of the rounds
+before. After a round the verdict is settled if it would stay the same when the mean logits of every track were as far
+off as so few frames let one fear. If it is still open after the last round, the most suspicious stretch is looked at
+more closely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from classifiers.calibration import Thresholds
+from pipeline.analysis.aggregate import MIN_QUALITY, Evidence
+from pipeline.analysis.tracks import Observation, Track
+from pipeline.results.verdict import Label, label_of
+
+FEWEST = 16
+"""Plans of fewer frames are not cut into rounds."""
+
+DOUBT = 2.5
+"""Standard errors of the mean logit that a track may be off; 2 would do if neighbouring frames did not err alike."""
+
+CLOSER_FRAMES = 12
+"""Frames of a closer look."""
+
+_STRIDE = 4
+
+Judge = Callable[[float], Evidence | None]
+"""Weighs what has been seen so far, with every track's logits moved by so many standard errors of their mean."""
+
+
+def rounds(times_s: np.ndarray, judge: Judge, thresholds: Thresholds) -> Iterator[np.ndarray]:
+    """Say which frames to look at next, as long as the verdict is open.
+
+    Args:
+        times_s: presentation times of the plan's frames, float64 (frames,), ascending.
+        judge: asked before every round but the first.
+        thresholds: where a score becomes a verdict.
+
+    Yields:
+        Presentation times, ascending; those of the last round need not be among the plan's.
+    """
+    if len(times_s) < FEWEST:
+        yield times_s
+        return
+    yield times_s[_STRIDE // 2 :: _STRIDE]
+    for between in (times_s[::_STRIDE], times_s[1::2]):
+        if _is_certain(judge, thresholds) and not _may_others_count(judge(0.0)):
+            return
+        yield between
+    evidence = judge(0.0)
+    if evidence and evidence.scores and not _is_certain(judge, thresholds):
+        yield _closer(evidence, float(np.median(np.diff(times_s))))
+
+
+def doubted(tracks: Sequence[Track], errors: float) -> list[Track]:
+    """Copy tracks with all logits moved by a number of standard errors of their mean."""
+    return [replace(track, observations=_moved(track, errors)) for track in tracks]
+
+
+def _moved(track: Track, errors: float) -> list[Observation]:
+    logits = np.stack([observation.logits for observation in track.observations])
+    # A track of one observation is too little evidence wherever there are rounds.
+    spread = logits.std(axis=0, ddof=1) if len(logits) > 1 else 0.0
+    moved = logits + np.float32(errors * spread / np.sqrt(len(logits)))
+    return [replace(observation, logits=row) for observation, row in zip(track.observations, moved, strict=True)]
+
+
+def _may_others_count(evidence: Evidence) -> bool:
+    """Tell whether somebody was seen too seldom to count yet, who may be seen often enough in the other frames."""
+    return any(
+        not item.supported and np.mean([o.quality for o in item.track.observations]) >= MIN_QUALITY
+        for item in evidence.tracks
+    )
+
+
+def _is_certain(judge: Judge, thresholds: Thresholds) -> bool:
+    """Tell whether the verdict is the same at both ends of what may be. No face, or too little of one, gives none."""
+    low, high = (_label(judge(errors), thresholds) for errors in (-DOUBT, DOUBT))
+    return low is not None and low == high
+
+
+def _label(evidence: Evidence | None, thresholds: Thresholds) -> Label | None:
+    return label_of(evidence.scores.fake, thresholds) if evidence and evidence.scores else None
+
+
+def _closer(evidence: Evidence, step_s: float) -> np.ndarray:
+    """Choose times within the quarter of the most suspicious track in which its faces score highest."""
+    suspect = max((item for item in evidence.tracks if item.supported), key=lambda item: item.scores.fake)
+    scores, observations = np.array(suspect.observation_scores), suspect.track.observations
+    width = max(1, len(scores) // 4)
+    first = int(np.convolve(scores, np.ones(width), mode="valid").argmax())
+    start_s, end_s = observations[first].time_s, observations[first + width - 1].time_s
+    reach_s = max(end_s - start_s, step_s) / 2
+    return (start_s + end_s) / 2 + reach_s * np.linspace(-1, 1, CLOSER_FRAMES)

@@ -1,0 +1,1 @@
+"""Many files: what a user named, worker processes, resuming."""

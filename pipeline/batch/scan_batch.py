@@ -1,0 +1,164 @@
+"""Many files: resuming, several at a time, and no file that takes the others down with it."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from pipeline.analysis.concurrency import in_order
+from pipeline.analysis.resources import SCANNER_BYTES, files_at_a_time, usable_cores, usable_memory
+from pipeline.analysis.scan import Scanner
+from pipeline.batch.inputs import Input
+from pipeline.batch.worker_processes import WorkerDiedError, WorkerProcesses
+from pipeline.media.probing import file_sha256
+from pipeline.media.sampling import SamplingPlan
+from pipeline.media.types import MediaError
+from pipeline.results.verdict import FAILURES
+from pipeline.results.writers import Result, ResultWriter
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ScannerSettings:
+    """What every worker builds its scanner from; see `pipeline.analysis.scan.Scanner`."""
+
+    model: str | None
+    engine: str
+    detector: str
+    plan: SamplingPlan
+    adaptive: bool = False
+    precision: str = "auto"
+    device: str = "auto"
+
+    def scanner(self, threads: int | None = None) -> Scanner:
+        """Load a scanner."""
+        return Scanner(
+            self.model,
+            engine=self.engine,
+            precision=self.precision,
+            device=self.device,
+            detector=self.detector,
+            plan=self.plan,
+            adaptive=self.adaptive,
+            threads=threads,
+        )
+
+
+def scan_batch(
+    inputs: Sequence[Input],
+    scanner: Scanner,
+    settings: ScannerSettings,
+    writer: ResultWriter,
+    *,
+    workers: int = 1,
+    overwrite: bool = False,
+) -> Iterator[Result]:
+    """Scan inputs, and write each result as soon as it is known.
+
+    Args:
+        inputs: what to scan.
+        scanner: as the settings give it.
+        settings: what further processes build theirs from.
+        writer: keeps the results, and those of earlier runs.
+        workers: number of processes; each scans several files at a time.
+        overwrite: scan also what has a current result already.
+
+    Yields:
+        The JSON result of each input, in order.
+    """
+    writer.expect(inputs)
+
+    if workers > 1 and len(inputs) > 1:
+        results = _scan_in_processes(inputs, settings, scanner, writer, min(workers, len(inputs)), overwrite)
+    else:
+        stopped = threading.Event()
+        scan = partial(_scan, scanner, stopped=stopped)
+        results = _results(inputs, scan, stopped.set, scanner, writer, files_at_a_time(), overwrite)
+    yield from results
+
+
+def _results(
+    inputs: Sequence[Input],
+    scan: Callable[[Input], Result],
+    stop: Callable[[], None],
+    scanner: Scanner,
+    writer: ResultWriter,
+    at_a_time: int,
+    overwrite: bool,
+) -> Iterator[Result]:
+    """Give the kept or new result of each input, in order."""
+    writing = threading.Lock()
+    stopped = threading.Event()
+
+    def result_of(source: Input) -> Result:
+        stored = None if overwrite else writer.stored(source)
+        result = stored if _is_current(stored, source, scanner) else scan(source)
+        # What broke off because it was told to is no result.
+        if not stopped.is_set():
+            with writing:
+                writer.write(source, result)
+        return result
+
+    def give_up() -> None:
+        stopped.set()
+        stop()
+
+    with contextlib.closing(in_order(inputs, result_of, at_a_time, give_up)) as done:
+        for _, future in done:
+            yield future.result()
+
+
+def _is_current(result: Result | None, source: Input, scanner: Scanner) -> bool:
+    """Tell whether a stored result is of this file, scanner and sampling. Failures are always tried again."""
+    if result is None or result.get("status") in FAILURES:
+        return False
+    try:
+        blank = scanner.failure(source.path, "").to_json()
+        same_scanner = all(result[part] == blank[part] for part in ("model", "thresholds", "tool"))
+        same_sampling = result["sampling"]["plan"] == blank["sampling"]["plan"]
+        return same_scanner and same_sampling and result["input"]["sha256"] == file_sha256(source.path)
+    except (KeyError, TypeError, MediaError):
+        return False
+
+
+def _scan(scanner: Scanner, source: Input, stopped: threading.Event | None = None) -> Result:
+    try:
+        return scanner.scan(source.path, stopped).to_json()
+    except Exception as error:
+        # A bug of ours on one file must not cost the user the other files; it is told as what it is.
+        log.debug("bug while scanning %s", source.path, exc_info=True)
+        message = f"an internal error stopped the scan ({type(error).__name__}: {error}); --debug shows where"
+        return scanner.failure(source.path, message).to_json()
+
+
+def _scan_in_processes(
+    inputs: Sequence[Input],
+    settings: ScannerSettings,
+    scanner: Scanner,
+    writer: ResultWriter,
+    workers: int,
+    overwrite: bool,
+) -> Iterator[Result]:
+    """Scan in several processes; a file that kills its process is an error, no more."""
+    cores = max(1, usable_cores() // workers)
+    memory = usable_memory()
+    at_a_time = files_at_a_time(cores, None if memory is None else max(0, memory // workers - SCANNER_BYTES))
+
+    def scan(source: Input) -> Result:
+        try:
+            return processes.do(source)
+        except WorkerDiedError:
+            message = "the process that scanned this file was killed, perhaps for want of memory"
+            return scanner.failure(source.path, message).to_json()
+
+    with WorkerProcesses(partial(_load, settings, cores), workers, at_a_time) as processes:
+        yield from _results(inputs, scan, processes.stop, scanner, writer, workers * at_a_time, overwrite)
+
+
+def _load(settings: ScannerSettings, threads: int) -> Callable[[Input], Result]:
+    return partial(_scan, settings.scanner(threads))

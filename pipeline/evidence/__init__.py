@@ -1,0 +1,1 @@
+"""What people look at: pages, annotated copies, heat maps, notebooks."""

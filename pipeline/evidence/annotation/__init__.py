@@ -1,0 +1,1 @@
+"""Copies of videos and pictures with the verdict drawn on them."""

@@ -1,0 +1,226 @@
+"""Draws a result onto its video or image: boxes, persons, scores and the verdict as it runs.
+
+Every frame of the video is there, upright, at its own time, with the sound. Between two observations of a person the
+box moves in a straight line if they are close in time; where no face was seen there is no box. A file without a face
+gives a copy that says so, and a video that was sampled sparsely shows boxes only around the frames that were looked
+at: scan with more frames a second for boxes that follow.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from pipeline.evidence.annotation.drawing import Annotation, Canvas, Lane, Mark
+from pipeline.evidence.annotation.video_companions import Companions, find_companions
+from pipeline.evidence.annotation.video_writer import VideoWriter
+from pipeline.evidence.pictures import PicturesError, reopen
+from pipeline.media.decoding import open_frames
+from pipeline.media.sampling import SamplingPlan
+from pipeline.media.types import MediaError, MediaInfo, quoted
+from pipeline.results.verdict import FAILURES
+from pipeline.results.writers import WriteError
+
+LONGEST_BRIDGE_S = 1.0
+"""Observations further apart are not joined: a head does not move in a straight line for so long."""
+
+MAX_SIDE = 3840
+"""Larger videos are scaled down, because browsers do not play H.264 beyond 4K."""
+
+_SHORT_BRIDGE_S = 0.25
+_MISSED_STEPS = 1.6
+_GLIMPSE_S = 0.12
+_JPEG_QUALITY = 92
+
+
+def annotated_path(result_file: Path, result: dict) -> Path:
+    """Name the annotated copy that goes with a stored result: `clip.mp4.json` and `clip.mp4.annotated.mp4`.
+
+    Args:
+        result_file: where the result is stored.
+        result: valid against `pipeline.results.verdict.schema()`.
+    """
+    probe = result["input"]["probe"] or {}
+    if probe.get("kind") == "image":
+        suffix = ".jpg" if probe.get("container") == "jpeg" else ".png"
+    else:
+        suffix = ".mp4"
+    return result_file.with_name(f"{result_file.name.removesuffix('.json')}.annotated{suffix}")
+
+
+def annotate(result: dict, source: Path, target: Path) -> None:
+    """Write an annotated copy of a file.
+
+    Args:
+        result: of scanning it, valid against `pipeline.results.verdict.schema()`.
+        source: the file, which must be the same as when it was scanned.
+        target: what to write, replacing what is there: MP4 for a video; JPEG or PNG, as its name says, for an image.
+
+    Raises:
+        PicturesError: the source is another file than the result was made of, cannot be decoded, or was not when it was
+            scanned.
+        WriteError: the target cannot be written.
+    """
+    if result["status"] in FAILURES:
+        raise PicturesError("unreadable", f"{quoted(source)} cannot be annotated, because it could not be scanned.")
+    if target.exists() and source.exists() and target.samefile(source):
+        raise WriteError(f"{quoted(target)} is the file that was scanned; write the annotated copy elsewhere")
+    media = reopen(result, source)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(f"cannot make the folder {quoted(target.parent)}: {error.strerror}") from error
+    try:
+        if media.kind == "image":
+            _annotate_image(result, media, target)
+        else:
+            _annotate_video(result, media, target)
+    except MediaError as error:
+        raise PicturesError("unreadable", str(error)) from error
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Path:
+    """The way of one person through the frames.
+
+    Attributes:
+        track: id of the track.
+        judged: whether it counts for the file.
+        times_s: of its observations, ascending.
+        boxes: float (n, 4), x, y, width, height in pixels of the frame.
+        scores: of the observations.
+        bridge_s: observations no further apart than this are joined.
+    """
+
+    track: int
+    judged: bool
+    times_s: list[float]
+    boxes: np.ndarray
+    scores: list[float]
+    bridge_s: float
+
+    def at(self, time_s: float) -> tuple[np.ndarray, float] | None:
+        """Give the box at a time and the score of the nearest observation; None where no face was seen."""
+        after = bisect_right(self.times_s, time_s + 1e-3)
+        before = after - 1
+        if before >= 0 and after < len(self.times_s):
+            gap_s = self.times_s[after] - self.times_s[before]
+            if gap_s <= self.bridge_s:
+                share = min(max((time_s - self.times_s[before]) / gap_s, 0.0), 1.0)
+                box = (1 - share) * self.boxes[before] + share * self.boxes[after]
+                return box, self.scores[after if share > 0.5 else before]
+        for near in (before, after):
+            if 0 <= near < len(self.times_s) and abs(self.times_s[near] - time_s) <= self._glimpse_s(near):
+                return self.boxes[near], self.scores[near]
+        return None
+
+    def _glimpse_s(self, number: int) -> float:
+        """How long before and after an observation its box is shown: enough to be seen where it stands alone."""
+        neighbours = self.times_s[max(number - 1, 0) : number + 2]
+        joined = any(later - earlier <= self.bridge_s for earlier, later in pairwise(neighbours))
+        return 1e-3 if joined else _GLIMPSE_S
+
+    def stretches(self) -> list[tuple[float, float, float]]:
+        """Cut the way into pieces of one score: start, end, score. Gaps without a face are left out."""
+        pieces = []
+        for number, (time_s, score) in enumerate(zip(self.times_s, self.scores, strict=True)):
+            start_s = end_s = time_s
+            if number and time_s - self.times_s[number - 1] <= self.bridge_s:
+                start_s = (self.times_s[number - 1] + time_s) / 2
+            if number + 1 < len(self.times_s) and self.times_s[number + 1] - time_s <= self.bridge_s:
+                end_s = (time_s + self.times_s[number + 1]) / 2
+            pieces.append((start_s, end_s, score))
+        return pieces
+
+
+def _paths(result: dict) -> list[_Path]:
+    tracks = result["tracks"]
+    bridge_s = _bridge([o["time_s"] for track in tracks for o in track["observations"]])
+    return [
+        _Path(
+            track=track["id"],
+            judged=track["supported"],
+            times_s=[float(o["time_s"]) for o in track["observations"]],
+            boxes=np.array([o["box"] for o in track["observations"]], float),
+            scores=[float(o["score"]) for o in track["observations"]],
+            bridge_s=bridge_s,
+        )
+        for track in tracks
+    ]
+
+
+def _boxes(paths: Sequence[_Path]) -> np.ndarray:
+    return np.concatenate([np.empty((0, 4)), *(path.boxes for path in paths)])
+
+
+def _bridge(times_s: Sequence[float]) -> float:
+    """Find the longest gap that hides no sampled frame without the face, or that is too short to matter."""
+    steps = np.diff(np.unique(times_s))
+    usual = float(np.median(steps)) if len(steps) else 0.0
+    return min(LONGEST_BRIDGE_S, max(_SHORT_BRIDGE_S, _MISSED_STEPS * usual))
+
+
+def _marks(paths: Sequence[_Path], time_s: float) -> list[Mark]:
+    found = [(path, seen) for path in paths if (seen := path.at(time_s)) is not None]
+    return [Mark(path.track, path.judged, box, score) for path, (box, score) in found]
+
+
+def _annotate_video(result: dict, media: MediaInfo, target: Path) -> None:
+    companions = find_companions(media) if media.decoder.startswith("ffmpeg") else Companions()
+    ratio = companions.pixel_ratio
+    width, height = _playable_size(media.width * max(ratio, 1.0), media.height / min(ratio, 1.0))
+    paths = _paths(result)
+    start_s = float(media.frame_times_s[0])
+    scale = np.array([width / media.width, height / media.height] * 2)
+    lanes = [Lane(path.judged, path.stretches()) for path in paths]
+    canvas = Canvas((width, height), result, _boxes(paths) * scale, lanes, (start_s, media.end_s))
+    with (
+        VideoWriter(target, (width, height), media, companions) as writer,
+        open_frames(media, SamplingPlan.every_frame()) as reader,
+    ):
+        for frame in reader:
+            picture = _fitted(frame.image, width, height)
+            marks = [mark.scaled(scale) for mark in _marks(paths, frame.time_s)]
+            writer.write(canvas.draw(picture, Annotation(frame.time_s, marks)), frame.time_s)
+        writer.finish(media.end_s)
+
+
+def _annotate_image(result: dict, media: MediaInfo, target: Path) -> None:
+    from PIL import Image
+
+    with open_frames(media, SamplingPlan.every_frame()) as reader:
+        frame = next(iter(reader))
+    height, width = frame.image.shape[:2]
+    paths = _paths(result)
+    picture = Canvas((width, height), result, _boxes(paths)).draw(frame.image, Annotation(0.0, _marks(paths, 0.0)))
+    part = target.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
+    try:
+        Image.fromarray(picture).save(part, quality=_JPEG_QUALITY, optimize=True)
+        part.replace(target)
+    except ValueError as error:
+        raise WriteError(f"cannot write {quoted(target)}: name it .png or .jpg") from error
+    except OSError as error:
+        raise WriteError(f"cannot write {quoted(target)}: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _playable_size(width: float, height: float) -> tuple[int, int]:
+    """Give the largest even size within what browsers play."""
+    shrink = min(1.0, MAX_SIDE / max(width, height))
+    return max(2, int(width * shrink) // 2 * 2), max(2, int(height * shrink) // 2 * 2)
+
+
+def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+    """Bring a picture to a size; an odd row or column is left out, since scaling would blur all of it."""
+    if 0 <= picture.shape[0] - height <= 1 and 0 <= picture.shape[1] - width <= 1:
+        return picture[:height, :width]
+    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)

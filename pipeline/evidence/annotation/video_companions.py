@@ -1,0 +1,95 @@
+"""Finds out what belongs to the pictures of a video: its sound, the clock of both, the form of its pixels."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+import ffmpeg
+
+from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url
+from pipeline.media.types import STALL_TIMEOUT_S, MediaInfo
+
+_AUDIO = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: Audio: (\w+)")
+_PIXELS = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: Video: .*\bSAR (\d+):(\d+)")
+_DISCARD_FLAG = 0x4
+
+_FIRST_PACKETS = 32
+"""Among so many is the first picture to be shown: codecs change the order of no more than 16."""
+
+_ROUNDING_S = 1e-3
+
+
+@dataclass(frozen=True, slots=True)
+class Companions:
+    """What belongs to the pictures of a video.
+
+    Attributes:
+        sound: number and codec of each stream of sound.
+        delay_s: seconds that the times of the pictures lack on the clock that pictures and sound have together. Not 0
+            only where a transport stream begins with sound: ffmpeg lets such begin with what is read of it.
+        pixel_ratio: how many times as wide as high the pixels of the upright picture are.
+    """
+
+    sound: tuple[tuple[int, str], ...] = ()
+    delay_s: float = 0.0
+    pixel_ratio: float = 1.0
+
+
+def find_companions(source: MediaInfo, stall_timeout_s: float = STALL_TIMEOUT_S) -> Companions:
+    """Find what belongs to the pictures of a video file.
+
+    Raises:
+        MediaError: ffmpeg hangs.
+    """
+    url = file_url(source.path)
+    streams = ffmpeg.input(url, fflags="+genpts", **INPUT_OPTIONS)
+    packets = ffmpeg.output(
+        streams[str(source.stream)], "pipe:", format="framecrc", codec="copy", **{"frames:v": _FIRST_PACKETS}
+    )
+    if source.has_audio:
+        unused = ffmpeg.output(streams["a"], "pipe:", format="null", codec="copy", **{"frames:a": 1})
+        packets = ffmpeg.merge_outputs(packets, unused)
+    log: list[str] = []
+    with Process(ffmpeg.get_args(packets), source.path, log.append, stall_timeout_s) as process:
+        table = list(process.lines())
+        process.finish()
+    sound, ratio = [], 1.0
+    for line in _description(log, url):
+        if (match := _AUDIO.match(line)) and match[2] != "none":
+            sound.append((int(match[1]), match[2]))
+        elif (match := _PIXELS.match(line)) and int(match[1]) == source.stream and int(match[2]) and int(match[3]):
+            ratio = int(match[2]) / int(match[3])
+    first_s = _first_time(table)
+    delay_s = first_s - float(source.frame_times_s[0]) if sound and first_s is not None else 0.0
+    return Companions(
+        tuple(sound),
+        delay_s if abs(delay_s) > _ROUNDING_S else 0.0,
+        1 / ratio if source.rotation_deg in (90, 270) else ratio,
+    )
+
+
+def _description(log: Sequence[str], url: bytes) -> list[str]:
+    """Cut out what ffmpeg says of the input."""
+    start = next((number for number, line in enumerate(log) if line.startswith("[info] Input #0, ")), len(log))
+    # The name of the file is part of the description, and may have line breaks in it to forge some.
+    rest = log[start + 1 + url.count(b"\n") :]
+    ends = ("[info] Output #0", "[info] Stream mapping")
+    return list(itertools.takewhile(lambda line: not line.startswith(ends), rest))
+
+
+def _first_time(table: Sequence[bytes]) -> float | None:
+    """Find the time of the first picture among the first packets, in seconds."""
+    time_base, found = Fraction(1), []
+    for line in table:
+        if match := re.match(rb"#tb 0: (\d+)/(\d+)", line):
+            time_base = Fraction(int(match[1]), int(match[2]))
+        elif line.startswith(b"0,"):
+            cells = line.split(b",")
+            flags = next((int(cell.strip()[4:], 16) for cell in cells if cell.strip().startswith(b"F=0x")), 0)
+            if not flags & _DISCARD_FLAG:
+                found.append(int(cells[2]))
+    return float(min(found) * time_base) if found else None

@@ -1,0 +1,107 @@
+"""Geometry of the charts. Positions are shares from 0 to 1, so that a page can stretch them to any width."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.evidence.report.reading import Person
+
+LANE_WIDTH, LANE_HEIGHT = 1000, 100
+"""Units of the drawing of one lane, stretched by the page."""
+
+_MAX_POINTS = 400
+_GAP_STEPS = 1.75
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """The line of one person in the timeline, in units of the drawing.
+
+    Attributes:
+        line: SVG path of the score, broken where the face was not seen.
+        dots: SVG path of a point for each frame.
+        gaps: left ends and widths of what lies between, before and after.
+        strong: left ends and widths of the stretches of strong evidence.
+    """
+
+    line: str
+    dots: str
+    gaps: list[tuple[float, float]]
+    strong: list[tuple[float, float]]
+
+
+def lane(person: Person, duration_s: float, step_s: float) -> Lane:
+    """Draw one person.
+
+    Args:
+        person: whom.
+        duration_s: of the file, above 0.
+        step_s: seconds between frames that were looked at; a face that is missing for longer was not seen.
+    """
+    times = np.array([s.time_s for s in person.sightings])
+    scores = np.array([s.score for s in person.sightings])
+    starts = np.flatnonzero(np.diff(times, prepend=-np.inf) > _GAP_STEPS * step_s)
+    runs = np.split(np.arange(len(times)), starts[1:])
+    line, dots = [], []
+    for run in runs:
+        kept = _telling(scores, run, max(2, _MAX_POINTS * len(run) // len(times)))
+        points = [f"{_x(times[i], duration_s):.1f},{_y(scores[i]):.1f}" for i in kept]
+        line.append("M" + "L".join(points))
+        dots += [f"M{point}h0" for point in points]
+    seen = [(times[run[0]], times[run[-1]]) for run in runs]
+    edges = [(-np.inf, 0.0), *seen, (duration_s, np.inf)]
+    gaps = [
+        (_x(before, duration_s), _x(after - before, duration_s))
+        for (_, before), (after, _) in itertools.pairwise(edges)
+        if after - before > _GAP_STEPS * step_s
+    ]
+    strong = [(_x(a, duration_s), max(_x(b - a, duration_s), 4.0)) for a, b in person.segments]
+    return Lane("".join(line), "".join(dots), gaps, strong)
+
+
+def step(persons: Sequence[Person], duration_s: float, frames: int) -> float:
+    """Estimate the seconds between two frames that were looked at."""
+    times = np.unique([s.time_s for person in persons for s in person.sightings])
+    usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
+    planned = duration_s / frames if frames else 0.0
+    return max(usual, planned) or 1.0
+
+
+def ticks(duration_s: float) -> list[float]:
+    """Choose round times for the axis, in seconds, not more than eight."""
+    for every in (0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400):
+        if duration_s / every <= 8:
+            return np.arange(0, duration_s + every * 1e-6, every).tolist()
+    return [0.0, duration_s]
+
+
+def histogram(scores: Sequence[float], bins: int = 20) -> list[int]:
+    """Count scores by bins of equal width from 0 to 1."""
+    return np.histogram(scores, bins=bins, range=(0.0, 1.0))[0].tolist()
+
+
+def _x(time_s: float, duration_s: float) -> float:
+    return round(float(time_s) / duration_s * LANE_WIDTH, 1)
+
+
+def _y(score: float) -> float:
+    """Leave room for a dot at either end."""
+    return 94 - 88 * float(score)
+
+
+def zone(low: float, high: float) -> tuple[float, float]:
+    """Give top and height of a band of scores in a lane."""
+    top = 0.0 if high >= 1 else _y(high)
+    return round(top, 1), round((LANE_HEIGHT if low <= 0 else _y(low)) - top, 1)
+
+
+def _telling(scores: np.ndarray, run: np.ndarray, count: int) -> list[int]:
+    """Thin out a run, keeping the lowest and the highest of each part."""
+    if len(run) <= count:
+        return run.tolist()
+    parts = np.array_split(run, max(1, count // 2))
+    return sorted({int(i) for part in parts for i in (part[scores[part].argmin()], part[scores[part].argmax()])})

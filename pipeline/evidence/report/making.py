@@ -1,0 +1,128 @@
+"""From a stored result to its page: find the input, cut the pictures, write."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from pipeline.evidence.pictures import PicturesError, find_input, model_of, reopen
+from pipeline.evidence.report.folder import Stored, parse_result, stored_results, write_index
+from pipeline.evidence.report.page import write_report
+from pipeline.evidence.report.pictures import MAX_PERSONS, Pictures, make_pictures
+from pipeline.evidence.report.reading import NotAResultError, Reading
+from pipeline.evidence.report.texts import say
+from pipeline.results.verdict import display_path
+from pipeline.version import __version__
+
+log = logging.getLogger(__name__)
+
+_STAMP = re.compile(rb'<meta name="facewitness-result" content="([^"]*)">')
+_HEAD_BYTES = 4096
+
+
+class FolderReport(NamedTuple):
+    """What came of the pages of a folder.
+
+    Attributes:
+        pages: number of results with a page that is up to date.
+        failed: number of results whose page could not be made.
+        index: the list of them; None where there is no result.
+    """
+
+    pages: int
+    failed: int
+    index: Path | None
+
+
+def make_page(stored: Stored, *, media: Path | None = None, model: str | None = None, keep: bool = False) -> None:
+    """Write the page of a stored result.
+
+    Args:
+        stored: the result.
+        media: where the user says that the scanned file is.
+        model: the model that the user says it was scanned with.
+        keep: leave a page as it is that was made of the same result and has its pictures.
+
+    Raises:
+        NotAResultError: it is no result.
+        WriteError: the page cannot be written.
+        OSError: the result cannot be read.
+    """
+    text = stored.text()
+    stamp = _stamp(text)
+    if keep and _stamp_of(stored.page) == stamp:
+        return
+    reading = parse_result(text)
+    pictures, why = _pictures(reading, stored.source.parent, media, model)
+    # Without its stamp a page is made again, when what it lacks may be there.
+    complete = why is None and (pictures is None or pictures.complete)
+    write_report(reading, pictures, stored.page, why_no_pictures=why, stamp=stamp if complete else "")
+
+
+def report_folder(
+    folder: Path,
+    *,
+    media: Path | None = None,
+    model: str | None = None,
+    keep: bool = True,
+    progress: Callable[[Sequence[Stored]], Iterable[Stored]] = iter,
+) -> FolderReport:
+    """Write a page beside every result of a folder, and the index of them; a page that fails costs no other.
+
+    Args:
+        folder: as `facewitness scan -o` wrote it.
+        media: where the user says that the scanned files are.
+        model: the model that the user says they were scanned with.
+        keep: leave pages as they are that are up to date.
+        progress: wraps what is gone through, to show how far it got.
+
+    Raises:
+        WriteError: the index cannot be written.
+        OSError: the folder cannot be read.
+    """
+    pages = failed = 0
+    for stored in progress(list(stored_results(folder))):
+        try:
+            make_page(stored, media=media, model=model, keep=keep)
+            pages += 1
+        except NotAResultError:
+            continue  # the index tells of it where it is not plainly something else
+        except Exception as error:
+            failed += 1
+            log.error("no page of %s: %s: %s", display_path(stored.source), type(error).__name__, error)
+            log.debug("this is where it failed", exc_info=True)
+    return FolderReport(pages, failed, write_index(folder) if pages or failed else None)
+
+
+def _pictures(
+    reading: Reading, near: Path, media: Path | None, model: str | None
+) -> tuple[Pictures | None, str | None]:
+    """Make the pictures, or say why there are none; of a file that could not be read there are none to make."""
+    persons = reading.persons[:MAX_PERSONS]
+    if not persons and reading.result["status"] != "no_face":
+        return None, None
+    try:
+        path = find_input(reading.result, near, media)
+        spec = model_of(reading.result, model) if reading.result["model"] else None
+        return make_pictures(persons, reopen(reading.result, path), spec), None
+    except PicturesError as error:
+        advice = f" {say('changed_do')}" if error.reason in ("missing", "changed") else ""
+        return None, f"{str(error).rstrip('.')}.{advice}"
+
+
+def _stamp(text: bytes) -> str:
+    """Name a result and what makes pages of it."""
+    return f"{hashlib.sha256(text).hexdigest()[:32]} {__version__}"
+
+
+def _stamp_of(page: Path) -> str | None:
+    try:
+        with page.open("rb") as file:
+            found = _STAMP.search(file.read(_HEAD_BYTES))
+    except OSError:
+        return None
+    return found[1].decode() if found else None

@@ -1,0 +1,59 @@
+"""Opens a file that was probed and gives the frames that a plan chose."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+
+from pipeline.media import images, video_frames
+from pipeline.media.sampling import SamplingPlan
+from pipeline.media.types import STALL_TIMEOUT_S, Frame, MediaInfo
+
+
+class FrameReader:
+    """The frames that a plan chose, in order, once. Close it, or use it in a `with`, to stop the decoder.
+
+    Attributes:
+        warnings: sentences about what is wrong with the file or with how it was read; complete after the last frame.
+    """
+
+    def __init__(self, frames: Generator[Frame, None, None], warnings: list[str]):
+        self._frames = frames
+        self.warnings = warnings
+
+    def __iter__(self) -> Iterator[Frame]:
+        return self._frames
+
+    def __enter__(self) -> FrameReader:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the decoder. Closing twice does no harm."""
+        self._frames.close()
+
+
+def open_frames(
+    info: MediaInfo,
+    plan: SamplingPlan,
+    *,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
+) -> FrameReader:
+    """Decode the frames that a plan chooses. No more than a few are in memory at a time.
+
+    A damaged video gives the frames that can be decoded, and a warning.
+
+    Args:
+        info: what `probe` said of the file.
+        plan: which frames to take.
+        stall_timeout_s: seconds without a sign of life from ffmpeg after which it is killed, on top of the longest
+            time that a player would take from one of these frames to the next.
+
+    Raises:
+        MediaError: while iterating, if not one frame can be decoded or ffmpeg hangs.
+    """
+    warnings: list[str] = []
+    if info.container in images.FORMATS:
+        return FrameReader(images.read(info, plan, warnings), warnings)
+    return FrameReader(video_frames.read(info, plan, warnings, stall_timeout_s), warnings)

@@ -1,0 +1,298 @@
+"""Finds the ffmpeg program and runs it so that a file can do no harm and a hang comes to an end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+
+from pipeline.media.types import MAX_PIXELS, MediaError, quoted
+
+log = logging.getLogger(__name__)
+
+BINARY_VARIABLE = "FACEWITNESS_FFMPEG"
+"""Environment variable that names the ffmpeg to use."""
+
+OLDEST_VERSION = (5, 1)
+"""Versions before 5.1 turn mirrored videos the wrong way and have no -fps_mode."""
+
+# Only formats that hold the media themselves. Left out are those that name other files or addresses to read (HLS, DASH,
+# concat scripts, SDP, image sequences), which a hostile file would use, and those that draw text as a video.
+_CONTAINERS = (
+    "mov,matroska,avi,asf,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,h261,h263,h264,hevc,vvc,av1,obu,vc1,ivf,ogg,mxf,"
+    "gxf,rm,nut,wtv,dv,mjpeg,yuv4mpegpipe,mp3,wav,w64,aac,flac,aiff,caf,ac3,eac3,dts,amr,ape,wv,tta"
+)
+
+INPUT_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": _CONTAINERS,
+    "max_pixels": MAX_PIXELS,
+}
+"""Options for every input: no network, no second file, no picture too large for memory."""
+
+_GENERAL_OPTIONS = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info")
+
+_WATCH_INTERVAL_S = 0.25
+_LINE_BYTES = 1 << 16
+_KEPT_ERRORS = 20
+_FIRST_BOXES = (b"ftyp", b"styp", b"mdat", b"moof", b"free", b"skip", b"wide", b"pnot", b"uuid")
+_ERROR = re.compile(r"(?:\[[^\]]* @ \w+\] )*\[(?:error|fatal|panic)\] ")
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """An ffmpeg program.
+
+    Attributes:
+        path: what to run.
+        version: what it calls itself, such as "7.1.1" or "n7.1-4-g1a2b3c4".
+        origin: where it was found.
+    """
+
+    path: str
+    version: str
+    origin: str
+
+    def __str__(self):
+        return f"ffmpeg {self.version} ({self.origin})"
+
+
+def find_binary() -> Binary:
+    """Find ffmpeg: the one that FACEWITNESS_FFMPEG names, else a recent one on PATH, else that of imageio-ffmpeg.
+
+    Raises:
+        MediaError: there is none that runs.
+    """
+    return _find_binary(os.environ.get(BINARY_VARIABLE), os.environ.get("PATH"))
+
+
+@cache
+def _find_binary(override: str | None, search_path: str | None) -> Binary:
+    if override:
+        version = _version_of(override)
+        if version is None:
+            raise MediaError("error", f"{BINARY_VARIABLE} names {quoted(Path(override))}, which is no ffmpeg.")
+        return Binary(override, version, BINARY_VARIABLE)
+
+    system = shutil.which("ffmpeg", path=search_path)
+    version = _version_of(system) if system else None
+    if system and version and _is_recent(version):
+        return Binary(system, version, "system")
+
+    import imageio_ffmpeg
+
+    try:
+        bundled = imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError:
+        bundled = None
+    version = _version_of(bundled) if bundled else None
+    if bundled and version:
+        return Binary(bundled, version, "imageio-ffmpeg")
+    raise MediaError("error", f"No ffmpeg was found: install it, or set {BINARY_VARIABLE} to one.")
+
+
+def _version_of(program: str) -> str | None:
+    try:
+        result = subprocess.run(
+            [program, "-version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    match = re.match(rb"ffmpeg version (\S+)", result.stdout)
+    return match[1].decode("ascii", "replace") if match else None
+
+
+def _is_recent(version: str) -> bool:
+    """Releases are numbered; a build without a number is one of the development branch."""
+    match = re.match(r"n?(\d+)\.(\d+)", version)
+    return match is None or (int(match[1]), int(match[2])) >= OLDEST_VERSION
+
+
+@cache
+def has_filter(binary: Binary, name: str) -> bool:
+    """Tell whether a build of ffmpeg has a filter."""
+    result = subprocess.run(
+        [binary.path, "-hide_banner", "-filters"], stdin=subprocess.DEVNULL, capture_output=True, check=False
+    )
+    return re.search(rb"^ *\S+ +%s " % re.escape(name.encode()), result.stdout, re.MULTILINE) is not None
+
+
+def file_url(path: Path) -> bytes:
+    """Name a file so that ffmpeg takes it for nothing else, not for an option or another protocol.
+
+    As bytes, because ffmpeg-python cannot handle text that stands for a name that is no UTF-8.
+    """
+    return b"file:" + os.fsencode(path.absolute())
+
+
+class Process:
+    """A running ffmpeg whose standard output is read here; use it in a `with`, which kills it on the way out.
+
+    Args:
+        arguments: command line without the program.
+        source: the file that it reads, for messages.
+        on_log: called with every line of its log, in another thread.
+        stall_timeout_s: seconds without a line of log or a byte of output, while one is waited for, after which it is
+            killed.
+        errors_from: the first line of log in which it is found, if there is one, makes good all errors before it.
+
+    Attributes:
+        error_count: number of lines of its log that report an error; complete after `finish`.
+    """
+
+    def __init__(
+        self,
+        arguments: list[str | bytes],
+        source: Path,
+        on_log: Callable[[str], None],
+        stall_timeout_s: float,
+        errors_from: re.Pattern[str] | None = None,
+    ):
+        self.error_count = 0
+        self._errors_from = errors_from
+        self._errors: list[str] = []
+        self._source = source
+        self._on_log = on_log
+        self._stall_timeout_s = stall_timeout_s
+        self._last_sign = time.monotonic()
+        self._waiting = False
+        self._stalled = False
+        self._log_failure: Exception | None = None
+        self._ended = threading.Event()
+        command = [find_binary().path, *_GENERAL_OPTIONS, *arguments]
+        log.debug("running %s", command)
+        try:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+        except OSError as error:
+            raise MediaError("error", f"{quoted(source)} could not be read: ffmpeg does not run ({error}).") from error
+        self._threads = [threading.Thread(target=task, daemon=True) for task in (self._read_log, self._watch)]
+        for thread in self._threads:
+            thread.start()
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._process.kill()
+        self._settle()
+        self._process.stdout.close()
+        self._process.stderr.close()
+
+    def read_into(self, buffer: memoryview) -> bool:
+        """Fill a buffer from standard output; False if the output ends before it is full.
+
+        Raises:
+            MediaError: status "timeout", if ffmpeg hangs.
+        """
+        filled = 0
+        while filled < len(buffer):
+            count = self._wait_for(partial(self._process.stdout.readinto1, buffer[filled:]))
+            if not count:
+                return False
+            filled += count
+        return True
+
+    def lines(self) -> Iterator[bytes]:
+        """Iterate over standard output by lines.
+
+        Raises:
+            MediaError: status "timeout", if ffmpeg hangs.
+        """
+        while line := self._wait_for(partial(self._process.stdout.readline, _LINE_BYTES)):
+            yield line
+
+    def finish(self) -> int:
+        """Wait for the end after all output has been read, and give the exit status; negative is a signal."""
+        self._wait_for(self._process.wait)
+        self._settle()
+        return self._process.returncode
+
+    @property
+    def first_error(self) -> str:
+        """What it said first when something was wrong, without a full stop, or nothing."""
+        return self._errors[0] if self._errors else ""
+
+    def failure(self) -> MediaError:
+        """Put in words why it gave nothing, after `finish`."""
+        name = quoted(self._source)
+        said = " ".join(self._errors)
+        if self._process.returncode < 0:
+            signal = -self._process.returncode
+            return MediaError("error", f"{name} could not be read: ffmpeg crashed (signal {signal}).")
+        if "not on whitelist" in said:
+            return MediaError("unsupported", f"{name} is neither a video nor an image that can be read.")
+        if "moov atom not found" in said and _begins_with_box(self._source):
+            return MediaError("undecodable", f"{name} is cut off: its index (the moov atom) is missing. Copy it again.")
+        if "Invalid data found" in said or "moov atom not found" in said:
+            return MediaError("undecodable", f"{name} is damaged, or neither a video nor an image.")
+        reason = self.first_error or "ffmpeg gives no reason"
+        return MediaError("undecodable", f"{name} could not be decoded: {reason}.")
+
+    def _wait_for(self, step: Callable[[], object]) -> object:
+        """Do what may block, under the eye of the watch."""
+        self._last_sign = time.monotonic()
+        self._waiting = True
+        try:
+            result = step()
+        finally:
+            self._waiting = False
+        if self._log_failure:
+            raise self._log_failure
+        if self._stalled:
+            raise MediaError(
+                "timeout",
+                f"{quoted(self._source)} made ffmpeg hang: it was stopped after {self._stall_timeout_s:g} s "
+                "without progress.",
+            )
+        return result
+
+    def _watch(self) -> None:
+        while not self._ended.wait(_WATCH_INTERVAL_S):
+            if self._waiting and time.monotonic() - self._last_sign > self._stall_timeout_s:
+                self._stalled = True
+                self._process.kill()
+                return
+
+    def _read_log(self) -> None:
+        while line := self._process.stderr.readline(_LINE_BYTES):
+            self._last_sign = time.monotonic()
+            text = line.decode("utf-8", "replace").rstrip("\r\n")
+            if _ERROR.match(text):
+                self.error_count += 1
+                if len(self._errors) < _KEPT_ERRORS:
+                    self._errors.append(_ERROR.sub("", text).rstrip(". "))
+                    log.debug("%s: %s", quoted(self._source), text)
+            elif self._errors_from and self._errors_from.search(text):
+                self._errors_from = None
+                self.error_count = 0
+                self._errors.clear()
+            try:
+                self._on_log(text)
+            except Exception as error:  # belongs to the thread that waits for the frames
+                self._log_failure = error
+                self._process.kill()
+
+    def _settle(self) -> None:
+        self._process.wait()
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+
+def _begins_with_box(path: Path) -> bool:
+    """Tell a file of the MP4 family from one that only has such a name, by the type of its first box."""
+    try:
+        with path.open("rb") as file:
+            return file.read(8)[4:] in _FIRST_BOXES
+    except OSError:
+        return False

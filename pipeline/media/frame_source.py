@@ -1,0 +1,90 @@
+"""The frames of one file in the order in which they are to be looked at, decoded ahead of whoever looks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from pipeline.media.decoding import open_frames
+from pipeline.media.prefetch import Prefetch
+from pipeline.media.sampling import MAX_COUNT, SamplingPlan, nearest
+from pipeline.media.types import Frame, MediaInfo
+from pipeline.media.video_frames import runs
+
+HELD_BYTES = 128 << 20
+"""Frames that wait for a later round take no more memory than this."""
+
+Rounds = Callable[[np.ndarray], Iterator[np.ndarray]]
+"""From the times of a plan's frames to those to look at, round by round; the next is asked for when one was seen."""
+
+
+class FrameSource:
+    """Decodes one file.
+
+    Args:
+        media: the file.
+        plan: which frames to decode.
+
+    Attributes:
+        warnings: sentences about what is wrong with the file or with how it was read, each once.
+    """
+
+    def __init__(self, media: MediaInfo, plan: SamplingPlan) -> None:
+        self._media = media
+        self._plan = plan
+        self.warnings: list[str] = []
+
+    def in_order(self) -> Iterator[Frame]:
+        """Give all frames of the plan.
+
+        Raises:
+            MediaError: the file cannot be read to its end.
+        """
+        return self._decode(self._plan)
+
+    def in_rounds(self, rounds: Rounds) -> Iterator[tuple[Iterator[Frame], bool]]:
+        """Give the frames of one round after the other, each in order of time.
+
+        Where the file has to be decoded from end to end to get at some frames, that is done once, and those of later
+        rounds are held. When these take up too much memory, the first round gets them too.
+
+        Yields:
+            The frames of a round, and whether they are a closer look beside the plan.
+        """
+        chosen = self._media.choose(self._plan)
+        times_s = self._media.frame_times_s[chosen]
+        one_pass = len(runs(self._media, chosen)) == 1
+        held: list[Frame] | None = None
+        for wanted_s in rounds(times_s):
+            closer = not np.isin(wanted_s, times_s).all()
+            if closer or not one_pass:
+                yield self._at_times(wanted_s), closer
+            elif held is None:
+                held = []
+                yield self._all_but_held(times_s, wanted_s, held), closer
+            else:
+                yield (frame for frame in held if times_s[nearest(times_s, frame.time_s)] in wanted_s), closer
+
+    def _all_but_held(self, times_s: np.ndarray, wanted_s: np.ndarray, held: list[Frame]) -> Iterator[Frame]:
+        room = HELD_BYTES
+        with contextlib.closing(self._decode(self._plan)) as frames:
+            for frame in frames:
+                if times_s[nearest(times_s, frame.time_s)] in wanted_s or frame.nbytes > room:
+                    yield frame
+                else:
+                    room -= frame.nbytes
+                    held.append(frame)
+
+    def _at_times(self, times_s: np.ndarray) -> Iterator[Frame]:
+        for start in range(0, len(times_s), MAX_COUNT):
+            yield from self._decode(SamplingPlan.at_times(times_s[start : start + MAX_COUNT]))
+
+    def _decode(self, plan: SamplingPlan) -> Iterator[Frame]:
+        reader = open_frames(self._media, plan)
+        try:
+            with Prefetch(reader) as frames:
+                yield from frames
+        finally:
+            self.warnings += [warning for warning in reader.warnings if warning not in self.warnings]

@@ -1,0 +1,314 @@
+"""Finds out what a video file holds, without decoding it.
+
+ffmpeg copies the packets of the video to the `framecrc` format, a table of their timestamps. What a container says of
+itself may be missing or wrong; the packets are what there is. Reading them takes no longer than hashing the file, works
+with any build of ffmpeg (the bundled one comes without ffprobe) and gives exact presentation times, so that frames can
+be chosen before the first one is decoded. The remaining facts are in the description of the input that ffmpeg logs.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from array import array
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import ffmpeg
+import numpy as np
+
+from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary
+from pipeline.media.types import MAX_PIXELS, MediaError, MediaInfo, quoted
+
+MAX_FRAMES = 10_000_000
+"""Most frames that a video may list, 46 hours at 60 per second: a bound for the table of their times."""
+
+_DISCARD_FLAG = 0x4
+_NO_TIMESTAMP = -(1 << 63)
+
+_FIELD_ORDERS = {"top first", "bottom first", "top coded first (swapped)", "bottom coded first (swapped)"}
+_SINGLE_COLOR_NAMES = {"bt709", "smpte170m", "bt470bg", "smpte240m"}
+
+
+def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaInfo:
+    """Find out what a video file holds; see `pipeline.media.probe`."""
+    banner, packets, process = _list_packets(path, "V:0?", stall_timeout_s)
+    if banner.container is None:
+        raise process.failure()
+    if not banner.videos:
+        found = "only sound" if banner.has_audio else "no picture"
+        raise MediaError("unsupported", f"{quoted(path)} has no video stream: there is {found} in it.")
+    stream = max(banner.videos, key=lambda video: (video.has_picture, video.default, video.width * video.height))
+    if not stream.has_picture:
+        raise MediaError("undecodable", f"{quoted(path)} has a {stream.codec} stream, but no picture in it.")
+    if stream.width * stream.height > MAX_PIXELS:
+        raise MediaError(
+            "unsupported",
+            f"{quoted(path)} has pictures of {stream.width} x {stream.height} pixels; the limit is {MAX_PIXELS:,}.",
+        )
+    if stream is not banner.videos[0]:
+        _, packets, process = _list_packets(path, str(stream.index), stall_timeout_s)
+    times = packets.times()
+    if not len(times.presentation_s):
+        raise process.failure()
+
+    rotation_deg, mirrored = 0, False
+    if stream.display_angle is not None:
+        rotation_deg, mirrored = _orientation(path, stream, stall_timeout_s)
+    sideways = rotation_deg in (90, 270)
+    return MediaInfo(
+        path=path,
+        kind="video",
+        container=banner.container,
+        codec=stream.codec,
+        pixel_format=stream.pixel_format,
+        width=stream.height if sideways else stream.width,
+        height=stream.width if sideways else stream.height,
+        rotation_deg=rotation_deg,
+        mirrored=mirrored,
+        duration_s=times.duration_s,
+        declared_duration_s=banner.duration_s,
+        frame_rate=times.frame_rate,
+        variable_frame_rate=times.is_variable,
+        start_time_s=banner.start_time_s,
+        time_base=times.time_base,
+        has_audio=banner.has_audio,
+        color_matrix=stream.color_matrix,
+        color_primaries=stream.color_primaries,
+        color_transfer=stream.color_transfer,
+        color_range=stream.color_range,
+        interlaced=stream.interlaced,
+        sha256=sha256,
+        bytes=size,
+        decoder=str(find_binary()),
+        stream=stream.index,
+        keyframe_gap_s=times.keyframe_gap_s,
+        frame_times_s=times.presentation_s,
+        key_frames=times.keys,
+        anchor_frames=times.anchors,
+    )
+
+
+@dataclass(slots=True)
+class _VideoStream:
+    """What the log says of one video stream."""
+
+    index: int
+    codec: str
+    pixel_format: str
+    width: int
+    height: int
+    default: bool
+    interlaced: bool
+    color_range: str | None
+    color_matrix: str | None
+    color_primaries: str | None
+    color_transfer: str | None
+    display_angle: float | None = None  # degrees counterclockwise; set if there is a display matrix
+
+    @property
+    def has_picture(self) -> bool:
+        return self.width > 0 and self.pixel_format != "none"
+
+
+class _Banner:
+    """Reads the description of the input that ffmpeg logs before it begins.
+
+    Args:
+        url: the input. It is part of the description, and may have line breaks in it to forge some.
+    """
+
+    _STREAM = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: (Video|Audio): (.*)")
+    _PICTURE = re.compile(r"(\w+).*?, (\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?, (?:\d+ref, )?(\d+)x(\d+)")
+    _DURATION = re.compile(r"\[info\] +Duration: (?:(\d+):(\d+):([\d.]+)|N/A)(?:, start: (-?[\d.]+))?")
+    _MATRIX = re.compile(r"\[info\] +display ?matrix: rotation of (-?[\d.]+|-?nan)", re.IGNORECASE)
+
+    def __init__(self, url: bytes):
+        self._broken_lines = url.count(b"\n")
+        self._skip = 0
+        self._reading = False
+        self.container: str | None = None
+        self.duration_s: float | None = None
+        self.start_time_s = 0.0
+        self.has_audio = False
+        self.videos: list[_VideoStream] = []
+        self._latest: _VideoStream | None = None
+
+    def feed(self, line: str) -> None:
+        """Take one line of the log."""
+        if self._skip:
+            self._skip -= 1
+        elif self.container is None and line.startswith("[info] Input #0, "):
+            self.container = line.removeprefix("[info] Input #0, ").partition(", from '")[0]
+            self._skip = self._broken_lines
+            self._reading = True
+        elif line.startswith(("[info] Output #0", "[info] Stream mapping")):
+            self._reading = False
+        elif self._reading:
+            self._feed_fact(line)
+
+    def _feed_fact(self, line: str) -> None:
+        if match := self._STREAM.match(line):
+            self._latest = None
+            if match[2] == "Audio":
+                self.has_audio = True
+            elif "(attached pic)" not in match[3] and "(timed thumbnails)" not in match[3]:
+                self._latest = self._video(int(match[1]), match[3])
+                self.videos.append(self._latest)
+        elif match := self._DURATION.match(line):
+            if match[1]:
+                self.duration_s = int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+            self.start_time_s = float(match[4] or 0)
+        elif self._latest and (match := self._MATRIX.match(line)):
+            angle = float(match[1])
+            self._latest.display_angle = 0.0 if math.isnan(angle) else angle
+
+    def _video(self, index: int, text: str) -> _VideoStream:
+        match = self._PICTURE.match(text)
+        codec, pixel_format, notes, width, height = match.groups() if match else (text.split()[0], "none", "", 0, 0)
+        notes = (notes or "").split(", ")
+        # One name stands for all three where they agree.
+        color = next((note.split("/") for note in notes if "/" in note or note in _SINGLE_COLOR_NAMES), ["unknown"])
+        matrix, primaries, transfer = (None if name == "unknown" else name for name in (color * 3)[:3])
+        return _VideoStream(
+            index=index,
+            codec=codec.rstrip(",:"),
+            pixel_format=pixel_format,
+            width=int(width),
+            height=int(height),
+            default="(default)" in text,
+            interlaced=not _FIELD_ORDERS.isdisjoint(notes),
+            color_range=next((note for note in notes if note in ("tv", "pc")), None),
+            color_matrix=matrix,
+            color_primaries=primaries,
+            color_transfer=transfer,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _FrameTimes:
+    """When the frames of a stream are shown."""
+
+    presentation_s: np.ndarray
+    keys: np.ndarray
+    anchors: np.ndarray
+    duration_s: float
+    time_base: Fraction
+    frame_rate: float | None
+    is_variable: bool
+    keyframe_gap_s: float
+
+
+class _PacketTable:
+    """Reads the table that ffmpeg writes as `framecrc`: stream, dts, pts, duration, size, CRC, flags."""
+
+    def __init__(self, path: Path):
+        self._path = path
+        self._time_base = Fraction(1)
+        self._pts = array("q")
+        self._dts = array("q")
+        self._shown = array("b")
+        self._keys = array("q")
+        self._last_duration = 0
+
+    def feed(self, line: bytes) -> None:
+        """Take one line of the table."""
+        if line.startswith(b"#"):
+            if match := re.match(rb"#tb 0: (\d+)/(\d+)", line):
+                self._time_base = Fraction(int(match[1]), int(match[2]))
+            return
+        cells = line.split(b",")
+        if len(cells) < 6 or not line.endswith(b"\n"):  # ffmpeg died amid the line
+            return
+        # Flags are only written if they are not those of an ordinary key frame.
+        flags = re.match(rb" *F=0x(\w+)", cells[6]) if len(cells) > 6 else None
+        # What an edit list cuts off is decoded all the same, since others refer to it.
+        shown = not (flags and int(flags[1], 16) & _DISCARD_FLAG)
+        if len(self._pts) == MAX_FRAMES:
+            raise MediaError(
+                "unsupported", f"{quoted(self._path)} has more than {MAX_FRAMES:,} frames; cut it into parts."
+            )
+        if flags is None:
+            self._keys.append(len(self._pts))
+        self._dts.append(int(cells[1]))
+        self._pts.append(int(cells[2]))
+        self._shown.append(shown)
+        if shown:
+            self._last_duration = int(cells[3])
+
+    def times(self) -> _FrameTimes:
+        """Put the frames in the order in which they are shown."""
+        pts = np.array(self._pts, dtype=np.int64)
+        dts = np.array(self._dts, dtype=np.int64)
+        shown = np.array(self._shown, dtype=bool)
+        missing = pts == _NO_TIMESTAMP
+        if missing.all():
+            # An elementary stream has no clock. Decoding order is as good, and starts with the first frame.
+            pts = dts - dts[shown].min(initial=0)
+        elif missing.any():
+            pts[missing] = dts[missing] + int(np.median(pts[~missing] - dts[~missing]))
+        keys = np.unique(pts[np.array(self._keys, dtype=np.int64)])
+        anchors = np.unique(pts[shown & (pts == np.maximum.accumulate(pts))])
+        # A B-frame is no key frame. Where one is said to be, as in MP4 files without a table of them, none is known.
+        if not np.isin(keys, anchors).all():
+            keys = keys[:0]
+        pts = np.unique(pts[shown])
+        intervals = np.diff(pts)
+        usual = float(np.median(intervals)) if len(intervals) else 0.0
+        span = float(pts[-1] - pts[0]) if len(pts) else 0.0
+        last = self._last_duration if self._last_duration > 0 else usual
+        second = float(1 / self._time_base)
+        return _FrameTimes(
+            presentation_s=pts / second,
+            keys=np.searchsorted(pts, keys),
+            anchors=np.searchsorted(pts, anchors),
+            duration_s=(span + last) / second,
+            time_base=self._time_base,
+            frame_rate=len(intervals) * second / span if span else None,
+            # A clock of whole milliseconds turns 33.37 into 33 and 34: two ticks of difference are no variation.
+            is_variable=bool(len(intervals) and np.ptp(intervals) > max(2, 0.02 * usual)),
+            keyframe_gap_s=float(np.diff(keys, append=pts[-1] + last).max()) / second if len(keys) else math.inf,
+        )
+
+
+def _list_packets(path: Path, stream: str, stall_timeout_s: float) -> tuple[_Banner, _PacketTable, Process]:
+    """Give ffmpeg's description of a file, the packets of one stream, and the process that ended."""
+    banner = _Banner(file_url(path))
+    packets = _PacketTable(path)
+    # Some containers only have decoding times; genpts makes ffmpeg work out the others, as its decoders do.
+    source = ffmpeg.input(file_url(path), fflags="+genpts", **INPUT_OPTIONS)
+    table = ffmpeg.output(source[stream], "pipe:", format="framecrc", codec="copy")
+    with Process(ffmpeg.get_args(table), path, banner.feed, stall_timeout_s) as process:
+        for line in process.lines():
+            packets.feed(line)
+        process.finish()
+    return banner, packets, process
+
+
+def _orientation(path: Path, stream: _VideoStream, stall_timeout_s: float) -> tuple[int, bool | None]:
+    """Read a display matrix. The log gives no more than an angle, in which a mirrored picture looks like a turned one.
+
+    Copied into the header of a QuickTime file the matrix is in a known place. Codecs that do not go into one hardly
+    ever have it; for them the angle must do.
+    """
+    header = ffmpeg.output(
+        ffmpeg.input(file_url(path), **INPUT_OPTIONS)[str(stream.index)],
+        "pipe:",
+        format="mov",
+        codec="copy",
+        movflags="frag_keyframe+empty_moov",
+        **{"frames:v": 1},
+    )
+    with Process(ffmpeg.get_args(header), path, lambda line: None, stall_timeout_s) as process:
+        data = b"".join(process.lines())
+        process.finish()
+    start = data.find(b"tkhd") + 44  # of the box: version and flags, times, ids, layer, volume
+    if start < 44 or len(data) < start + 36:
+        return round(-stream.display_angle / 90) * 90 % 360, None
+    # Rows of the matrix are where one step to the right and one step down in the stored picture lead.
+    right_x, right_y, _, down_x, down_y = np.frombuffer(data, ">i4", 5, start).tolist()
+    mirrored = right_x * down_y - right_y * down_x < 0
+    if mirrored:
+        right_x, right_y = -right_x, -right_y
+    return round(math.degrees(math.atan2(right_y, right_x)) / 90) * 90 % 360, mirrored

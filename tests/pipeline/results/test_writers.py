@@ -1,0 +1,290 @@
+"""Results as files and as a table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.batch.inputs import Input
+from pipeline.results.writers import FORMATS, Result, ResultWriter, WriteError, json_line, table, table_row
+from tests.evidence import verdict
+
+FAKE = ((4.0, -20.0),) * 20
+REAL = ((-2.0, -20.0),) * 20
+AWKWARD = 'two\nlines, a comma and a "quote".mp4'
+
+
+def laid_out(results: list[dict]) -> str:
+    return table([table_row(result) for result in results])
+
+
+def source(path: str, relative: str | None = None) -> Input:
+    return Input(Path(path), Path(relative or Path(path).name))
+
+
+def result(path: str, status: str = "ok", **details: object) -> Result:
+    return verdict(Path(path), status, **details).to_json()
+
+
+def write_all(folder: Path, result_format: str, results: dict[str, Result]) -> None:
+    writer = ResultWriter(folder, result_format)
+    for path, document in results.items():
+        writer.write(source(path), document)
+    writer.close()
+
+
+def read_csv(path: Path) -> list[list[str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def read_jsonl(folder: Path) -> list[Result]:
+    return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
+
+
+def files_in(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def results() -> dict[str, Result]:
+    return {
+        "a.mp4": result("a.mp4", logits=[FAKE]),
+        "b.jpg": result("b.jpg", "no_face"),
+        AWKWARD: result(AWKWARD, logits=[REAL]),
+    }
+
+
+@pytest.mark.parametrize("result_format", ["json", "csv"])
+def test_one_json_file_for_each_input(tmp_path, results, result_format):
+    write_all(tmp_path, result_format, results)
+    for path, document in results.items():
+        assert json.loads((tmp_path / f"{path}.json").read_text()) == document
+
+
+def test_files_of_each_format(tmp_path, results):
+    documents = {f"{path}.json" for path in results}
+    expected = {
+        "json": documents | {"results.csv"},
+        "csv": documents | {"results.csv", "labels.csv"},
+        "jsonl": {"results.jsonl", "results.csv"},
+    }
+    for result_format in FORMATS:
+        write_all(tmp_path / result_format, result_format, results)
+        assert files_in(tmp_path / result_format) == expected[result_format]
+
+
+def test_json_lines_in_order(tmp_path, results):
+    write_all(tmp_path, "jsonl", results)
+    assert read_jsonl(tmp_path) == list(results.values())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
+def test_list_that_a_spreadsheet_stored_keeps_its_rows(tmp_path, results, encoding):
+    write_all(tmp_path, "json", results)
+    rows = (tmp_path / "results.csv").read_text(encoding="utf-8").replace("a.mp4", "\u00e4.mp4")
+    (tmp_path / "results.csv").write_text(rows, encoding=encoding)
+    write_all(tmp_path, "json", {"new.mp4": result("new.mp4")})
+    header, first, *others = read_csv(tmp_path / "results.csv")
+    assert header == ["filename", "status", "verdict", "score"]
+    assert first[0] == ("\u00e4.mp4" if encoding == "utf-8-sig" else "\\xe4.mp4")
+    assert [row[0] for row in others] == ["b.jpg", AWKWARD, "new.mp4"]
+
+
+@pytest.mark.parametrize("result_format", FORMATS)
+def test_list_of_all_results(tmp_path, results, result_format):
+    write_all(tmp_path, result_format, results)
+    assert read_csv(tmp_path / "results.csv") == [
+        ["filename", "status", "verdict", "score"],
+        ["a.mp4", "ok", "likely_fake", "0.9820"],
+        ["b.jpg", "no_face", "", ""],
+        [AWKWARD, "ok", "likely_real", "0.1192"],
+    ]
+
+
+def test_labels_for_the_challenge_are_a_half_only_where_there_is_no_verdict(tmp_path):
+    half = result("half.mp4", logits=[((0.0, -20.0),) * 20])
+    unknown = {f"{status}.mp4": result(f"{status}.mp4", status) for status in ("no_face", "undecodable", "error")}
+    write_all(tmp_path, "csv", {"sub/a.mp4": result("sub/a.mp4", logits=[FAKE]), "half.mp4": half} | unknown)
+    assert read_csv(tmp_path / "labels.csv") == [
+        ["filename", "label"],
+        ["a.mp4", "0.9820"],
+        ["half.mp4", "0.5000"],
+        ["no_face.mp4", "0.5"],
+        ["undecodable.mp4", "0.5"],
+        ["error.mp4", "0.5"],
+    ]
+
+
+def test_sub_folders_are_mirrored(tmp_path):
+    writer = ResultWriter(tmp_path)
+    writer.write(source("/media/day 1/a.mp4", "day 1/a.mp4"), result("/media/day 1/a.mp4"))
+    writer.write(source("/media/day 2/a.mp4", "day 2/a.mp4"), result("/media/day 2/a.mp4"))
+    writer.close()
+    assert files_in(tmp_path) == {"day 1/a.mp4.json", "day 2/a.mp4.json", "results.csv"}
+    assert json.loads((tmp_path / "day 2/a.mp4.json").read_text())["input"]["path"] == "/media/day 2/a.mp4"
+
+
+@pytest.mark.parametrize("result_format", FORMATS)
+def test_result_is_on_disk_before_the_next_one_is_made(tmp_path, result_format):
+    writer = ResultWriter(tmp_path, result_format)
+    assert writer.stored(source("a.mp4")) is None
+    writer.write(source("a.mp4"), result("a.mp4"))
+    # The writer is never closed, as if the process had been killed.
+    assert ResultWriter(tmp_path, result_format).stored(source("a.mp4")) == result("a.mp4")
+
+
+@pytest.mark.parametrize("result_format", FORMATS)
+def test_later_run_finds_and_keeps_the_results_of_an_earlier_one(tmp_path, results, result_format):
+    write_all(tmp_path, result_format, results)
+    writer = ResultWriter(tmp_path, result_format)
+    for path in results:
+        writer.write(source(path), writer.stored(source(path)))
+    assert writer.stored(source("new.mp4")) is None
+    writer.write(source("new.mp4"), result("new.mp4"))
+    writer.close()
+    assert len(read_csv(tmp_path / "results.csv")) == 1 + len(results) + 1
+    again = ResultWriter(tmp_path, result_format)
+    for path, document in results.items():
+        assert again.stored(source(path)) == document
+    assert again.stored(source("new.mp4")) == result("new.mp4")
+
+
+@pytest.mark.parametrize("result_format", FORMATS)
+def test_new_result_takes_the_place_of_the_old_one(tmp_path, result_format):
+    write_all(tmp_path, result_format, {"a.mp4": result("a.mp4", "timeout"), "b.mp4": result("b.mp4")})
+    write_all(tmp_path, result_format, {"a.mp4": result("a.mp4", logits=[FAKE])})
+    stored = ResultWriter(tmp_path, result_format)
+    assert stored.stored(source("a.mp4"))["status"] == "ok"
+    assert stored.stored(source("b.mp4")) == result("b.mp4"), "what was not scanned again is kept"
+    if result_format == "jsonl":
+        assert len(read_jsonl(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("left", [0.1, 0.5, 0.999])
+def test_line_that_was_cut_off_costs_only_its_own_result(tmp_path, results, left):
+    write_all(tmp_path, "jsonl", results)
+    listing = tmp_path / "results.jsonl"
+    last = json_line(results[AWKWARD])
+    listing.write_text(listing.read_text()[: -len(last) - 1] + last[: int(len(last) * left)])
+
+    writer = ResultWriter(tmp_path, "jsonl")
+    assert writer.stored(source("b.jpg")) == results["b.jpg"]
+    assert writer.stored(source(AWKWARD)) is None
+    writer.write(source(AWKWARD), results[AWKWARD])
+    writer.write(source("new.mp4"), result("new.mp4"))
+    writer.close()
+    assert read_jsonl(tmp_path) == [*results.values(), result("new.mp4")]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "17", '{"input": {}}', "\x00", "null"])
+@pytest.mark.parametrize("result_format", FORMATS)
+def test_file_that_holds_no_result_is_as_good_as_none(tmp_path, result_format, content):
+    name = "results.jsonl" if result_format == "jsonl" else "a.mp4.json"
+    (tmp_path / name).write_text(content)
+    writer = ResultWriter(tmp_path, result_format)
+    assert writer.stored(source("a.mp4")) is None
+    writer.write(source("a.mp4"), result("a.mp4"))
+    writer.close()
+    assert ResultWriter(tmp_path, result_format).stored(source("a.mp4")) == result("a.mp4")
+
+
+def test_without_a_folder_nothing_is_written_or_stored(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    writer = ResultWriter(None)
+    writer.write(source("a.mp4"), result("a.mp4"))
+    assert writer.stored(source("a.mp4")) is None
+    writer.close()
+    assert files_in(tmp_path) == set()
+
+
+@pytest.mark.parametrize(("result_format", "name"), [("jsonl", "results.jsonl"), ("json", "results.csv")])
+def test_folder_in_the_place_of_a_list_is_told(tmp_path, result_format, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(WriteError, match=name):
+        write_all(tmp_path, result_format, {"a.mp4": result("a.mp4")})
+
+
+def test_unknown_format_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no result format is called 'xml'; there are json, jsonl, csv"):
+        ResultWriter(tmp_path / "out", "xml")
+    assert not (tmp_path / "out").exists()
+
+
+def test_folder_is_made(tmp_path):
+    write_all(tmp_path / "deep" / "down", "json", {"a.mp4": result("a.mp4")})
+    assert files_in(tmp_path) == {"deep/down/a.mp4.json", "deep/down/results.csv"}
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names of files are text there")
+@pytest.mark.parametrize("result_format", FORMATS)
+def test_name_that_is_no_utf8(tmp_path, result_format):
+    name = os.fsdecode(b"caf\xe9.mp4")
+    write_all(tmp_path, result_format, {name: result(name)})
+    assert ResultWriter(tmp_path, result_format).stored(source(name)) == result(name)
+    assert read_csv(tmp_path / "results.csv")[1][0] == "caf\\xe9.mp4"
+
+
+def test_line_of_json_has_no_line_break():
+    document = result(AWKWARD, "error", message="line\u2028separator\nand break")
+    assert len(json_line(document).splitlines()) == 1
+    assert json.loads(json_line(document)) == document
+
+
+def test_table_has_a_row_for_each_input(results):
+    lines = laid_out(list(results.values())).splitlines()
+    assert len(lines) == 2 + len(results)
+    assert lines[0].split() == ["file", "verdict", "score", "faces", "seconds"]
+    assert lines[2].split() == ["a.mp4", "likely_fake", "0.98", "1", "1.2"]
+    assert lines[3].split(maxsplit=4) == ["b.jpg", "no_face", "0", "1.2", "this is why there is no verdict"]
+    assert "likely_real" in lines[4] and "0.12" in lines[4]
+
+
+def test_columns_of_the_table_are_aligned(results):
+    lines = laid_out(list(results.values())).splitlines()
+    verdicts = [
+        line.index(word) for line, word in zip(lines[2:], ("likely_fake", "no_face", "likely_real"), strict=True)
+    ]
+    assert verdicts == [lines[0].index("verdict")] * 3
+
+
+@pytest.mark.parametrize("text", ["two\nlines", "two\r\nlines", "\x1b[2Jcleared", "bell\x07", "\udce9", "a\u2028b"])
+def test_odd_characters_do_not_break_the_table(text):
+    documents = [
+        result(f"{text}.mp4"),
+        result("a.mp4", "error", message=f"'{text}.mp4' cannot be read"),
+        result("b.mp4", warnings=[f"the stream {text} is damaged"]),
+    ]
+    lines = laid_out(documents).splitlines()
+    assert len(lines) == 2 + len(documents)
+    assert all(line.isprintable() and line.encode("utf-8") for line in lines)
+    assert all("?" in line for line in lines[3:])
+
+
+def test_long_name_keeps_its_end():
+    lines = laid_out([result("x" * 200 + "/interview.mp4")]).splitlines()
+    assert lines[2].startswith("…") and "/interview.mp4 " in lines[2]
+    assert lines[2].index("likely") < 60
+
+
+def test_table_names_the_fake_among_several_people():
+    lines = laid_out([result("a.mp4", logits=[REAL, FAKE, REAL]), result("b.mp4", logits=[REAL, REAL])]).splitlines()
+    assert lines[2].endswith("track 2, 0.0 to 19.0 s")
+    assert "track" not in lines[3]
+
+
+def test_table_counts_the_people_of_whom_there_is_enough():
+    passer_by = FAKE[:1]
+    assert laid_out([result("a.mp4", logits=[REAL, passer_by, REAL])]).splitlines()[2].split()[3] == "2"
+
+
+def test_table_tells_warnings():
+    assert laid_out([result("a.mp4", warnings=["one", "two"])]).endswith("one; two")
+
+
+def test_table_of_nothing_is_a_header():
+    assert laid_out([]).split()[:2] == ["file", "verdict"]
