@@ -3,7 +3,7 @@
 The frames of a plan are dealt out in rounds, each of them spread over the whole video and between those of the rounds
 before. After a round the verdict is settled if it would stay the same when the mean logits of every track were as far
 off as so few frames let one fear. If it is still open after the last round, the most suspicious stretch is looked at
-more closely.
+more closely (the refinement).
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ import numpy as np
 
 from classifiers.calibration import Thresholds
 from pipeline.analysis.aggregate import MIN_QUALITY, Evidence
-from pipeline.analysis.tracks import Observation, Track
-from pipeline.results.verdict import Label, label_of
+from pipeline.results.parts import Label, Observation, Track, label_of
 
 FEWEST = 16
 """Plans of fewer frames are not cut into rounds."""
@@ -24,7 +23,7 @@ FEWEST = 16
 DOUBT = 2.5
 """Standard errors of the mean logit that a track may be off; 2 would do if neighbouring frames did not err alike."""
 
-CLOSER_FRAMES = 12
+REFINEMENT_FRAMES = 12
 """Frames of a closer look."""
 
 _STRIDE = 4
@@ -54,7 +53,7 @@ def rounds(times_s: np.ndarray, judge: Judge, thresholds: Thresholds) -> Iterato
         yield between
     evidence = judge(0.0)
     if evidence and evidence.scores and not _is_certain(judge, thresholds):
-        yield _closer(evidence, float(np.median(np.diff(times_s))))
+        yield _refinement(evidence, float(np.median(np.diff(times_s))))
 
 
 def doubted(tracks: Sequence[Track], errors: float) -> list[Track]:
@@ -88,12 +87,12 @@ def _label(evidence: Evidence | None, thresholds: Thresholds) -> Label | None:
     return label_of(evidence.scores.fake, thresholds) if evidence and evidence.scores else None
 
 
-def _closer(evidence: Evidence, step_s: float) -> np.ndarray:
+def _refinement(evidence: Evidence, step_s: float) -> np.ndarray:
     """Choose times within the quarter of the most suspicious track in which its faces score highest."""
     suspect = max((item for item in evidence.tracks if item.supported), key=lambda item: item.scores.fake)
-    scores, observations = np.array(suspect.observation_scores), suspect.track.observations
+    scores, observations = np.array([o.score for o in suspect.track.observations]), suspect.track.observations
     width = max(1, len(scores) // 4)
     first = int(np.convolve(scores, np.ones(width), mode="valid").argmax())
     start_s, end_s = observations[first].time_s, observations[first + width - 1].time_s
     reach_s = max(end_s - start_s, step_s) / 2
-    return (start_s + end_s) / 2 + reach_s * np.linspace(-1, 1, CLOSER_FRAMES)
+    return (start_s + end_s) / 2 + reach_s * np.linspace(-1, 1, REFINEMENT_FRAMES)

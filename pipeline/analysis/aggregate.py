@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from classifiers.calibration import Calibration, Scores, Thresholds
-from pipeline.analysis.tracks import Observation, Track
+from pipeline.results.parts import Observation, Segment, Track, TrackEvidence
 
 MIN_OBSERVATIONS = 3
 """Fewer sampled frames with a face are too little evidence, unless the file has no more frames."""
@@ -24,33 +24,6 @@ _WINDOW = 8
 # Standard deviations within a part that are taken off its mean: more than five standard errors of independent steps,
 # since neighbouring frames err alike.
 _DOUBT = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A stretch of a track in which the evidence for a forgery is strong."""
-
-    track: int
-    start_s: float
-    end_s: float
-    score: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TrackEvidence:
-    """What one track says.
-
-    Attributes:
-        track: the track.
-        scores: of the whole track.
-        supported: whether it has enough good observations to count for the file.
-        observation_scores: one for each observation, 0 to 1.
-    """
-
-    track: Track
-    scores: Scores
-    supported: bool
-    observation_scores: list[float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,11 +66,10 @@ def weigh(
         stretches = _stretches(track.observations, calibration)
         quality = float(np.mean([o.quality for o in track.observations]))
         item = TrackEvidence(
-            track=track,
+            track=_scored(track, calibration),
             # The worst stretch counts, or a forgery of a few seconds would drown in the rest.
             scores=max((s.scores for s in stretches), key=lambda scores: scores.fake),
             supported=len(track.observations) >= needed and quality >= MIN_QUALITY,
-            observation_scores=[calibration.scores(*o.logits).fake for o in track.observations],
         )
         evidence.append(item)
         if item.supported:
@@ -105,6 +77,12 @@ def weigh(
     supported = [item for item in evidence if item.supported]
     scores = POOLINGS[pooling](supported, calibration) if supported else None
     return Evidence(evidence, scores, sorted(segments, key=lambda s: (s.start_s, s.track)))
+
+
+def _scored(track: Track, calibration: Calibration) -> Track:
+    """Give the same track with the score of each face."""
+    scored = [replace(o, score=calibration.scores(*o.logits).fake) for o in track.observations]
+    return replace(track, observations=scored)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +102,7 @@ def _stretches(observations: Sequence[Observation], calibration: Calibration) ->
     joined into at most `_STEPS` steps: frames that follow closely say the same thing again, and must not count as
     more evidence. Those of a closer look are no part of the whole, whose score they would pull to where they are.
     """
-    planned = [o for o in observations if not o.closer]
+    planned = [o for o in observations if not o.refinement]
     if 0 < len(planned) < len(observations):
         return _stretches(planned, calibration)[:1] + _stretches(_as_planned(observations), calibration)[1:]
     groups = np.array_split(np.arange(len(observations)), min(len(observations), _STEPS))
@@ -151,7 +129,7 @@ def _stretches(observations: Sequence[Observation], calibration: Calibration) ->
 
 
 def _as_planned(observations: Sequence[Observation]) -> list[Observation]:
-    return [replace(observation, closer=False) for observation in observations]
+    return [replace(observation, refinement=False) for observation in observations]
 
 
 def _segments(item: TrackEvidence, stretches: Sequence[_Stretch], strong_score: float) -> list[Segment]:
@@ -176,8 +154,8 @@ def _segments(item: TrackEvidence, stretches: Sequence[_Stretch], strong_score: 
     for part in joined:
         times = [
             o.time_s
-            for o, score in zip(item.track.observations, item.observation_scores, strict=True)
-            if part.start_s <= o.time_s <= part.end_s and score >= strong_score
+            for o in item.track.observations
+            if part.start_s <= o.time_s <= part.end_s and o.score >= strong_score
         ]
         # None is strong where two outputs, each raised in another frame, make the mean higher than either.
         first, last = (times[0], times[-1]) if times else (part.start_s, part.end_s)

@@ -2,8 +2,9 @@
 
 queue = CropQueue(engine)
 with queue.open() as crops:             # one file, in a thread of its own
-    crops.add(crop, [observation])
-    crops.finish()                      # now observation.logits is set
+    logits = crops.submit(crop)         # a future
+    crops.finish()                      # waits for all of the file
+    logits.result()
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from classifiers import Engine
-from pipeline.analysis.tracks import Observation
 
 BATCH = 32
 
@@ -25,11 +27,11 @@ _PATIENCE_S = 0.2
 
 @dataclass(slots=True, eq=False)
 class _Entry:
-    """One crop that waits, and the observations that it is of: several where a picture was repeated."""
+    """One crop that waits."""
 
-    crop: np.ndarray
-    observations: Sequence[Observation]
+    crop: npt.NDArray[np.uint8]
     file: FileCrops
+    logits: Future[npt.NDArray[np.float32]] = field(default_factory=Future)
 
 
 class CropQueue:
@@ -104,10 +106,12 @@ class CropQueue:
             with self._engine_free:
                 logits = self._engine.predict(np.stack([entry.crop for entry in batch]))
             for entry, row in zip(batch, logits, strict=True):
-                for observation in entry.observations:
-                    observation.logits = row
+                entry.logits.set_result(row)
         except BaseException as error:  # belongs to every file of the batch
             failure = error
+            for entry in batch:
+                if not entry.logits.done():
+                    entry.logits.set_exception(error)
         with self._changed:
             for entry in batch:
                 entry.file.pending -= 1
@@ -130,13 +134,18 @@ class FileCrops:
     pending: int = 0
     failure: BaseException | None = None
 
-    def add(self, crop: np.ndarray, observations: Sequence[Observation]) -> None:
-        """Hand in a crop, uint8 (size, size, 3) RGB; its logits become those of the observations.
+    def submit(self, crop: npt.NDArray[np.uint8]) -> Future[npt.NDArray[np.float32]]:
+        """Hand in a crop, uint8 (size, size, 3) RGB.
+
+        Returns:
+            Its logits, float32 (2,), once its batch has been classified.
 
         Raises:
             Exception: whatever the network raised on an earlier one.
         """
-        self.queue._add(_Entry(crop, observations, self))
+        entry = _Entry(crop, self)
+        self.queue._add(entry)
+        return entry.logits
 
     def finish(self) -> None:
         """Wait until all crops so far are classified; more may be added after.

@@ -5,25 +5,26 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from classifiers import create_engine, find_model
 from extractors import create_detector
 from extractors.align import CropGeometry
 from pipeline.analysis.adaptive import doubted, rounds
 from pipeline.analysis.aggregate import DEFAULT_POOLING, MIN_OBSERVATIONS, MIN_QUALITY, POOLINGS, Evidence, weigh
+from pipeline.analysis.analyse import Analyser, Analysis
 from pipeline.analysis.concurrency import in_order
-from pipeline.analysis.look import Looker, Sight
 from pipeline.analysis.resources import files_at_a_time, usable_cores
-from pipeline.analysis.tracks import Track
+from pipeline.analysis.stages import Stopwatch
 from pipeline.media.sampling import SLACK, SamplingPlan
-from pipeline.media.types import MediaError
-from pipeline.results.verdict import ModelIdentity, SamplingRecord, Status, Verdict, label_of
+from pipeline.results.parts import InputRecord, ModelIdentity, SamplingRecord, Status, Track, label_of
+from pipeline.results.verdict import Verdict
 
 
 class Scanner:
@@ -69,8 +70,8 @@ class Scanner:
         threads = threads or usable_cores()
         geometry = CropGeometry.of_model(self.model)
         network = create_engine(engine, self.model, threads, precision, device)
-        finder = create_detector(detector, threads=threads)
-        self._looker = Looker(finder, geometry, network)
+        face_detector = create_detector(detector, threads=threads)
+        self._analyser = Analyser(face_detector, geometry, network)
         self.identity = ModelIdentity(
             name=self.model.name,
             weights_sha256=network.weights_sha256,
@@ -79,7 +80,7 @@ class Scanner:
             device=network.device,
             calibration_id=self.model.calibration.id,
             calibrated_on=self.model.calibration.fitted_on,
-            detector=finder.name,
+            detector=face_detector.name,
             pooling=pooling,
         )
 
@@ -100,23 +101,16 @@ class Scanner:
         Raises:
             StoppedError: `stopped` was set.
         """
-        sight = Sight()
-        rounds_of = partial(self._rounds, sight) if self.adaptive else None
-        try:
-            self._looker.look(Path(path), self.plan, sight, rounds_of, stopped)
-        except MediaError as error:
-            # What was seen before decoding broke off is told, without a verdict.
-            return self._verdict(path, sight, error.status, str(error), self._weigh(sight, sight.tracks))
-        evidence = self._weigh(sight, sight.tracks)
-        if evidence is None:
-            return self._verdict(path, sight, "no_face", f"no face was found in {sight.frames} frames")
-        if evidence.scores is None:
-            return self._verdict(path, sight, "insufficient_evidence", _too_little(sight), evidence)
-        return self._verdict(path, sight, "ok", None, evidence)
+        stopwatch = Stopwatch()
+        rounds_of = self._rounds if self.adaptive else None
+        analysis = self._analyser.analyse(Path(path), self.plan, stopwatch, rounds_of, stopped)
+        evidence = self._weigh(analysis, analysis.tracks)
+        status, message = _status(analysis, evidence)
+        return self._verdict(path, analysis, status, message, evidence, stopwatch)
 
     def failure(self, path: str | os.PathLike[str], message: str) -> Verdict:
         """Give the result of a file whose scan broke off for a reason that lies not in the file."""
-        return self._verdict(path, Sight(), "error", message)
+        return self._verdict(path, Analysis(), "error", message, None, Stopwatch())
 
     def scan_many(self, paths: Iterable[str | os.PathLike[str]], at_a_time: int | None = None) -> Iterator[Verdict]:
         """Scan files, several at a time, giving each verdict in order and as soon as it is known.
@@ -131,54 +125,85 @@ class Scanner:
             for _, verdict in verdicts:
                 yield verdict.result()
 
-    def _rounds(self, sight: Sight, times_s: np.ndarray) -> Iterator[np.ndarray]:
+    def _rounds(
+        self, times_s: npt.NDArray[np.float64], so_far: Callable[[], Analysis]
+    ) -> Iterator[npt.NDArray[np.float64]]:
         def judge(errors: float) -> Evidence | None:
-            return self._weigh(sight, doubted(sight.tracks, errors))
+            return self._weigh(so_far(), doubted(so_far().tracks, errors))
 
         return rounds(times_s, judge, self.model.thresholds)
 
-    def _weigh(self, sight: Sight, tracks: Sequence[Track]) -> Evidence | None:
+    def _weigh(self, analysis: Analysis, tracks: Sequence[Track]) -> Evidence | None:
         if not tracks:
             return None
-        return weigh(tracks, sight.frames, self.model.calibration, self.model.thresholds, self._pooling)
+        return weigh(tracks, analysis.frames, self.model.calibration, self.model.thresholds, self._pooling)
 
     def _verdict(
         self,
         path: str | os.PathLike[str],
-        sight: Sight,
+        analysis: Analysis,
         status: Status,
         message: str | None,
-        evidence: Evidence | None = None,
+        evidence: Evidence | None,
+        stopwatch: Stopwatch,
     ) -> Verdict:
-        sight.timing_s["total"] = time.perf_counter() - sight.started
         scores = evidence.scores if evidence and status == "ok" else None
         return Verdict(
-            path=path,
+            input=InputRecord.of(path, analysis.media),
             status=status,
             message=message,
             label=label_of(scores.fake, self.model.thresholds) if scores else None,
             scores=scores,
+            # The calibration was fitted on single tracks; only their maximum keeps it.
+            score_kind="calibrated" if self._pooling == DEFAULT_POOLING else "raw",
             thresholds=self.model.thresholds,
             tracks=evidence.tracks if evidence else [],
             segments=evidence.segments if evidence and scores else [],
-            media=sight.media,
             model=self.identity,
-            sampling=SamplingRecord(self.sampling, sight.frames, tuple(sight.rounds) if self.adaptive else None),
-            timing_s=sight.timing_s,
-            warnings=sight.warnings,
+            sampling=SamplingRecord(self.sampling, analysis.frames, analysis.rounds if self.adaptive else None),
+            timing_s=stopwatch.total(),
+            warnings=analysis.warnings,
         )
 
 
-def _too_little(sight: Sight) -> str:
-    longest = max(len(track.observations) for track in sight.tracks)
-    if longest < min(MIN_OBSERVATIONS, sight.frames):
+def scan(path: str | os.PathLike[str], model: str | None = None, **options: Any) -> Verdict:
+    """Scan one file; for several, load a `Scanner` once.
+
+    Args:
+        path: the file.
+        model: name of a shipped model, path of a manifest, or None for the default.
+        options: the other arguments of `Scanner`.
+
+    Raises:
+        ModelError: the model cannot be had.
+        DetectorUnavailableError: the detector lacks a file.
+        ValueError: no such engine, precision, detector or pooling.
+    """
+    return Scanner(model, **options).scan(path)
+
+
+def _status(analysis: Analysis, evidence: Evidence | None) -> tuple[Status, str | None]:
+    """Say what came of a file, and in a sentence why there is no verdict."""
+    if analysis.failure:
+        # What was seen before decoding broke off is told, without a verdict.
+        return analysis.failure.status, str(analysis.failure)
+    if evidence is None:
+        return "no_face", f"no face was found in {analysis.frames} frames"
+    if evidence.scores is None:
+        return "insufficient_evidence", _too_little(analysis)
+    return "ok", None
+
+
+def _too_little(analysis: Analysis) -> str:
+    longest = max(len(track.observations) for track in analysis.tracks)
+    if longest < min(MIN_OBSERVATIONS, analysis.frames):
         return (
-            f"no face was seen in more than {longest} of {sight.frames} sampled frames; "
+            f"no face was seen in more than {longest} of {analysis.frames} sampled frames; "
             "look at more of them with --frames or --fps"
         )
     best = max(
         np.mean([o.quality for o in track.observations])
-        for track in sight.tracks
-        if len(track.observations) >= min(MIN_OBSERVATIONS, sight.frames)
+        for track in analysis.tracks
+        if len(track.observations) >= min(MIN_OBSERVATIONS, analysis.frames)
     )
     return f"every face is too small or too far turned (quality {best:.2f}, {MIN_QUALITY} is needed)"

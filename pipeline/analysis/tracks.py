@@ -4,57 +4,14 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-from extractors.face import Face, overlap
-
-
-@dataclass(slots=True, eq=False)
-class Observation:
-    """One face in one frame.
-
-    Attributes:
-        frame: number of the frame, None where it was sought and not counted.
-        time_s: presentation time of the frame in seconds.
-        face: where the face is, in pixels of the upright frame.
-        quality: how far the crop can be relied on, 0 to 1.
-        logits: float32 (2,), manipulated and generated; set once the crop has been classified.
-        closer: whether it is from a closer look, at a place that was chosen for what was seen there.
-    """
-
-    frame: int | None
-    time_s: float
-    face: Face
-    quality: float
-    logits: np.ndarray | None = None
-    closer: bool = False
-
-
-@dataclass(slots=True, eq=False)
-class Track:
-    """One person in one shot.
-
-    Attributes:
-        id: counts from 1 in order of appearance.
-        observations: in order of time, at least one.
-    """
-
-    id: int
-    observations: list[Observation] = field(default_factory=list)
-
-    @property
-    def start_s(self) -> float:
-        """Time of the first observation."""
-        return self.observations[0].time_s
-
-    @property
-    def end_s(self) -> float:
-        """Time of the last observation."""
-        return self.observations[-1].time_s
+from extractors.face import overlap
+from pipeline.results.parts import Observation, Track
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,13 +22,13 @@ class SeenFrame:
         time_s: presentation time in seconds.
         scene: what the frame looks like from afar.
         observations: its faces.
-        closer: whether it is from a closer look, beside the frames that are sampled.
+        refinement: whether it is from a closer look, beside the frames that are sampled.
     """
 
     time_s: float
     scene: Scene
     observations: list[Observation]
-    closer: bool = False
+    refinement: bool = False
 
 
 class Tracker:
@@ -105,7 +62,7 @@ class Tracker:
                 track = Track(len(self._tracks) + 1, [observation])
                 self._tracks.append(track)
                 self._open.append(track)
-        if not frame.closer:
+        if not frame.refinement:
             self._recent_s.append(frame.time_s)
             self._open = [track for track in self._open if self._may_go_on(track)]
 

@@ -6,9 +6,10 @@ import glob
 import os
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from pipeline.results.input import Input
 
 # fmt: off
 MEDIA_EXTENSIONS = frozenset((
@@ -25,20 +26,6 @@ _NAMELESS = Path("input")
 
 _COPY_EXTENSIONS = (".annotated.mp4", ".annotated.jpg", ".annotated.png")
 _HEAT_MAPS = ".heatmaps"
-
-
-@dataclass(frozen=True, slots=True)
-class Input:
-    """One file to look at.
-
-    Attributes:
-        path: where it is.
-        relative: where what is written about it belongs, relative to the output folder: the path inside of the folder
-            that was named, or the name of the file. No two inputs have the same.
-    """
-
-    path: Path
-    relative: Path
 
 
 def expand_inputs(arguments: Iterable[str], stdin: BinaryIO | None = None) -> Iterator[Input]:

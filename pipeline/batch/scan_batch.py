@@ -12,13 +12,14 @@ from functools import partial
 from pipeline.analysis.concurrency import in_order
 from pipeline.analysis.resources import SCANNER_BYTES, files_at_a_time, usable_cores, usable_memory
 from pipeline.analysis.scan import Scanner
-from pipeline.batch.inputs import Input
 from pipeline.batch.worker_processes import WorkerDiedError, WorkerProcesses
 from pipeline.media.probing import file_sha256
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MediaError
-from pipeline.results.verdict import FAILURES
-from pipeline.results.writers import Result, ResultWriter
+from pipeline.results.input import Input
+from pipeline.results.parts import FAILURES
+from pipeline.results.verdict import Verdict
+from pipeline.results.writers import ResultWriter
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ def scan_batch(
     *,
     workers: int = 1,
     overwrite: bool = False,
-) -> Iterator[Result]:
+) -> Iterator[Verdict]:
     """Scan inputs, and write each result as soon as it is known.
 
     Args:
@@ -69,7 +70,7 @@ def scan_batch(
         overwrite: scan also what has a current result already.
 
     Yields:
-        The JSON result of each input, in order.
+        The verdict on each input, in order.
     """
     writer.expect(inputs)
 
@@ -84,25 +85,29 @@ def scan_batch(
 
 def _results(
     inputs: Sequence[Input],
-    scan: Callable[[Input], Result],
+    scan: Callable[[Input], Verdict],
     stop: Callable[[], None],
     scanner: Scanner,
     writer: ResultWriter,
     at_a_time: int,
     overwrite: bool,
-) -> Iterator[Result]:
+) -> Iterator[Verdict]:
     """Give the kept or new result of each input, in order."""
     writing = threading.Lock()
     stopped = threading.Event()
 
-    def result_of(source: Input) -> Result:
+    def result_of(source: Input) -> Verdict:
         stored = None if overwrite else writer.stored(source)
-        result = stored if _is_current(stored, source, scanner) else scan(source)
+        if stored is not None and _is_current(stored, source, scanner):
+            with writing:
+                writer.keep(stored)
+            return stored
+        verdict = scan(source)
         # What broke off because it was told to is no result.
         if not stopped.is_set():
             with writing:
-                writer.write(source, result)
-        return result
+                writer.write(source, verdict)
+        return verdict
 
     def give_up() -> None:
         stopped.set()
@@ -113,27 +118,28 @@ def _results(
             yield future.result()
 
 
-def _is_current(result: Result | None, source: Input, scanner: Scanner) -> bool:
+def _is_current(stored: Verdict, source: Input, scanner: Scanner) -> bool:
     """Tell whether a stored result is of this file, scanner and sampling. Failures are always tried again."""
-    if result is None or result.get("status") in FAILURES:
+    if stored.status in FAILURES:
+        return False
+    blank = scanner.failure(source.path, "")
+    same_scanner = (stored.model, stored.thresholds, stored.tool) == (blank.model, blank.thresholds, blank.tool)
+    if not same_scanner or stored.sampling is None or stored.sampling.plan != scanner.sampling:
         return False
     try:
-        blank = scanner.failure(source.path, "").to_json()
-        same_scanner = all(result[part] == blank[part] for part in ("model", "thresholds", "tool"))
-        same_sampling = result["sampling"]["plan"] == blank["sampling"]["plan"]
-        return same_scanner and same_sampling and result["input"]["sha256"] == file_sha256(source.path)
-    except (KeyError, TypeError, MediaError):
+        return stored.input.sha256 == file_sha256(source.path)
+    except MediaError:
         return False
 
 
-def _scan(scanner: Scanner, source: Input, stopped: threading.Event | None = None) -> Result:
+def _scan(scanner: Scanner, source: Input, stopped: threading.Event | None = None) -> Verdict:
     try:
-        return scanner.scan(source.path, stopped).to_json()
+        return scanner.scan(source.path, stopped)
     except Exception as error:
         # A bug of ours on one file must not cost the user the other files; it is told as what it is.
         log.debug("bug while scanning %s", source.path, exc_info=True)
         message = f"an internal error stopped the scan ({type(error).__name__}: {error}); --debug shows where"
-        return scanner.failure(source.path, message).to_json()
+        return scanner.failure(source.path, message)
 
 
 def _scan_in_processes(
@@ -143,22 +149,22 @@ def _scan_in_processes(
     writer: ResultWriter,
     workers: int,
     overwrite: bool,
-) -> Iterator[Result]:
+) -> Iterator[Verdict]:
     """Scan in several processes; a file that kills its process is an error, no more."""
     cores = max(1, usable_cores() // workers)
     memory = usable_memory()
     at_a_time = files_at_a_time(cores, None if memory is None else max(0, memory // workers - SCANNER_BYTES))
 
-    def scan(source: Input) -> Result:
+    def scan(source: Input) -> Verdict:
         try:
             return processes.do(source)
         except WorkerDiedError:
             message = "the process that scanned this file was killed, perhaps for want of memory"
-            return scanner.failure(source.path, message).to_json()
+            return scanner.failure(source.path, message)
 
     with WorkerProcesses(partial(_load, settings, cores), workers, at_a_time) as processes:
         yield from _results(inputs, scan, processes.stop, scanner, writer, workers * at_a_time, overwrite)
 
 
-def _load(settings: ScannerSettings, threads: int) -> Callable[[Input], Result]:
+def _load(settings: ScannerSettings, threads: int) -> Callable[[Input], Verdict]:
     return partial(_scan, settings.scanner(threads))

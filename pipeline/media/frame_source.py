@@ -51,21 +51,21 @@ class FrameSource:
         rounds are held. When these take up too much memory, the first round gets them too.
 
         Yields:
-            The frames of a round, and whether they are a closer look beside the plan.
+            The frames of a round, and whether they are a refinement beside the plan.
         """
         chosen = self._media.choose(self._plan)
         times_s = self._media.frame_times_s[chosen]
         one_pass = len(runs(self._media, chosen)) == 1
         held: list[Frame] | None = None
         for wanted_s in rounds(times_s):
-            closer = not np.isin(wanted_s, times_s).all()
-            if closer or not one_pass:
-                yield self._at_times(wanted_s), closer
+            refinement = not np.isin(wanted_s, times_s).all()
+            if refinement or not one_pass:
+                yield self._at_times(wanted_s), refinement
             elif held is None:
                 held = []
-                yield self._all_but_held(times_s, wanted_s, held), closer
+                yield self._all_but_held(times_s, wanted_s, held), refinement
             else:
-                yield (frame for frame in held if times_s[nearest(times_s, frame.time_s)] in wanted_s), closer
+                yield (frame for frame in held if times_s[nearest(times_s, frame.time_s)] in wanted_s), refinement
 
     def _all_but_held(self, times_s: np.ndarray, wanted_s: np.ndarray, held: list[Frame]) -> Iterator[Frame]:
         room = HELD_BYTES

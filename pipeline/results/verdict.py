@@ -1,228 +1,269 @@
-"""The result of one file. A verdict knows how to become JSON; whatever shows it starts from there."""
+"""The result of one file. A verdict knows how to become JSON and to be read back from it; this is the one place where
+the JSON of a result is spelled out."""
 
 from __future__ import annotations
 
-import functools
 import json
-import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from importlib import resources
-from typing import Literal
+from typing import Any, ClassVar, Literal
+
+import numpy as np
 
 from classifiers.calibration import Scores, Thresholds
-from pipeline.analysis.aggregate import DEFAULT_POOLING, Segment, TrackEvidence
-from pipeline.media.types import MediaInfo
-
-SCHEMA = "facewitness/verdict/1"
-
-Status = Literal["ok", "no_face", "insufficient_evidence", "undecodable", "unsupported", "timeout", "error"]
-FAILURES: tuple[Status, ...] = ("undecodable", "unsupported", "timeout", "error")
-"""Statuses of files that could not be looked at."""
-
-Label = Literal["likely_fake", "inconclusive", "likely_real"]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """What made the scores."""
-
-    name: str
-    weights_sha256: str
-    engine: str
-    precision: str
-    device: str
-    calibration_id: str
-    calibrated_on: str
-    detector: str
-    pooling: str
-
-    def to_json(self) -> dict[str, str]:
-        """Give the fields as they stand in the result."""
-        return asdict(self)
+from extractors.face import Face
+from pipeline.results.parts import (
+    InputRecord,
+    Label,
+    ModelIdentity,
+    Observation,
+    ProbeRecord,
+    SamplingRecord,
+    Segment,
+    Status,
+    Tool,
+    Track,
+    TrackEvidence,
+    rounded,
+)
+from pipeline.results.schema import READ_SCHEMAS, SCHEMA, schema, valid_facts, valid_parts
 
 
-@dataclass(frozen=True, slots=True)
-class SamplingRecord:
-    """Which frames were looked at: the plan in words, how many frames it gave, and in which rounds if in any."""
-
-    plan: str
-    frames: int
-    rounds: tuple[int, ...] | None = None
+class NotAResultError(Exception):
+    """A document that holds no result; the message is the end of a sentence that begins with the document's name."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
     """What was seen in one file.
 
+    A scan fills all of it. Where a stored result was damaged or changed by hand, the parts that could not be read are
+    named in `unreadable`, and are None or empty.
+
     Attributes:
-        path: the input as the user gave it.
+        input: the file.
         status: "ok", or why there is no verdict.
         message: one sentence for the user where the status is not "ok".
         label: the verdict, None unless the status is "ok".
         scores: of the file, None unless the status is "ok".
+        score_kind: "calibrated" if a score is a chance, "raw" if it is not.
         thresholds: where a score becomes a label.
-        tracks: every person seen, also when there is no verdict.
+        tracks: every person seen, also when there is no verdict, in order of appearance.
         segments: where the evidence is strong.
-        media: facts about the file, None if it could not be probed.
         model: what made the scores.
         sampling: which frames were looked at.
         timing_s: seconds spent, by stage and in "total".
         warnings: what the user should know about this result.
+        tool: what made the result.
+        stored_schema: that of the document it was read from, None if it was not.
+        unreadable: names of the parts of that document that are missing or not as the schema says.
     """
 
-    path: os.PathLike[str] | str
+    input: InputRecord
     status: Status
     message: str | None
     label: Label | None
     scores: Scores | None
-    thresholds: Thresholds
+    score_kind: Literal["calibrated", "raw"]
+    thresholds: Thresholds | None
     tracks: list[TrackEvidence]
     segments: list[Segment]
-    media: MediaInfo | None
-    model: ModelIdentity
-    sampling: SamplingRecord
+    model: ModelIdentity | None
+    sampling: SamplingRecord | None
     timing_s: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    tool: Tool | None = field(default_factory=Tool)
+    stored_schema: str | None = None
+    unreadable: tuple[str, ...] = ()
+
+    html_view: ClassVar[Callable[[Verdict], str] | None] = None
+    """How notebooks show a verdict; set by `pipeline.evidence.notebook_view`."""
 
     @property
     def score(self) -> float | None:
         """0 to 1, 1 = fake; None unless the status is "ok"."""
         return self.scores.fake if self.scores else None
 
-    def to_json(self) -> dict[str, object]:
-        """Give the result as plain data, valid against `schema()`."""
-        from pipeline.version import __version__
+    @property
+    def has_foreign_schema(self) -> bool:
+        """Whether it was read from a document of a version that is not known here."""
+        return self.stored_schema is not None and self.stored_schema not in READ_SCHEMAS
 
-        scores = self.scores
+    def to_json(self) -> dict[str, Any]:
+        """Give the result as plain data, valid against `pipeline.results.schema.schema()`."""
         return {
             "schema": SCHEMA,
             "status": self.status,
             "message": self.message,
             "verdict": self.label,
-            "score": _round(self.score),
-            # The calibration was fitted on single tracks; only their maximum keeps it.
-            "score_kind": "calibrated" if self.model.pooling == DEFAULT_POOLING else "raw",
-            "components": {
-                "manipulated": _round(scores.manipulated if scores else None),
-                "generated": _round(scores.generated if scores else None),
-            },
-            "thresholds": {
-                "likely_fake": self.thresholds.likely_fake,
-                "likely_real": self.thresholds.likely_real,
-                "operating_point": self.thresholds.operating_point,
-            },
+            "score": rounded(self.score),
+            "score_kind": self.score_kind,
+            "components": _components(self.scores),
+            "thresholds": asdict(self.thresholds) if self.thresholds else None,
             "tracks": [_track(item) for item in self.tracks],
             "segments": [
                 {
-                    "start_s": _round(s.start_s),
-                    "end_s": _round(s.end_s),
-                    "track": s.track,
-                    "score": _round(s.score),
+                    "start_s": rounded(segment.start_s),
+                    "end_s": rounded(segment.end_s),
+                    "track": segment.track,
+                    "score": rounded(segment.score),
                 }
-                for s in self.segments
+                for segment in self.segments
             ],
-            "input": _input(self.path, self.media),
-            "model": self.model.to_json(),
-            "tool": {"name": "facewitness", "version": __version__},
-            "sampling": _sampling(self.sampling),
-            "timing_s": {stage: _round(seconds, 3) for stage, seconds in self.timing_s.items()},
+            "input": asdict(self.input),
+            "model": _without_none(asdict(self.model)) if self.model else None,
+            "tool": asdict(self.tool) if self.tool else None,
+            "sampling": _without_none(asdict(self.sampling)) if self.sampling else None,
+            "timing_s": {stage: rounded(seconds, 3) for stage, seconds in self.timing_s.items()},
             "warnings": list(self.warnings),
         }
 
-    def __repr__(self):
-        said = self.status if self.score is None else f"{self.label} {_round(self.score)}"
-        return f"<Verdict on {display_path(self.path)!r}: {said}>"
+    @classmethod
+    def from_json(cls, document: object) -> Verdict:
+        """Read a stored result of any version.
 
-    def _repr_html_(self) -> str:
+        Parts that are not as the schema says are left out and named in `unreadable`.
+
+        Args:
+            document: what a JSON file held.
+
+        Raises:
+            NotAResultError: it is no result at all.
+        """
+        if not isinstance(document, dict) or not str(document.get("schema", "")).startswith("facewitness/verdict/"):
+            raise NotAResultError("is not a result of `facewitness scan`")
+        parts = valid_parts(document)
+        unreadable = [name for name in schema()["properties"] if name not in parts]
+        tracks = _tracks(parts.get("tracks", []))
+        if "tracks" in parts and len(tracks) < len(document["tracks"]):
+            unreadable.append("tracks")
+        status, label, scores = parts.get("status", "error"), parts.get("verdict"), _scores(parts)
+        thresholds = Thresholds(**parts["thresholds"]) if parts.get("thresholds") else None
+        # A verdict without its parts, or parts of one without a verdict, would be shown as what they are not.
+        if status == "ok" and (label is None or scores is None or thresholds is None):
+            status = "error"
+            unreadable = unreadable or ["verdict"]
+        if status != "ok":
+            label = scores = None
+        return cls(
+            input=_input(parts.get("input")),
+            status=status,
+            message=parts.get("message"),
+            label=label,
+            scores=scores,
+            score_kind=parts.get("score_kind", "calibrated"),
+            thresholds=thresholds,
+            tracks=tracks,
+            segments=[Segment(**item) for item in parts.get("segments", [])],
+            model=ModelIdentity(**parts["model"]) if parts.get("model") else None,
+            sampling=_sampling(parts.get("sampling")),
+            timing_s=parts.get("timing_s", {}),
+            warnings=parts.get("warnings", []),
+            tool=Tool(**parts["tool"]) if parts.get("tool") else None,
+            stored_schema=str(document["schema"]),
+            unreadable=tuple(unreadable),
+        )
+
+    def __repr__(self) -> str:
+        said = self.status if self.score is None else f"{self.label} {rounded(self.score)}"
+        return f"<Verdict on {self.input.path!r}: {said}>"
+
+    def _repr_html_(self) -> str | None:
         """Show the verdict in a notebook, which asks for a method of this name."""
-        from pipeline.evidence.notebook_view import to_html
-
-        return to_html(self.to_json())
+        return type(self).html_view(self) if type(self).html_view else None
 
 
-def label_of(score: float, thresholds: Thresholds) -> Label:
-    """Put a score into its band, rounded as it stands in the result, so that the two never disagree."""
-    score = _round(score)
-    if score >= thresholds.likely_fake:
-        return "likely_fake"
-    return "likely_real" if score <= thresholds.likely_real else "inconclusive"
+def read_verdict(text: bytes | str) -> Verdict | None:
+    """Read a stored result of a known version; None where the text is not a whole one."""
+    try:
+        verdict = Verdict.from_json(json.loads(text))
+    except (ValueError, RecursionError, NotAResultError):
+        return None
+    return None if verdict.has_foreign_schema or verdict.unreadable else verdict
 
 
-def display_path(path: os.PathLike[str] | str) -> str:
-    """Spell a path in valid Unicode; bytes that are no UTF-8 become backslash escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+def _components(scores: Scores | None) -> dict[str, float | None]:
+    return {
+        "manipulated": rounded(scores.manipulated if scores else None),
+        "generated": rounded(scores.generated if scores else None),
+    }
 
 
-@functools.cache
-def schema() -> dict[str, object]:
-    """Load the JSON Schema that every result is valid against."""
-    text = resources.files("pipeline.results").joinpath("schema/verdict-1.json").read_text(encoding="utf-8")
-    return json.loads(text)
-
-
-def _sampling(record: SamplingRecord) -> dict[str, object]:
-    rounds = {} if record.rounds is None else {"rounds": list(record.rounds)}
-    return {"plan": record.plan, "frames": record.frames, **rounds}
-
-
-def _track(item: TrackEvidence) -> dict[str, object]:
+def _track(item: TrackEvidence) -> dict[str, Any]:
     track = item.track
     return {
         "id": track.id,
-        "start_s": _round(track.start_s),
-        "end_s": _round(track.end_s),
-        "score": _round(item.scores.fake),
-        "components": {
-            "manipulated": _round(item.scores.manipulated),
-            "generated": _round(item.scores.generated),
-        },
+        "start_s": rounded(track.start_s),
+        "end_s": rounded(track.end_s),
+        "score": rounded(item.scores.fake),
+        "components": _components(item.scores),
         "supported": item.supported,
-        "observations": [
-            {
-                "time_s": _round(o.time_s),
-                "frame": o.frame,
-                "box": [_round(v, 1) for v in o.face.box.tolist()],
-                "landmarks": [[_round(v, 1) for v in point] for point in o.face.landmarks.tolist()],
-                "detection_confidence": _round(o.face.confidence),
-                "quality": _round(o.quality),
-                "score": _round(score),
-            }
-            for o, score in zip(track.observations, item.observation_scores, strict=True)
-        ],
+        "observations": [_observation(each) for each in track.observations],
     }
 
 
-def _input(path: os.PathLike[str] | str, media: MediaInfo | None) -> dict[str, object]:
-    facts = None
-    if media is not None:
-        facts = {
-            "kind": media.kind,
-            "container": media.container,
-            "codec": media.codec,
-            "pixel_format": media.pixel_format,
-            "width": media.width,
-            "height": media.height,
-            "rotation_deg": media.rotation_deg,
-            "mirrored": media.mirrored,
-            "duration_s": _round(media.duration_s),
-            "declared_duration_s": _round(media.declared_duration_s),
-            "frames": media.frame_count,
-            "frame_rate": _round(media.frame_rate),
-            "variable_frame_rate": media.variable_frame_rate,
-            "start_time_s": _round(media.start_time_s),
-            "time_base": str(media.time_base) if media.time_base else None,
-            "has_audio": media.has_audio,
-            "color_transfer": media.color_transfer,
-            "interlaced": media.interlaced,
-            "decoder": media.decoder,
-        }
+def _observation(seen: Observation) -> dict[str, Any]:
+    # Quality and logits are kept whole: with them the evidence can be weighed again, to the same digits.
+    optional: dict[str, Any] = {}
+    if seen.logits is not None:
+        optional["logits"] = [float(str(logit)) for logit in np.float32(seen.logits)]
+    if seen.refinement:
+        optional["refinement"] = True
     return {
-        "path": display_path(path),
-        "sha256": media.sha256 if media else None,
-        "bytes": media.bytes if media else None,
-        "probe": facts,
+        "time_s": rounded(seen.time_s),
+        "frame": seen.frame,
+        "box": [rounded(value, 1) for value in seen.face.box.tolist()],
+        "landmarks": [[rounded(value, 1) for value in point] for point in seen.face.landmarks.tolist()],
+        "detection_confidence": rounded(seen.face.confidence),
+        "quality": float(seen.quality),
+        **optional,
+        "score": rounded(seen.score),
     }
 
 
-def _round(value: float | None, digits: int = 4) -> float | None:
-    return None if value is None else round(float(value), digits)
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _scores(parts: Mapping[str, Any]) -> Scores | None:
+    components = parts.get("components") or {}
+    values = (parts.get("score"), components.get("manipulated"), components.get("generated"))
+    return None if None in values else Scores(*values)
+
+
+def _tracks(items: Sequence[Mapping[str, Any]]) -> list[TrackEvidence]:
+    # Of two tracks with one id nobody could tell whose faces are whose: the first is kept.
+    by_id: dict[int, TrackEvidence] = {}
+    for item in items:
+        scores = _scores(item)
+        if scores is not None and item["id"] not in by_id:
+            track = Track(item["id"], [_read_observation(seen) for seen in item["observations"]])
+            by_id[track.id] = TrackEvidence(track, scores, item["supported"])
+    return list(by_id.values())
+
+
+def _read_observation(seen: Mapping[str, Any]) -> Observation:
+    box, landmarks = np.array(seen["box"], np.float32), np.array(seen["landmarks"], np.float32)
+    return Observation(
+        frame=seen["frame"],
+        time_s=seen["time_s"],
+        face=Face(box, landmarks, seen.get("detection_confidence", 0.0)),
+        quality=seen["quality"],
+        logits=np.array(seen["logits"], np.float32) if "logits" in seen else None,
+        score=seen["score"],
+        refinement=seen.get("refinement", False),
+    )
+
+
+def _input(part: Mapping[str, Any] | None) -> InputRecord:
+    if part is None:
+        return InputRecord("")
+    facts = part["probe"]
+    probe = None if facts is None else ProbeRecord(**valid_facts(facts))
+    return InputRecord(part["path"], part["sha256"], part["bytes"], probe)
+
+
+def _sampling(part: Mapping[str, Any] | None) -> SamplingRecord | None:
+    if part is None:
+        return None
+    return SamplingRecord(part["plan"], part["frames"], tuple(part["rounds"]) if "rounds" in part else None)

@@ -1,4 +1,4 @@
-"""Results as files: JSON, JSON lines, CSV and a table for people."""
+"""Results as files: JSON, JSON lines and CSV."""
 
 from __future__ import annotations
 
@@ -11,16 +11,17 @@ import os
 import secrets
 from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO
 
-from pipeline.batch.inputs import Input
-from pipeline.results.verdict import SCHEMA, display_path
-
-Result = dict[str, object]
-"""A verdict as JSON, schema `facewitness/verdict/1`."""
+from pipeline.results.input import Input
+from pipeline.results.parts import display_path, rounded
+from pipeline.results.verdict import Verdict, read_verdict
 
 FORMATS = ("json", "jsonl", "csv")
 CSV_COLUMNS = ("filename", "status", "verdict", "score")
+
+Row = tuple[str, str, str, str]
+"""Of `results.csv`, in the order of `CSV_COLUMNS`."""
 
 
 class WriteError(Exception):
@@ -40,8 +41,8 @@ class ResultWriter:
         if result_format not in FORMATS:
             raise ValueError(f"no result format is called {result_format!r}; there are {', '.join(FORMATS)}")
         self.folder, self._format = folder, result_format
-        self._rows: dict[str, tuple[str, str, str, str] | None] = {}
-        self._stored_lines: dict[str, Result] = {}
+        self._rows: dict[str, Row | None] = {}
+        self._stored_lines: dict[str, str] = {}
         self._lines: IO[str] | None = None
         if folder is not None:
             try:
@@ -62,31 +63,36 @@ class ResultWriter:
         """List results in the order of these inputs, in whatever order they come."""
         self._rows |= dict.fromkeys(display_path(source.path) for source in inputs)
 
-    def stored(self, source: Input) -> Result | None:
+    def stored(self, source: Input) -> Verdict | None:
         """Give the result that an earlier run wrote for this input, if there is a readable one."""
         if self.folder is None:
             return None
         if self._format == "jsonl":
-            return self._stored_lines.get(display_path(source.path))
+            line = self._stored_lines.get(display_path(source.path))
+            return None if line is None else read_verdict(line)
         return _read(self.path(source))
 
-    def write(self, source: Input, result: Result) -> None:
-        """Take in one result; what was not given by `stored` is on disk when this returns.
+    def keep(self, stored: Verdict) -> None:
+        """Take in a result that `stored` gave: it is on disk already."""
+        self._rows[stored.input.path] = _csv_row(stored)
+
+    def write(self, source: Input, verdict: Verdict) -> None:
+        """Take in a new result; it is on disk when this returns.
 
         Raises:
             WriteError: the folder cannot be written to.
         """
-        self._rows[_name(result)] = _csv_row(result)
-        if self.folder is None or result == self.stored(source):
+        self._rows[verdict.input.path] = _csv_row(verdict)
+        if self.folder is None:
             return
         if self._lines is not None:
             try:
-                self._lines.write(json_line(result) + "\n")
+                self._lines.write(json_line(verdict) + "\n")
                 self._lines.flush()
             except OSError as error:
                 raise WriteError(f"cannot write {self.folder / 'results.jsonl'}: {error.strerror}") from error
         else:
-            write_whole(self.path(source), json.dumps(result, indent=1, allow_nan=False) + "\n")
+            write_whole(self.path(source), json.dumps(verdict.to_json(), indent=1, allow_nan=False) + "\n")
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -113,83 +119,21 @@ class ResultWriter:
             write_whole(self.folder / "labels.csv", _csv(("filename", "label"), labels))
 
     def path(self, source: Input) -> Path:
-        """Name the file of a result: the next free name where another input of that name has a result already."""
+        """Name the file of a result: the next free name where another input of that name has a result already.
+
+        Raises:
+            ValueError: this writer has no folder.
+        """
+        if self.folder is None:
+            raise ValueError("a writer without a folder writes no files")
         place, name = self.folder / source.relative.parent, source.relative.name
         numbered = (place / f"{name}-{number}.json" for number in itertools.count(2))
         return next(path for path in itertools.chain([place / f"{name}.json"], numbered) if _is_free(path, source))
 
 
-def json_line(result: Result) -> str:
+def json_line(verdict: Verdict) -> str:
     """Write one result as one line of JSON, without the line break."""
-    return json.dumps(result, allow_nan=False)
-
-
-class TableRow(NamedTuple):
-    """One line of the table for people."""
-
-    file: str
-    verdict: str
-    score: str
-    faces: str
-    seconds: str
-    note: str
-
-
-def table_row(result: Result) -> TableRow:
-    """Say in one line what a result says."""
-    return TableRow(
-        _shortened(_name(result), 36),
-        str(result["verdict"] or result["status"]),
-        "" if result["score"] is None else f"{result['score']:.2f}",
-        str(sum(track["supported"] for track in result["tracks"])),
-        f"{result['timing_s']['total']:.1f}",
-        _printable(_note(result)),
-    )
-
-
-def table(rows: Sequence[TableRow], width: int = 100) -> str:
-    """Lay rows out for a terminal."""
-    rows = [TableRow("file", "verdict", "score", "faces", "seconds", ""), *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
-    lines = []
-    for row in rows:
-        left = f"{row.file:<{widths[0]}}  {row.verdict:<{widths[1]}}"
-        right = "  ".join(f"{cell:>{size}}" for cell, size in zip(row[2:5], widths[2:], strict=True))
-        lines.append(f"{left}  {right}  {row.note}".rstrip())
-    lines.insert(1, "-" * min(width, max(len(line) for line in lines)))
-    return "\n".join(lines)
-
-
-def _note(result: Result) -> str:
-    """Say in a few words what a reader of the table must know."""
-    if result["message"]:
-        return str(result["message"])
-    notes = []
-    supported = [track for track in result["tracks"] if track["supported"]]
-    if result["verdict"] == "likely_fake" and len(supported) > 1:
-        worst = max(supported, key=lambda track: track["score"])
-        notes.append(f"track {worst['id']}, {worst['start_s']:.1f} to {worst['end_s']:.1f} s")
-    if result["warnings"]:
-        notes.append("; ".join(result["warnings"]))
-    return "; ".join(notes)
-
-
-def _name(result: Result) -> str:
-    return str(result["input"]["path"])
-
-
-def _number(score: object) -> str:
-    return "" if score is None else f"{score:.4f}"
-
-
-def _shortened(text: str, width: int) -> str:
-    text = _printable(text)
-    return text if len(text) <= width else "…" + text[-(width - 1) :]
-
-
-def _printable(text: str) -> str:
-    """Keep names of files from breaking lines or steering the terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
+    return json.dumps(verdict.to_json(), allow_nan=False)
 
 
 def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -200,56 +144,53 @@ def _csv(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _read_lines(path: Path) -> dict[str, Result]:
+def _read_lines(path: Path) -> dict[str, str]:
     """Read JSON lines by input path; a last line that was cut off when its writer was killed is left out."""
     if not path.exists():
         return {}
-    results = [_parse(line) for line in path.read_bytes().splitlines()]
-    return {_name(result): result for result in results if result is not None}
+    lines = {}
+    for line in path.read_bytes().splitlines():
+        verdict = read_verdict(line)
+        if verdict is not None:
+            lines[verdict.input.path] = line.decode()
+    return lines
 
 
-def _write_lines(path: Path, results: dict[str, Result]) -> None:
-    write_whole(path, "".join(json_line(result) + "\n" for result in results.values()))
+def _write_lines(path: Path, lines: dict[str, str]) -> None:
+    write_whole(path, "".join(line + "\n" for line in lines.values()))
 
 
-def _parse(text: bytes) -> Result | None:
-    """Read one result; None where the text is not a whole one."""
+def _read(path: Path) -> Verdict | None:
     try:
-        result = json.loads(text)
-    except ValueError:
-        return None
-    return result if isinstance(result, dict) and result.get("schema") == SCHEMA else None
-
-
-def _read(path: Path) -> Result | None:
-    try:
-        return _parse(path.read_bytes())
+        return read_verdict(path.read_bytes())
     except OSError:
         return None
 
 
-def _csv_row(result: Result) -> tuple[str, str, str, str]:
-    return _name(result), str(result["status"]), str(result["verdict"] or ""), _number(result["score"])
+def _csv_row(verdict: Verdict) -> Row:
+    score = "" if verdict.score is None else f"{rounded(verdict.score):.4f}"
+    return verdict.input.path, verdict.status, verdict.label or "", score
 
 
-def _read_rows(path: Path) -> dict[str, tuple[str, str, str, str]]:
+def _read_rows(path: Path) -> dict[str, Row]:
     if not path.exists():
         return {}
     try:
         # As a spreadsheet may have stored it: with a mark of its encoding, or in another one.
         with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
-            return {row[0]: tuple(row) for row in csv.reader(file) if len(row) == 4 and tuple(row) != CSV_COLUMNS}
+            rows = [(row[0], row[1], row[2], row[3]) for row in csv.reader(file) if len(row) == 4]
+            return {row[0]: row for row in rows if row != CSV_COLUMNS}
     except (OSError, csv.Error) as error:
         raise WriteError(f"cannot read the earlier {display_path(path)}: {error}") from error
 
 
 def _is_free(path: Path, source: Input) -> bool:
     """Tell whether a file holds no result of another input; paths are compared as users spelled them."""
-    result = _read(path)
-    if result is None:
+    verdict = _read(path)
+    if verdict is None:
         return True
     mine = os.path.abspath(display_path(source.path))  # noqa: PTH100 - keeps links as they are
-    return os.path.abspath(_name(result)) == mine  # noqa: PTH100
+    return os.path.abspath(verdict.input.path) == mine  # noqa: PTH100
 
 
 def write_whole(path: Path, text: str) -> None:

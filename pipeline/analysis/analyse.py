@@ -1,0 +1,163 @@
+"""One file from its first byte to the logits of every face: decode, detect, track, align, classify.
+
+Any number of files can be analysed at a time, each in a thread of its own: one is decoded while the faces of another
+are sought, and their crops fill the same batches of the network.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from classifiers import Engine
+from extractors import Face, FaceDetector
+from extractors.align import CropGeometry, align_face
+from pipeline.analysis.crop_queue import CropQueue, FileCrops
+from pipeline.analysis.face_search import FaceSearch, SharedDetector
+from pipeline.analysis.stages import Stopwatch
+from pipeline.media.frame_source import FrameSource
+from pipeline.media.probing import probe
+from pipeline.media.sampling import SamplingPlan
+from pipeline.media.types import MediaError, MediaInfo, Pixels
+from pipeline.results.parts import Track
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Analysis:
+    """What was seen in one file.
+
+    Attributes:
+        media: facts about the file, None if it could not be probed.
+        frames: number of frames that were looked at.
+        rounds: the same for each round.
+        tracks: the people in them; every observation has its logits.
+        warnings: what the user should know.
+        failure: what broke the analysis off, or None; what was seen before is told all the same.
+    """
+
+    media: MediaInfo | None = None
+    frames: int = 0
+    rounds: tuple[int, ...] = ()
+    tracks: list[Track] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    failure: MediaError | None = None
+
+
+Rounds = Callable[[npt.NDArray[np.float64], Callable[[], Analysis]], Iterator[npt.NDArray[np.float64]]]
+"""From the times of a plan's frames to those to look at, round by round; the second argument gives what has been seen
+when the next round is asked for."""
+
+
+class Analyser:
+    """Analyses files, from any number of threads.
+
+    Args:
+        detector: finds the faces.
+        geometry: the crop that the classifier was trained on.
+        engine: the classifier.
+    """
+
+    def __init__(self, detector: FaceDetector, geometry: CropGeometry, engine: Engine) -> None:
+        self._detector = SharedDetector(detector)
+        self._geometry = geometry
+        self._queue = CropQueue(engine)
+
+    def analyse(
+        self,
+        path: Path,
+        plan: SamplingPlan,
+        stopwatch: Stopwatch,
+        rounds: Rounds | None = None,
+        stopped: threading.Event | None = None,
+    ) -> Analysis:
+        """Analyse the frames that a plan chooses, all in order or in rounds.
+
+        Args:
+            path: the file.
+            plan: which frames.
+            stopwatch: gets the seconds of each stage.
+            rounds: which frames of a video first.
+            stopped: breaks the analysis off once it is set.
+
+        Raises:
+            StoppedError: `stopped` was set.
+        """
+        try:
+            with stopwatch.stage("probe"):
+                media = probe(path)
+        except MediaError as error:
+            return Analysis(failure=error)
+        with self._queue.open() as crops:
+            file = _FileAnalysis(self._detector, self._geometry, crops, stopwatch, stopped)
+            return file.run(media, plan, None if media.kind == "image" else rounds)
+
+
+class _FileAnalysis:
+    """The analysis of one file while it is under way."""
+
+    def __init__(
+        self,
+        detector: SharedDetector,
+        geometry: CropGeometry,
+        crops: FileCrops,
+        stopwatch: Stopwatch,
+        stopped: threading.Event | None,
+    ) -> None:
+        self._geometry = geometry
+        self._crops = crops
+        self._stopwatch = stopwatch
+        self._search: FaceSearch[Future[npt.NDArray[np.float32]]]
+        self._search = FaceSearch(detector, self._submit, stopwatch, stopped)
+        self._seen = Analysis()
+
+    def run(self, media: MediaInfo, plan: SamplingPlan, rounds: Rounds | None) -> Analysis:
+        source = FrameSource(media, plan)
+        self._seen = Analysis(media)
+        warnings: list[str] = []
+        failure: MediaError | None = None
+        if rounds is None:
+            failure = self._search.search(source.in_order())
+            self._conclude_round()
+        else:
+            for frames, refinement in source.in_rounds(lambda times_s: rounds(times_s, lambda: self._seen)):
+                failure = self._search.search(frames, refinement=refinement)
+                self._conclude_round()
+                if failure and self._search.frames:
+                    # Other rounds may meet what can be read, and have.
+                    warnings.append(str(failure))
+                    failure = None
+                elif failure:
+                    break
+        return replace(self._seen, warnings=warnings + source.warnings, failure=failure)
+
+    def _submit(self, pixels: Pixels, face: Face) -> Future[npt.NDArray[np.float32]]:
+        """Align a face and hand its crop to the network."""
+        with self._stopwatch.stage("align"):
+            crop = align_face(pixels, face.landmarks, self._geometry)
+        with self._stopwatch.stage("classify"):
+            return self._crops.submit(crop)
+
+    def _conclude_round(self) -> None:
+        """Wait for the logits of all faces so far, and join these to tracks."""
+        with self._stopwatch.stage("classify"):
+            self._crops.finish()
+        frames = self._search.frames
+        self._seen = replace(
+            self._seen,
+            frames=frames,
+            rounds=(*self._seen.rounds, frames - self._seen.frames),
+            tracks=self._classified(self._search.tracks()),
+        )
+
+    def _classified(self, tracks: Sequence[Track]) -> list[Track]:
+        cuts = self._search.cuts
+        return [
+            replace(track, observations=[replace(o, logits=cuts[o].result()) for o in track.observations])
+            for track in tracks
+        ]
