@@ -18,7 +18,7 @@ from skimage import data
 
 from pipeline import Scanner
 from pipeline.media.sampling import SamplingPlan
-from pipeline.results.verdict import schema
+from pipeline.results.schema import schema
 from tests.media_files import run_ffmpeg
 
 SAMPLES = Path(__file__).parents[3] / "sample_videos"

@@ -1,4 +1,4 @@
-"""Looking at files: several at a time, frozen pictures once, and what was seen before an error is kept."""
+"""Analysing files: several at a time, frozen pictures once, and what was seen before an error is kept."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from skimage import data
 
 from extractors import create_detector
 from extractors.align import CropGeometry
-from pipeline.analysis.look import Looker, Sight, StoppedError
+from pipeline.analysis.analyse import Analyser
+from pipeline.analysis.face_search import StoppedError
+from pipeline.analysis.stages import Stopwatch
 from pipeline.media import Frame, MediaError, MediaInfo, open_frames
 from pipeline.media.sampling import SamplingPlan
 from tests.media_files import run_ffmpeg
@@ -48,35 +50,35 @@ def engine() -> CountingEngine:
 
 
 @pytest.fixture
-def looker(detector, engine) -> Looker:
-    return Looker(detector, CropGeometry(64), engine)
+def analyser(detector, engine) -> Analyser:
+    return Analyser(detector, CropGeometry(64), engine)
 
 
-def seen(looker: Looker, path: Path) -> list[tuple]:
-    sight = Sight()
-    looker.look(path, PLAN, sight)
+def seen(analyser: Analyser, path: Path) -> list[tuple]:
+    analysis = analyser.analyse(path, PLAN, Stopwatch())
+    assert analysis.failure is None
     return [
         (track.id, o.frame, o.time_s, *o.face.box.tolist(), *o.logits.tolist())
-        for track in sight.tracks
+        for track in analysis.tracks
         for o in track.observations
     ]
 
 
-def test_files_that_are_looked_at_together_show_what_each_shows_alone(looker):
+def test_files_that_are_looked_at_together_show_what_each_shows_alone(analyser):
     paths = [SAMPLES / name for name in ("real.mp4", "two_people.mp4", "no_face.mp4", "rotated.mp4")]
-    alone = [seen(looker, path) for path in paths]
+    alone = [seen(analyser, path) for path in paths]
     with ThreadPoolExecutor(4) as threads:
-        together = list(threads.map(lambda path: seen(looker, path), paths))
+        together = list(threads.map(lambda path: seen(analyser, path), paths))
     assert [len(rows) for rows in together] == [16, 32, 0, 16]
     for one, other in zip(alone, together, strict=True):
         assert np.allclose(one, other, atol=1e-3)
 
 
-def test_a_frozen_picture_is_looked_at_once(looker, engine, tmp_path):
+def test_a_frozen_picture_is_looked_at_once(analyser, engine, tmp_path):
     portrait, clip = tmp_path / "portrait.png", tmp_path / "frozen.mkv"
     cv2.imwrite(str(portrait), data.astronaut()[..., ::-1])
     run_ffmpeg("-loop", "1", "-t", "4", "-i", portrait, "-c:v", "ffv1", "-pix_fmt", "yuv420p", clip)
-    rows = seen(looker, clip)
+    rows = seen(analyser, clip)
     assert len(rows) == 16
     assert len({row[2] for row in rows}) == 16
     assert len({row[3:] for row in rows}) == 1
@@ -96,17 +98,16 @@ class BreaksOff:
         raise MediaError("timeout", "it hangs")
 
 
-def test_what_was_seen_before_an_error_is_kept_and_classified(looker, monkeypatch):
-    monkeypatch.setattr("pipeline.analysis.look.FrameSource", BreaksOff)
-    sight = Sight()
-    with pytest.raises(MediaError, match="it hangs"):
-        looker.look(SAMPLES / "real.mp4", PLAN, sight)
-    (track,) = sight.tracks
-    assert len(track.observations) == sight.frames == 5
+def test_what_was_seen_before_an_error_is_kept_and_classified(analyser, monkeypatch):
+    monkeypatch.setattr("pipeline.analysis.analyse.FrameSource", BreaksOff)
+    analysis = analyser.analyse(SAMPLES / "real.mp4", PLAN, Stopwatch())
+    assert str(analysis.failure) == "it hangs"
+    (track,) = analysis.tracks
+    assert len(track.observations) == analysis.frames == 5
     assert all(observation.logits is not None for observation in track.observations)
 
 
-def test_two_frames_of_one_time_are_one(looker, monkeypatch):
+def test_two_frames_of_one_time_are_one(analyser, monkeypatch):
     class Twice(BreaksOff):
         def in_order(self) -> Iterator[Frame]:
             with self._reader as frames:
@@ -114,12 +115,20 @@ def test_two_frames_of_one_time_are_one(looker, monkeypatch):
                     yield frame
                     yield frame
 
-    monkeypatch.setattr("pipeline.analysis.look.FrameSource", Twice)
-    assert len(seen(looker, SAMPLES / "real.mp4")) == 16
+    monkeypatch.setattr("pipeline.analysis.analyse.FrameSource", Twice)
+    assert len(seen(analyser, SAMPLES / "real.mp4")) == 16
 
 
-def test_a_scan_that_is_told_to_stop_stops(looker):
+def test_a_scan_that_is_told_to_stop_stops(analyser):
     stopped = threading.Event()
     stopped.set()
     with pytest.raises(StoppedError):
-        looker.look(SAMPLES / "real.mp4", PLAN, Sight(), stopped=stopped)
+        analyser.analyse(SAMPLES / "real.mp4", PLAN, Stopwatch(), stopped=stopped)
+
+
+def test_the_seconds_of_each_stage_are_told(analyser):
+    stopwatch = Stopwatch()
+    analyser.analyse(SAMPLES / "real.mp4", PLAN, stopwatch)
+    seconds = stopwatch.total()
+    assert set(seconds) == {"probe", "decode", "detect", "align", "classify", "total"}
+    assert sum(seconds.values()) - seconds["total"] <= seconds["total"]
