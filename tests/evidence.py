@@ -14,9 +14,8 @@ from classifiers.calibration import Calibration, Platt, Thresholds
 from extractors import Face
 from extractors.align import LANDMARK_TEMPLATE
 from pipeline.analysis.aggregate import weigh
-from pipeline.results.parts import Observation, Track
 from pipeline.media import MediaInfo
-from pipeline.results.parts import InputRecord, ModelIdentity, SamplingRecord, Status, label_of
+from pipeline.results.parts import InputRecord, ModelIdentity, Observation, SamplingRecord, Status, Track, label_of
 from pipeline.results.verdict import Verdict
 
 UNCHANGED = Platt(1.0, 0.0)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from classifiers.datasets import Sample
     from pipeline.workbench.face_index import FaceIndex
-    from pipeline.workbench.faces import CropSettings, FaceCropper
+    from pipeline.workbench.face_crops import CropSettings, FaceCropper
 
 _DESCRIPTION = """\
 Cut the faces out of a labelled data set of videos or pictures, as training and evaluation want them.
@@ -62,7 +62,8 @@ def run(options: argparse.Namespace) -> int:
     from classifiers.datasets import DataError
     from extractors import DetectorUnavailableError
     from pipeline.workbench.face_index import FaceIndex
-    from pipeline.workbench.faces import CropSettings, FaceCropper, keep_apart, origins
+    from pipeline.workbench.face_crops import CropSettings, FaceCropper
+    from pipeline.workbench.faces import keep_apart, origins
 
     set_up_logging(options.debug, "classifiers")
     paths, output = [Path(dataset) for dataset in options.datasets], Path(options.output)

@@ -170,7 +170,8 @@ class Verdict:
 
     def _repr_html_(self) -> str | None:
         """Show the verdict in a notebook, which asks for a method of this name."""
-        return type(self).html_view(self) if type(self).html_view else None
+        view = type(self).html_view
+        return view(self) if view else None
 
 
 def read_verdict(text: bytes | str) -> Verdict | None:
@@ -232,8 +233,10 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_scores(parts: Mapping[str, Any]) -> Scores | None:
     components = parts.get("components") or {}
-    values = (parts.get("score"), components.get("manipulated"), components.get("generated"))
-    return None if None in values else Scores(*values)
+    fake, manipulated, generated = parts.get("score"), components.get("manipulated"), components.get("generated")
+    if fake is None or manipulated is None or generated is None:
+        return None
+    return Scores(fake, manipulated, generated)
 
 
 def _read_tracks(items: Sequence[Mapping[str, Any]]) -> list[TrackEvidence]:

@@ -20,14 +20,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from classifiers.datasets import DataError, Sample
-from pipeline.results.verdict import FAILURES, Status
+from pipeline.results.parts import FAILURES, Status
 from pipeline.version import __version__
-
-if TYPE_CHECKING:
-    from pipeline.workbench.faces import FaceCrop
+from pipeline.workbench.face_crops import FaceCrop
 
 SCHEMA = "facewitness/faces/1"
 
