@@ -12,7 +12,8 @@ from skimage import data
 
 from extractors import DetectorUnavailableError
 from extractors.face import overlap
-from extractors.mtcnn import MTCNN, WEIGHTS_PATH, load_weights
+from extractors.mtcnn.detector import MTCNN
+from extractors.mtcnn.networks import WEIGHTS_PATH, load_weights
 
 PORTRAIT = data.astronaut()[:300, 75:375]
 

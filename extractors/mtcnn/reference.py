@@ -1,4 +1,4 @@
-"""The `mtcnn` package itself, on TensorFlow: the reference that `extractors.mtcnn` must match.
+"""The `mtcnn` package itself, on TensorFlow: the reference that `extractors.mtcnn.detector` must match.
 
 It is many times slower and loads TensorFlow, so it serves comparison, not scanning.
 """
@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from extractors.face import Face
-from extractors.mtcnn import SMALLEST_FACE, largest_first
+from extractors.face import Face, largest_first
+from extractors.mtcnn.detector import SMALLEST_FACE
 from extractors.shrink import shrink_to_side
 
 
@@ -28,7 +29,7 @@ class ReferenceMTCNN:
 
     name = "mtcnn-reference"
 
-    def __init__(self, *, min_confidence: float = 0.9, detection_side: int = 640, threads: int | None = None):
+    def __init__(self, *, min_confidence: float = 0.9, detection_side: int = 640, threads: int | None = None) -> None:
         import tensorflow as tf
         from mtcnn import MTCNN
 
@@ -39,21 +40,21 @@ class ReferenceMTCNN:
         self._min_confidence = min_confidence
         self.detection_side = detection_side
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:
         """Find the faces of each image.
 
         Args:
             images: RGB uint8 arrays of shape (height, width, 3); sizes may differ.
 
         Returns:
-            For each image its faces, largest first, defined as by `extractors.mtcnn.MTCNN`.
+            For each image its faces, largest first, defined as by `extractors.mtcnn.detector.MTCNN`.
 
         Raises:
             ValueError: if an image is not of that shape and type, or empty.
         """
         return [self._detect_one(image) for image in images]
 
-    def _detect_one(self, image: np.ndarray) -> list[Face]:
+    def _detect_one(self, image: NDArray[np.uint8]) -> list[Face]:
         shrunk, scale = shrink_to_side(image, self.detection_side)
         # With a minimum of 30 pixels or more the package's pyramid gets too small for its network, an error
         # that it catches and reports as "no face".
