@@ -5,6 +5,7 @@ It is many times slower and loads TensorFlow, so it serves comparison, not scann
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -21,7 +22,7 @@ class ReferenceMTCNN:
     Args:
         min_confidence: faces of a probability, from 0 to 1, that is not above this are dropped.
         detection_side: images with a longer side than this, in pixels, are shrunk to it for detection.
-        threads: number of threads, or None for all cores; TensorFlow takes it only before its first operation.
+        threads: number of threads, or None for all cores; TensorFlow heeds it only before its first operation.
 
     Raises:
         ImportError: if the `mtcnn` package or TensorFlow is not installed.
@@ -34,7 +35,9 @@ class ReferenceMTCNN:
         from mtcnn import MTCNN
 
         if threads is not None:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            # Refused once TensorFlow computes; the faces are the same with any number.
+            with contextlib.suppress(RuntimeError):
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
 
         self._mtcnn = MTCNN()
         self._min_confidence = min_confidence
