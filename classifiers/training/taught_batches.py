@@ -20,12 +20,11 @@ from openvino import opset13
 
 from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.datasets import DataError
-from classifiers.engines.openvino_engine import ONE_STREAM, narrow_maps
 from classifiers.model_spec import ModelError, ModelSpec
+from classifiers.openvino_graph import bottleneck_maps, compile_for_cpu, dense_head, read_graph, with_byte_input
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, BatchSource
 
 _FILES = ("openvino_graph", "openvino_weights")
-_AFTER_DENSE = {"Result", "Add", "Convert", "Reshape", "Identity"}
 _CROPS_TOGETHER = 8
 _SCALED_OVER = 8
 
@@ -66,31 +65,22 @@ class Teacher:
     def __init__(self, model: ModelSpec, threads: int) -> None:
         if not model.files.keys() >= set(_FILES):
             raise ModelError(f"model {model.name!r} cannot be a teacher before `facewitness export --format openvino`")
-        core = ov.Core()
-        weights = ov.Tensor(np.frombuffer(model.read(_FILES[1]), np.uint8))
-        graph = core.read_model(model.read(_FILES[0]), weights)
-        graph.reshape([-1, model.crop_size, model.crop_size, 3])
-        node = graph.outputs[0].get_node()
-        # Between the dense layer and the output there are its bias and changes of form.
-        while node.get_type_name() != "MatMul":
-            if node.get_type_name() not in _AFTER_DENSE:
-                raise ModelError(f"model {model.name!r} cannot be a teacher: it does not end in a dense layer")
-            node = node.input_value(0).get_node()
+        graph = read_graph(model)
+        head = dense_head(graph)
+        if head is None:
+            raise ModelError(f"model {model.name!r} cannot be a teacher: it does not end in a dense layer")
         # Of networks side by side the maps of one size become one.
-        narrow = {side: opset13.concat(ports, 1).output(0) for side, ports in narrow_maps(graph).items()}
-        ports = [node.input_value(0), graph.outputs[0].get_node().input_value(0), *narrow.values()]
-        converted = ov.preprocess.PrePostProcessor(ov.Model(ports, graph.get_parameters()))
-        converted.input().tensor().set_element_type(ov.Type.u8)
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, **ONE_STREAM}
-        network = core.compile_model(converted.build(), "CPU", settings)
+        bottlenecks = {side: opset13.concat(ports, 1).output(0) for side, ports in bottleneck_maps(graph).items()}
+        ports = [head.features, graph.outputs[0].get_node().input_value(0), *bottlenecks.values()]
+        network = compile_for_cpu(with_byte_input(ov.Model(ports, graph.get_parameters())), threads)
         # Not one a thread: TensorFlow's loaders are threads that Python forgets after every call.
         self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
         for _ in range(threads):
             self._requests.put(network.create_infer_request())
         self._last = threading.local()
         self.size, self.template, self.sha256 = model.crop_size, model.crop_template, model.files[_FILES[1]].sha256
-        self.width = node.input_value(0).get_partial_shape()[1].get_length()
-        self.map_channels = {side: port.get_partial_shape()[1].get_length() for side, port in narrow.items()}
+        self.width = head.weights.shape[1]
+        self.map_channels = {side: port.get_partial_shape()[1].get_length() for side, port in bottlenecks.items()}
 
     def see(self, crops: np.ndarray) -> Seen:
         """Look at uint8 (n, size, size, 3) RGB crops, once where a thread asks twice in a row."""

@@ -1,16 +1,18 @@
-"""The `mtcnn` package itself, on TensorFlow: the reference that `extractors.mtcnn` must match.
+"""The `mtcnn` package itself, on TensorFlow: the reference that `extractors.mtcnn.detector` must match.
 
 It is many times slower and loads TensorFlow, so it serves comparison, not scanning.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
-from extractors.face import Face
-from extractors.mtcnn import SMALLEST_FACE, largest_first
+from extractors.face import Face, largest_first
+from extractors.mtcnn.detector import SMALLEST_FACE
 from extractors.shrink import shrink_to_side
 
 
@@ -20,7 +22,7 @@ class ReferenceMTCNN:
     Args:
         min_confidence: faces of a probability, from 0 to 1, that is not above this are dropped.
         detection_side: images with a longer side than this, in pixels, are shrunk to it for detection.
-        threads: number of threads, or None for all cores; TensorFlow takes it only before its first operation.
+        threads: number of threads, or None for all cores; TensorFlow heeds it only before its first operation.
 
     Raises:
         ImportError: if the `mtcnn` package or TensorFlow is not installed.
@@ -28,32 +30,34 @@ class ReferenceMTCNN:
 
     name = "mtcnn-reference"
 
-    def __init__(self, *, min_confidence: float = 0.9, detection_side: int = 640, threads: int | None = None):
+    def __init__(self, *, min_confidence: float = 0.9, detection_side: int = 640, threads: int | None = None) -> None:
         import tensorflow as tf
         from mtcnn import MTCNN
 
         if threads is not None:
-            tf.config.threading.set_intra_op_parallelism_threads(threads)
+            # Refused once TensorFlow computes; the faces are the same with any number.
+            with contextlib.suppress(RuntimeError):
+                tf.config.threading.set_intra_op_parallelism_threads(threads)
 
         self._mtcnn = MTCNN()
         self._min_confidence = min_confidence
         self.detection_side = detection_side
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:
         """Find the faces of each image.
 
         Args:
             images: RGB uint8 arrays of shape (height, width, 3); sizes may differ.
 
         Returns:
-            For each image its faces, largest first, defined as by `extractors.mtcnn.MTCNN`.
+            For each image its faces, largest first, defined as by `extractors.mtcnn.detector.MTCNN`.
 
         Raises:
             ValueError: if an image is not of that shape and type, or empty.
         """
         return [self._detect_one(image) for image in images]
 
-    def _detect_one(self, image: np.ndarray) -> list[Face]:
+    def _detect_one(self, image: NDArray[np.uint8]) -> list[Face]:
         shrunk, scale = shrink_to_side(image, self.detection_side)
         # With a minimum of 30 pixels or more the package's pyramid gets too small for its network, an error
         # that it catches and reports as "no face".
