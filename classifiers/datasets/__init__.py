@@ -23,7 +23,7 @@ LAYOUTS = {
     "dfdc": "classifiers.datasets.dfdc",
     "real_vs_fake_140k": "classifiers.datasets.real_vs_fake_140k",
     "csv_table": "classifiers.datasets.csv_table",
-    "labelled_folders": "classifiers.datasets.labelled_folders",
+    "class_folders": "classifiers.datasets.class_folders",
 }
 """Name to module, the most specific first. A module offers `recognises(path)`, `samples(path)` and `LOOKS_FOR`."""
 

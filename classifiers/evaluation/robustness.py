@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from classifiers.evaluation.predictions import ChangePicture
-from classifiers.training.degrade import jpeg, video_frame
+from classifiers.degradation import jpeg, video_frame
 
 
 def _jpeg(image: np.ndarray, seed: int, quality: int) -> np.ndarray:

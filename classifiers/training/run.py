@@ -15,7 +15,7 @@ from classifiers.calibration import UNCALIBRATED, Thresholds
 from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
 from classifiers.datasets.leakage import check_usable
 from classifiers.engines import create_engine
-from classifiers.evaluation.calibrate import calibrate
+from classifiers.evaluation.calibration_fitting import calibrate
 from classifiers.evaluation.predictions import predict
 from classifiers.model_spec import (
     MANIFEST,

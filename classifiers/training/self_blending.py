@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from classifiers.training.degrade import jpeg
+from classifiers.degradation import jpeg
 
 # In units of the crop square whose landmarks are `TEMPLATE`: x to the right, y down.
 TEMPLATE = np.float32([[0.360, 0.402], [0.640, 0.402], [0.500, 0.570], [0.378, 0.693], [0.622, 0.693]])

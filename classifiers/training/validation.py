@@ -9,7 +9,7 @@ import numpy as np
 from classifiers.datasets import GENERATED_FAMILIES, AlignFace, DataError, PictureReader, Sample
 from classifiers.evaluation.metrics import roc_auc
 from classifiers.training.batch import targets
-from classifiers.training.degrade import degrade
+from classifiers.degradation import degrade
 from classifiers.training.resynthesis import FaceGenerators
 from classifiers.training.self_blending import redrawn_blend, self_blend
 

@@ -50,7 +50,7 @@ def run(options: argparse.Namespace) -> int:
     """Calibrate, write the model and say what changed."""
     from classifiers import ModelError, find_model
     from classifiers.datasets import DataError
-    from classifiers.evaluation.calibrate import calibrate
+    from classifiers.evaluation.calibration_fitting import calibrate
     from extractors import DetectorUnavailableError
     from pipeline.writers import WriteError
 

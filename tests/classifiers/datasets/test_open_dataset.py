@@ -24,7 +24,7 @@ def test_table_goes_before_the_names_of_folders(tree):
     text = "path,label,person\nreal/1.jpg,real,anna\nfake/1.jpg,fake,anna\n"
     root = tree("real/1.jpg", "fake/1.jpg", **{"table.csv": text})
     assert {s.person for s in open_dataset(root)} == {"anna"}
-    assert {s.person for s in open_dataset(root, layout="labelled_folders")} == {""}
+    assert {s.person for s in open_dataset(root, layout="class_folders")} == {""}
 
 
 def test_unknown_layout_says_what_was_looked_for(tree):

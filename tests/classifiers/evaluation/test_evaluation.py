@@ -21,7 +21,7 @@ pytest.importorskip("av", reason="re-encoding needs the extra 'train'")
 from classifiers import find_model
 from classifiers.calibration import METHODS, NEVER, UNCALIBRATED, Scores, Thresholds
 from classifiers.datasets import DataError, PictureReader, Sample, face_shards
-from classifiers.evaluation.calibrate import calibrate, choose_thresholds, kind_weights
+from classifiers.evaluation.calibration_fitting import calibrate, choose_thresholds, kind_weights
 from classifiers.evaluation.evaluation import CALLED_REAL, CSV_COLUMNS, evaluate, to_csv, to_json
 from classifiers.evaluation.plots import write_plots
 from classifiers.evaluation.predictions import Predictions, Unscored, choose_split, predict
