@@ -13,7 +13,8 @@ import numpy as np
 from classifiers.datasets.components import connected
 from classifiers.datasets.media_types import is_video
 from classifiers.datasets.picture_hash import Fingerprint, fingerprint, near_duplicates
-from classifiers.datasets.sample import DataError, PictureReader, Sample
+from classifiers.datasets.sample import PictureReader, Sample
+from classifiers.errors import DataError
 
 _NAMED = 4
 _BLOCK_BYTES = 1 << 20

@@ -121,7 +121,7 @@ def load_samples(options: argparse.Namespace, *, trains: bool = True) -> list[Sa
 def run(options: argparse.Namespace) -> int:
     """Train, and say where the model is and how good it was on the validation split."""
     from classifiers import ModelError
-    from classifiers.datasets import DataError
+    from classifiers.errors import ClassifierError
 
     set_up_logging(options.debug, "classifiers")
     folder = Path(options.output)
@@ -129,7 +129,7 @@ def run(options: argparse.Namespace) -> int:
         require_training_libraries()
         config = training_config(options)
         spec = train_folder(config, load_samples(options), folder)
-    except (DataError, ModelError, MissingLibraryError) as error:
+    except (ClassifierError, ModelError, MissingLibraryError) as error:
         print(f"facewitness train: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -17,7 +17,7 @@ from classifiers.training.enlarging import Enlarger
 from classifiers.training.resynthesis import FaceGenerators
 from tests.tiny_shards import FACE, FACE_LANDMARKS
 
-GATHER = Path(__file__, "../../../scripts/gather_enlargers.py").resolve()
+GATHER = Path(__file__, "../../../../scripts/gather_enlargers.py").resolve()
 
 # A kernel of 3 x 3 without padding, whose middle alone counts: what enters loses a cell on every side.
 MIDDLE = np.zeros((3, 3, 3, 3), np.float32)
