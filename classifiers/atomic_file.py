@@ -51,3 +51,9 @@ def replacing(path: Path) -> Iterator[Path]:
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def remove_parts(path: Path) -> None:
+    """Remove what killed processes left behind of a file, if nobody is writing it now."""
+    for part in path.parent.glob(f".part-*-{path.name}"):
+        part.unlink(missing_ok=True)

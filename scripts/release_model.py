@@ -4,11 +4,11 @@ r"""Make a trained run into a shipped model: Keras file, OpenVINO graphs in f32 
     python scripts/release_model.py --architecture vgg16 --input-size 128 --cut-size 224 --compact --weights FILE \
         --faces DIR
 
-With --compact the weights are rounded to 8 bits, kept once for both formats and compressed, as befits a large network;
-one trained with --sparsity 0.7 then fills less than half as much. A graph that computes in int8 needs weights of its
-own, so there is one only with --int8. Calibration and thresholds are fitted on the validation sources only. The model
-card is written by hand; whether heat maps show what was altered is measured by tests/classifiers/test_explain.py. An
-earlier release stays as it is until all of the new one is made, and then goes.
+With --compact the weights are rounded to 8 bits, kept once for both formats and compressed, as befits a large network.
+A graph that computes in int8 needs weights of its own, so there is one only with --int8. Calibration and thresholds are
+fitted on the validation sources only. The model card is written by hand; whether heat maps show what was altered is
+measured by tests/classifiers/test_explain.py. An earlier release stays as it is until all of the new one is made, and
+then goes.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from classifiers.datasets import (
     real_vs_fake_140k,
 )
 from classifiers.datasets.adapter import DatasetAdapter
-from classifiers.datasets.sample import GENERATED_FAMILIES, AlignFace, Landmarks, PictureReader, Sample
+from classifiers.datasets.sample import GENERATED_FAMILIES, AlignFace, Landmarks, Picture, PictureReader, Sample
 from classifiers.errors import DataError, SettingsError
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "DataError",
     "DatasetAdapter",
     "Landmarks",
+    "Picture",
     "PictureReader",
     "Sample",
     "open_dataset",

@@ -17,6 +17,9 @@ from classifiers.errors import DataError
 GENERATED_FAMILIES = frozenset({"gan", "diffusion", "reenactment", "lipsync"})
 """Families of forgeries whose face was drawn whole; in all others a real face was altered."""
 
+Picture = npt.NDArray[np.uint8]
+"""RGB (height, width, 3)."""
+
 Landmarks = npt.NDArray[np.floating[Any]]
 """Five points (5, 2), x and y in pixels of a picture, in the order of `extractors.face.LANDMARK_NAMES`."""
 
@@ -101,7 +104,7 @@ class PictureReader:
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise DataError(f"cannot read {sample.name}: {error}") from error
 
-    def read(self, sample: Sample) -> npt.NDArray[np.uint8]:
+    def read(self, sample: Sample) -> Picture:
         """Decode a picture to RGB uint8 (height, width, 3).
 
         Raises:

@@ -21,6 +21,7 @@ from classifiers.evaluation.scored import bootstrap_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
 CSV_COLUMNS = (
@@ -130,7 +131,9 @@ def to_csv(contenders: Sequence[Contender]) -> str:
 
 def to_table(contenders: Sequence[Contender]) -> str:
     """Give the comparison as a table for a terminal, the best model first and marked."""
-    rows = [("model", "crop", "parameters", "MB", "crops/s", "log loss", "accuracy", "AUC [95% interval]")]
+    rows: list[tuple[str, ...]] = [
+        ("model", "crop", "parameters", "MB", "crops/s", "log loss", "accuracy", "AUC [95% interval]")
+    ]
     best = best_of(contenders)
     for c in sorted(contenders, key=lambda c: -c.auc.value):
         rows.append((f"{c.name} {'*' if c is best else ''}".strip(), *_cells(c)))
@@ -167,7 +170,7 @@ def write_figure(contenders: Sequence[Contender], file: Path) -> None:
         right.set_xlabel("crops a second")
         right.set_ylabel("area under the ROC curve")
         right.set_title("quality against speed")
-        _label_points(right, ordered)
+        _label_points(figure, right, ordered)
         figure.savefig(file)
 
 
@@ -213,11 +216,11 @@ def _accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
     return accuracy(labels, scores, 0.5)
 
 
-def _label_points(axes: Axes, contenders: Sequence[Contender]) -> None:
+def _label_points(figure: Figure, axes: Axes, contenders: Sequence[Contender]) -> None:
     """Write a name beside each point, on the side where it covers least of other points and names."""
     from matplotlib.transforms import Bbox
 
-    axes.figure.draw_without_rendering()
+    figure.draw_without_rendering()
     frame = axes.get_window_extent()
     points = [(c.crops_per_second, c.auc.value) for c in contenders]
     taken = [Bbox.from_extents(*(place - 4), *(place + 4)) for place in axes.transData.transform(points)]

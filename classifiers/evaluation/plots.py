@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -50,11 +50,17 @@ _WIDTH, _HEIGHT = 4.6, 4.2
 
 
 @contextmanager
-def house_style() -> Iterator[None]:
-    """Draw with the fonts, colours and lines that all our pictures share."""
+def house_style(changes: Mapping[str, object] | None = None) -> Iterator[None]:
+    """Draw with the fonts, colours and lines that all our pictures share.
+
+    Args:
+        changes: settings of matplotlib that differ.
+    """
     import matplotlib as mpl
 
-    with mpl.rc_context(_STYLE):
+    # Matplotlib types the keys as literals.
+    style: Any = {**_STYLE, **(changes or {})}
+    with mpl.rc_context(style):
         yield
 
 
@@ -133,6 +139,8 @@ def _draw_precision_recall(evaluations: Sequence[Evaluation], level: Level) -> F
 
 
 def _draw_reliability(evaluations: Sequence[Evaluation], level: Level) -> Figure | None:
+    from matplotlib.collections import PathCollection
+
     evaluations = [one for one in evaluations if _has_both(one.tables[level])]
     if not evaluations:
         return None
@@ -158,13 +166,14 @@ def _draw_reliability(evaluations: Sequence[Evaluation], level: Level) -> Figure
     _square(axes, f"Reliability, {_counted(evaluations[0], level)}")
     legend = _legend(axes, f"{ECE_BINS} bins; area: share of the data", "upper left")
     for handle in legend.legend_handles:
-        handle.set_sizes([36])
+        if isinstance(handle, PathCollection):
+            handle.set_sizes([36])
     return figure
 
 
 def _draw_scores(evaluations: Sequence[Evaluation], level: Level) -> Figure:
     figure, all_axes = new_figure(len(evaluations), height=3.2)
-    bins = np.linspace(0, 1, 26)
+    bins = np.linspace(0, 1, 26).tolist()
     for axes, evaluation in zip(all_axes, evaluations, strict=True):
         table, thresholds = evaluation.tables[level], evaluation.spec.thresholds
         axes.axvspan(thresholds.likely_real, thresholds.likely_fake, color="#f1f2f4", zorder=0)
@@ -222,9 +231,12 @@ def _draw_robustness(evaluations: Sequence[Evaluation], level: Level) -> Figure 
             shift = places + (number - (len(evaluations) - 1) / 2) * 0.12
             # A percentile interval need not hold the value itself.
             around = np.array([np.maximum(value - low, 0), np.maximum(high - value, 0)])
-            style = {"fmt": "o", "markersize": 5, "capsize": 2, "elinewidth": 1, "color": _colour(number)}
-            axes.errorbar(shift, value, np.nan_to_num(around), label=evaluation.model, **style)
-            axes.axhline(value[0], color=_colour(number), linewidth=0.8, linestyle=(0, (2, 2)))
+            colour = _colour(number)
+            axes.errorbar(
+                shift, value, np.nan_to_num(around),
+                fmt="o", markersize=5, capsize=2, elinewidth=1, color=colour, label=evaluation.model,
+            )  # fmt: skip
+            axes.axhline(value[0], color=colour, linewidth=0.8, linestyle=(0, (2, 2)))
         axes.set_xticks(places, ["none", *names], rotation=45, ha="right")
         axes.set(title=f"{title}, {level}s", ylim=(-0.02, 1.02))
         axes.grid(axis="x", visible=False)
@@ -256,7 +268,7 @@ def _square(axes: Axes, title: str) -> None:
     axes.set_aspect("equal")
 
 
-def _legend(axes: Axes, title: str, place: str) -> Legend:
+def _legend(axes: Axes, title: str, place: Literal["lower right", "lower left", "upper left", "best"]) -> Legend:
     legend = axes.legend(title=title, loc=place, title_fontsize=8, alignment="left")
     legend.get_title().set_color("#666666")
     return legend

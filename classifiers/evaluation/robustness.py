@@ -8,8 +8,8 @@ from functools import partial
 import cv2
 import numpy as np
 
-from classifiers.evaluation.predictions import ChangePicture
 from classifiers.degradation import jpeg, video_frame
+from classifiers.evaluation.predictions import ChangePicture
 
 
 def _jpeg(image: np.ndarray, seed: int, quality: int) -> np.ndarray:

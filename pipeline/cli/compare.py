@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         loaded = _models(options)
         require_training_libraries()
         configs = [training_config(options, architecture=name) for name in _architectures(options)]
-        from classifiers.training.run import check_config
+        from classifiers.training.checks import check_config
 
         for config in configs:
             check_config(config, LANDMARK_TEMPLATE)

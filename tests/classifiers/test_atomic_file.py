@@ -9,14 +9,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from classifiers.atomic_file import replacing, write_whole
+from classifiers.atomic_file import remove_parts, replacing, write_whole
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 @pytest.mark.parametrize(("data", "content"), [(b"\x00\xff", b"\x00\xff"), ("é\r\n", "é\r\n".encode())])
 def test_bytes_and_text_are_written_as_they_are(tmp_path, data, content):
     write_whole(tmp_path / "file", data)
     assert (tmp_path / "file").read_bytes() == content
-    assert os.listdir(tmp_path) == ["file"]
+    assert names(tmp_path) == ["file"]
 
 
 def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
@@ -28,14 +32,14 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
         raise RuntimeError("half")
     with pytest.raises(UnicodeEncodeError):
         write_whole(file, "\udcff")
-    assert file.read_text() == "old" and os.listdir(tmp_path) == ["file"]
+    assert file.read_text() == "old" and names(tmp_path) == ["file"]
 
 
 def test_libraries_find_the_suffix_that_they_look_for(tmp_path):
     with replacing(tmp_path / "arrays.npz") as part:
         np.savez(part, values=np.arange(3))
     assert np.load(tmp_path / "arrays.npz")["values"].tolist() == [0, 1, 2]
-    assert os.listdir(tmp_path) == ["arrays.npz"]
+    assert names(tmp_path) == ["arrays.npz"]
 
 
 def test_content_is_on_disk_before_it_gets_its_name(tmp_path, monkeypatch):
@@ -56,4 +60,16 @@ def test_writers_at_once_leave_one_whole_file(tmp_path):
     contents = [bytes([number]) * 100_000 for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda content: write_whole(tmp_path / "file", content), contents))
-    assert (tmp_path / "file").read_bytes() in contents and os.listdir(tmp_path) == ["file"]
+    assert (tmp_path / "file").read_bytes() in contents and names(tmp_path) == ["file"]
+
+
+def test_what_a_killed_process_left_can_be_removed(tmp_path):
+    write_whole(tmp_path / "file", "whole")
+    write_whole(tmp_path / "other", "whole")
+    with replacing(tmp_path / "file") as part:
+        left = part.name
+        part.touch()
+    for name in (left, left.replace("file", "other")):
+        (tmp_path / name).touch()
+    remove_parts(tmp_path / "file")
+    assert names(tmp_path) == sorted(["file", "other", left.replace("file", "other")])

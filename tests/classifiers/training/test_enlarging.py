@@ -44,7 +44,7 @@ def test_a_crop_is_shrunk_and_enlarged_in_its_place(tmp_path, layers):
     sides = {network.side(rng) for _ in range(200)}
     assert min(sides) >= 128 and max(sides) <= 256 and len(sides) > 30 and all(side % 2 == 0 for side in sides)
     crop = rng.integers(256, size=(128, 128, 3), dtype=np.uint8)
-    drawn = network.draw(crop)
+    drawn = network.resynthesise(crop)
     assert drawn.shape == crop.shape and drawn.dtype == np.uint8
     shrunk = crop.reshape(64, 2, 64, 2, 3).mean(axis=(1, 3))
     assert np.abs(drawn - (255 - shrunk).repeat(2, 0).repeat(2, 1)).max() <= 1
@@ -68,8 +68,8 @@ def test_a_generator_redraws_the_face_alone(tmp_path):
     write_network(tmp_path / "negative.param", NEGATIVE, TWICE)
     generators = FaceGenerators(tmp_path)
     assert generators.names == ["negative"]
-    redrawn = generators.redraw(FACE, FACE_LANDMARKS, np.random.default_rng(5))
-    again = generators.redraw(FACE, FACE_LANDMARKS, np.random.default_rng(5))
+    redrawn = generators.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(5))
+    again = generators.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(5))
     assert (redrawn.image == again.image).all()
     changed = np.abs(redrawn.image.astype(int) - redrawn.resampled).mean(axis=-1)
     column, row = FACE_LANDMARKS.mean(axis=0).astype(int)

@@ -15,7 +15,7 @@ from classifiers.datasets import PictureReader, face_shards
 from classifiers.training.batch import UNKNOWN
 from classifiers.training.blended_batches import BlendedBatches, Mixture
 from classifiers.training.resynthesis import FaceGenerators, cut_face
-from classifiers.training.self_blending import redrawn_blend
+from classifiers.training.self_blending import resynthesis_blend
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
@@ -40,7 +40,7 @@ def test_crop_holds_the_eyes_level_and_apart():
 
 
 def test_only_the_inside_of_the_crop_is_redrawn(generators):
-    redrawn = generators.redraw(FACE, FACE_LANDMARKS, np.random.default_rng(0))
+    redrawn = generators.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(0))
     _, matrix = cut_face(FACE, FACE_LANDMARKS, SIDE)
     y, x = np.mgrid[: FACE.shape[0], : FACE.shape[1]]
     in_crop = np.stack([x, y], axis=-1) @ matrix[:, :2].T + matrix[:, 2]
@@ -59,9 +59,9 @@ def test_only_the_inside_of_the_crop_is_redrawn(generators):
 def test_a_blend_differs_from_its_picture_only_under_the_mask(generators):
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        redrawn = generators.redraw(FACE, FACE_LANDMARKS, rng)
-        blend = redrawn_blend(redrawn.image, redrawn.resampled, FACE, FACE_LANDMARKS, rng)
-        assert blend.drawn
+        redrawn = generators.resynthesise(FACE, FACE_LANDMARKS, rng)
+        blend = resynthesis_blend(redrawn.image, redrawn.resampled, FACE, FACE_LANDMARKS, rng)
+        assert blend.generated
         for picture in (blend.image, blend.target):
             assert (picture[blend.mask == 0] == FACE[blend.mask == 0]).all()
         assert (blend.image != blend.target).any()
@@ -91,7 +91,7 @@ def test_trained_autoencoder_redraws_faces(tmp_path):
     faces = np.stack([cut_face(FACE, FACE_LANDMARKS + shift, 32)[0] for shift in range(4)])
     train_autoencoder(plan, faces, checkpoints=(2, 60), folder=tmp_path, seed=1, batch_size=4)
     first, last = (read(tmp_path, name) for name in ("small-2", "small-60"))
-    redrawn = [g.redraw(FACE, FACE_LANDMARKS, np.random.default_rng(3)).image for g in (first, last)]
+    redrawn = [g.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(3)).image for g in (first, last)]
     errors = [np.abs(image.astype(int) - FACE).mean() for image in redrawn]
     assert errors[1] < 0.7 * errors[0]
 
