@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from classifiers.atomic_file import write_whole
 from classifiers.engines import Engine
 from classifiers.evaluation.evaluation import Evaluation
+from classifiers.evaluation.figure_style import GREY, MODEL_COLOURS, house_style, new_figure
 from classifiers.evaluation.metrics import Interval, accuracy, bootstrap_interval
-from classifiers.evaluation.plots import MODEL_COLOURS, house_style, new_figure
 from classifiers.evaluation.scored import bootstrap_groups
 
 if TYPE_CHECKING:
@@ -145,7 +146,29 @@ def to_table(contenders: Sequence[Contender]) -> str:
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
 
 
-def write_figure(contenders: Sequence[Contender], file: Path) -> None:
+def write_comparison(contenders: Sequence[Contender], about: str, folder: Path) -> list[Path]:
+    """Write compare.csv, compare.png and compare.html.
+
+    Args:
+        contenders: the models.
+        about: what was compared, on what, in a sentence.
+        folder: where; made if it is not there.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table, figure, page = (folder / f"compare.{ending}" for ending in ("csv", "png", "html"))
+    write_whole(table, to_csv(contenders))
+    _write_figure(contenders, figure)
+    _write_page(contenders, figure, about, page)
+    return [table, figure, page]
+
+
+def _write_figure(contenders: Sequence[Contender], file: Path) -> None:
     """Draw quality against speed, and the intervals of the areas under the ROC curve."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
@@ -159,7 +182,7 @@ def write_figure(contenders: Sequence[Contender], file: Path) -> None:
             left.errorbar(c.auc.value, place, xerr=error, fmt="o", color=colour, capsize=3, markersize=5)
             right.scatter(c.crops_per_second, c.auc.value, color=colour, s=28, zorder=3)
         left.set_yticks(range(len(ordered)), [c.name for c in ordered])
-        left.axvline(0.5, color="#8a8f98", linestyle="--", linewidth=1)
+        left.axvline(0.5, color=GREY, linestyle="--", linewidth=1)
         left.set_title("area under the ROC curve, 95% interval")
         left.grid(visible=False, axis="y")
         right.set_xscale("log")
@@ -174,12 +197,12 @@ def write_figure(contenders: Sequence[Contender], file: Path) -> None:
         figure.savefig(file)
 
 
-def write_page(contenders: Sequence[Contender], figure: Path, about: str, file: Path) -> None:
+def _write_page(contenders: Sequence[Contender], figure: Path, about: str, file: Path) -> None:
     """Write the comparison as one HTML page that opens without a network.
 
     Args:
         contenders: the models.
-        figure: the PNG of `write_figure`, which is put into the page.
+        figure: the PNG, which is put into the page.
         about: what was compared, on what, in a sentence.
         file: the page.
     """
@@ -197,7 +220,7 @@ def write_page(contenders: Sequence[Contender], figure: Path, about: str, file: 
         fakes=contenders[0].fakes,
         engines=sorted({c.engine for c in contenders}),
     )
-    file.write_text(page, encoding="utf-8")
+    write_whole(file, page)
 
 
 def _cells(c: Contender) -> tuple[str, ...]:

@@ -13,15 +13,15 @@ import numpy as np
 
 from classifiers.datasets import PictureReader
 from classifiers.evaluation.explore import Exploration
+from classifiers.evaluation.figure_style import FAKE_COLOUR, GREY, REAL_COLOUR, house_style, new_figure
 from classifiers.evaluation.picture_facts import CHANNELS, HISTOGRAM_BINS, Facts
-from classifiers.evaluation.plots import FAKE_COLOUR, REAL_COLOUR, house_style, new_figure
 from classifiers.evaluation.shortcuts import PROPERTIES, SHORTCUT_AUC, Property
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _WARN, _HARMLESS, _EDGE, _GRID = "#1f2328", "#8250c4", "#a9b1bb", "#8a8f98", "#e4e6ea"
+_INK, _WARN, _HARMLESS, _EDGE, _GRID = "#1f2328", "#8250c4", "#a9b1bb", GREY, "#e4e6ea"
 _STYLE = {
     "text.color": _INK,
     "axes.labelcolor": _INK,

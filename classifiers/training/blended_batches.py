@@ -67,7 +67,7 @@ class Mixture:
 
 
 class SourceBalanced:
-    """Draws (chooses at random) samples so that a source counts by the square root of its size and a clip counts once.
+    """Draws samples at random; a source counts by the square root of its size and a clip counts once.
 
     A few sources hold most of the pictures; drawn evenly they would be what the network learns.
     """

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from classifiers.atomic_file import replacing, write_whole
-from classifiers.evaluation.plots import MODEL_COLOURS, house_style, new_figure
+from classifiers.evaluation.figure_style import GREY, MODEL_COLOURS, house_style, new_figure
 
 JOURNAL = "epochs.csv"
 """Its name in the folder of a run."""
@@ -37,6 +37,24 @@ def write_journal(epochs: Sequence[EpochFigures], folder: Path) -> None:
     _draw_curves(epochs, folder / "curves.png")
 
 
+def read_journal(folder: Path) -> list[EpochFigures]:
+    """Read the figures of all epochs of a run, as `write_journal` left them.
+
+    Args:
+        folder: of the run, of which at least one epoch is over.
+
+    Raises:
+        OSError: there is no journal.
+    """
+    with (folder / JOURNAL).open(encoding="utf-8", newline="") as file:
+        return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
+
+
+def best_epoch(epochs: Sequence[EpochFigures]) -> EpochFigures:
+    """Give the figures of the epoch whose weights are kept: the first with the highest "selection"."""
+    return max(epochs, key=lambda figures: figures["selection"])
+
+
 def _write_events(epochs: Sequence[EpochFigures], folder: Path) -> None:
     # TensorBoard's own writer, since the callback of Keras needs TensorFlow.
     from tensorboard.compat.proto.event_pb2 import Event
@@ -58,7 +76,7 @@ def _draw_curves(epochs: Sequence[EpochFigures], file: Path) -> None:
     losses = [name for name in ("loss", "held_out_loss") if name in epochs[0]]
     merits = [name for name in epochs[0] if not name.endswith("loss") and name not in _UNPLOTTED]
     numbers = [int(figures["epoch"]) + 1 for figures in epochs]
-    best = max(epochs, key=lambda figures: figures["selection"])
+    best = best_epoch(epochs)
     with house_style():
         figure, (left, right) = new_figure(columns=2, height=3.4)
         for axes, names, title in ((left, losses, "loss"), (right, merits, "held-out figures")):
@@ -69,6 +87,6 @@ def _draw_curves(epochs: Sequence[EpochFigures], file: Path) -> None:
             axes.set_xlabel("epoch")
             axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
             axes.legend()
-        right.axvline(int(best["epoch"]) + 1, color="#8a8f98", linestyle="--", linewidth=1)
+        right.axvline(int(best["epoch"]) + 1, color=GREY, linestyle="--", linewidth=1)
         with replacing(file) as part:
             figure.savefig(part)

@@ -158,14 +158,9 @@ def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argpar
 
 
 def _write(contenders: Sequence[Contender], options: argparse.Namespace) -> None:
-    from classifiers.evaluation.compare import to_csv, to_table, write_figure, write_page
+    from classifiers.evaluation.compare import to_table, write_comparison
     from pipeline import __version__
 
-    folder = options.output
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "compare.csv").write_text(to_csv(contenders), encoding="utf-8")
-    write_figure(contenders, folder / "compare.png")
-    about = f"Test split of {options.dataset}, facewitness {__version__}"
-    write_page(contenders, folder / "compare.png", about, folder / "compare.html")
+    write_comparison(contenders, f"Test split of {options.dataset}, facewitness {__version__}", options.output)
     print(to_table(contenders))
-    print(f"\n* best. The comparison is in {folder}")
+    print(f"\n* best. The comparison is in {options.output}")

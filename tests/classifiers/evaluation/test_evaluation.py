@@ -13,7 +13,8 @@ import pytest
 
 from classifiers import find_model
 from classifiers.calibration import UNCALIBRATED, Thresholds
-from classifiers.evaluation.evaluation import CALLED_REAL, CSV_COLUMNS, evaluate, to_csv, to_json
+from classifiers.evaluation.evaluation import CALLED_REAL, CSV_COLUMNS, evaluate
+from classifiers.evaluation.evaluation_report import to_csv, to_json, write_report
 from classifiers.evaluation.plots import write_plots
 from classifiers.evaluation.predictions import Unscored
 from classifiers.evaluation.scored import Scored
@@ -131,6 +132,14 @@ def test_nothing_scored_still_counts_the_inputs(tmp_path):
     assert evaluation.sections == []
     assert evaluation.inputs["video"]["fake"] == {"no_face": 1}
     assert write_plots([evaluation], tmp_path) == []
+
+
+def test_report_is_written_whole_into_a_new_folder(evaluation, tmp_path):
+    files = write_report([evaluation], "data \udcff", "test", 20, "1.0", tmp_path / "new" / "folder")
+    assert sorted(files) == sorted((tmp_path / "new" / "folder").iterdir())
+    assert [file.name for file in files[:2]] == ["evaluation.json", "evaluation.csv"]
+    assert json.loads(files[0].read_text().replace("\\", "/"))["dataset"] == "data /udcff"
+    assert files[1].read_text() == to_csv([evaluation])
 
 
 def test_plots_are_pictures_and_equal_for_equal_evaluations(evaluation, tmp_path):
