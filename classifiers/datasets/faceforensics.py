@@ -31,7 +31,7 @@ _FAMILIES = {
     "FaceSwap": "faceswap",
     "FaceShifter": "faceswap",
     "DeepFakeDetection": "faceswap",
-    # The expression of a filmed face is altered; unlike other reenactments no face is drawn whole.
+    # The expression of a filmed face is altered; unlike other reenactments no whole face is generated.
     "Face2Face": "expression_swap",
     "NeuralTextures": "expression_swap",
 }

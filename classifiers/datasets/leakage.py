@@ -158,6 +158,25 @@ def find_leaks(samples: Iterable[Sample], reader: PictureReader) -> LeakReport:
     )
 
 
+def without_unreadable(samples: Sequence[Sample], report: LeakReport, most: float) -> list[Sample]:
+    """Leave out the samples that cannot be read.
+
+    Args:
+        samples: a data set.
+        report: what was found in it.
+        most: share of the samples that may be left out.
+
+    Raises:
+        DataError: more cannot be read.
+    """
+    unreadable = {item.name for item in report.unreadable}
+    if len(unreadable) > most * len(samples):
+        raise DataError(
+            f"{len(unreadable)} of {len(samples)} pictures cannot be read, more than --max-unreadable {most:g} allows"
+        )
+    return [sample for sample in samples if sample.name not in unreadable]
+
+
 def check_usable(samples: Sequence[Sample], splits: Sequence[str] = ()) -> None:
     """Make sure that there are real and fake samples, in all and in every split that is used.
 

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from classifiers.errors import DataError
 
 GENERATED_FAMILIES = frozenset({"gan", "diffusion", "reenactment", "lipsync"})
-"""Families of forgeries whose face was drawn whole; in all others a real face was altered."""
+"""Families of forgeries whose whole face was generated; in all others a real face was altered."""
 
 Picture = npt.NDArray[np.uint8]
 """RGB (height, width, 3)."""
@@ -38,7 +38,7 @@ class Sample:
         split: "train", "val", "test" or "dev"; "" where the data set does not say.
         family: kind of forgery; "" for real ones and where it is not known. "faceswap" puts another face into a
             picture and "expression_swap" another expression on the face that is there; "reenactment" and "lipsync"
-            move a face that is drawn anew, and "gan" and "diffusion" make one up.
+            generate a face that moves in another way, and "gan" and "diffusion" make one up.
         source: what it was made from or where it was published, where that joins samples which must not be told
             apart by split: a DFDC fake and its original share one. "" for none.
         clip: the video that this is, or that this is a frame of; "" for a still.

@@ -163,12 +163,12 @@ def write_comparison(contenders: Sequence[Contender], about: str, folder: Path) 
     folder.mkdir(parents=True, exist_ok=True)
     table, figure, page = (folder / f"compare.{ending}" for ending in ("csv", "png", "html"))
     write_whole(table, to_csv(contenders))
-    _write_figure(contenders, figure)
-    _write_page(contenders, figure, about, page)
+    write_figure(contenders, figure)
+    write_page(contenders, figure, about, page)
     return [table, figure, page]
 
 
-def _write_figure(contenders: Sequence[Contender], file: Path) -> None:
+def write_figure(contenders: Sequence[Contender], file: Path) -> None:
     """Draw quality against speed, and the intervals of the areas under the ROC curve."""
     from matplotlib.ticker import LogLocator, NullLocator, StrMethodFormatter
 
@@ -197,7 +197,7 @@ def _write_figure(contenders: Sequence[Contender], file: Path) -> None:
         figure.savefig(file)
 
 
-def _write_page(contenders: Sequence[Contender], figure: Path, about: str, file: Path) -> None:
+def write_page(contenders: Sequence[Contender], figure: Path, about: str, file: Path) -> None:
     """Write the comparison as one HTML page that opens without a network.
 
     Args:

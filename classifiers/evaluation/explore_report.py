@@ -97,8 +97,8 @@ def write_report(
         OutputError: the folder cannot be written to.
     """
     charts = draw_charts(exploration)
-    drawn = {name: sample_grid(exploration, reader, fake) for name, fake in CLASSES.items()}
-    grids = {name: grid for name, grid in drawn.items() if grid is not None}
+    found = {name: sample_grid(exploration, reader, fake) for name, fake in CLASSES.items()}
+    grids = {name: grid for name, grid in found.items() if grid is not None}
     record = {
         "schema": SCHEMA,
         **asdict(about),

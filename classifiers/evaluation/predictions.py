@@ -61,30 +61,6 @@ class Predictions:
         return [np.array(found) for found in rows.values()]
 
 
-def choose_split(samples: Sequence[Sample], wanted: str | None, default: str) -> list[Sample]:
-    """Take the samples of one split.
-
-    Args:
-        samples: of a data set.
-        wanted: name of the split; "all" for everything; None for `default`, or for everything where the data set
-            has no more than one split.
-        default: the split to take if none is named.
-
-    Raises:
-        DataError: there is no such split, or nothing at all.
-    """
-    if not samples:
-        raise DataError("the data set is empty")
-    splits = list(dict.fromkeys(sample.split for sample in samples))
-    if wanted == "all" or (wanted is None and default not in splits and len(splits) == 1):
-        return list(samples)
-    name = wanted or default
-    if name not in splits:
-        there = ", ".join(split or "(none)" for split in splits)
-        raise DataError(f"the data set has no split {name!r}, only {there}; name one of them with --split, or all")
-    return [sample for sample in samples if sample.split == name]
-
-
 def predict(
     engine: Engine,
     samples: Sequence[Sample],

@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
     """Train what is to be trained, measure all and write the comparison."""
     from classifiers import ModelError
     from classifiers.datasets.leakage import check_usable
+    from classifiers.datasets.selection import choose_split
     from classifiers.errors import ClassifierError
-    from classifiers.evaluation.predictions import choose_split
     from extractors.align import LANDMARK_TEMPLATE
 
     set_up_logging(options.debug, "classifiers")
@@ -158,9 +158,14 @@ def _measure(specs: Sequence[ModelSpec], test: Sequence[Sample], options: argpar
 
 
 def _write(contenders: Sequence[Contender], options: argparse.Namespace) -> None:
-    from classifiers.evaluation.compare import to_table, write_comparison
+    from classifiers.evaluation.compare import to_csv, to_table, write_figure, write_page
     from pipeline import __version__
 
-    write_comparison(contenders, f"Test split of {options.dataset}, facewitness {__version__}", options.output)
+    folder = options.output
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "compare.csv").write_text(to_csv(contenders), encoding="utf-8")
+    write_figure(contenders, folder / "compare.png")
+    about = f"Test split of {options.dataset}, facewitness {__version__}"
+    write_page(contenders, folder / "compare.png", about, folder / "compare.html")
     print(to_table(contenders))
-    print(f"\n* best. The comparison is in {options.output}")
+    print(f"\n* best. The comparison is in {folder}")

@@ -259,9 +259,17 @@ def _unique(names: Sequence[str]) -> list[str]:
 
 
 def _write(evaluations: Sequence[Evaluation], samples: Sequence[Sample], options: argparse.Namespace) -> None:
-    from classifiers.evaluation.evaluation_report import write_report
+    import json
+
+    from classifiers.evaluation.evaluation_report import to_csv, to_json
+    from classifiers.evaluation.plots import write_plots
     from pipeline import __version__
     from pipeline.verdict import display_path
 
+    options.output.mkdir(parents=True, exist_ok=True)
     split = ", ".join(sorted({sample.split for sample in samples} - {""})) or "all"
-    write_report(evaluations, display_path(options.dataset), split, options.bootstrap, __version__, options.output)
+    result = to_json(evaluations, display_path(options.dataset), split, options.bootstrap, __version__)
+    text = json.dumps(result, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    (options.output / "evaluation.json").write_text(text, encoding="utf-8", errors="backslashreplace")
+    (options.output / "evaluation.csv").write_text(to_csv(evaluations), encoding="utf-8", errors="backslashreplace")
+    write_plots(evaluations, options.output)

@@ -56,9 +56,9 @@ def chosen_samples(options: argparse.Namespace, default_split: str) -> list[Samp
         DataError: the data set cannot be used, or has no such split.
     """
     from classifiers.datasets import DataError, open_dataset
+    from classifiers.datasets.selection import choose_split
     from classifiers.datasets.splitting import ATTRIBUTES, SPLITS, split_by_group
     from classifiers.errors import ClassifierError
-    from classifiers.evaluation.predictions import choose_split
 
     samples = open_dataset(options.dataset, options.layout)
     wanted, official = options.split or default_split, {sample.split for sample in samples}

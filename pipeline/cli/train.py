@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import csv
 import sys
 from dataclasses import fields
 from pathlib import Path
@@ -121,7 +122,6 @@ def run(options: argparse.Namespace) -> int:
     """Train, and say where the model is and how good it was on the validation split."""
     from classifiers import ModelError
     from classifiers.errors import ClassifierError
-    from classifiers.training.journal import best_epoch, read_journal
 
     set_up_logging(options.debug, "classifiers")
     folder = Path(options.output)
@@ -135,9 +135,10 @@ def run(options: argparse.Namespace) -> int:
     except OSError as error:
         print(f"facewitness train: {error}; the same command goes on from the last epoch", file=sys.stderr)
         return 1
-    best = best_epoch(read_journal(folder))
-    print(f"best epoch {int(best['epoch']) + 1}: selection {best['selection']:.3f} on the validation split")
-    print(f"{best['waiting']:.0%} of its training time went into waiting for data")
+    with (folder / "epochs.csv").open(encoding="utf-8", newline="") as file:
+        best = max(csv.DictReader(file), key=lambda row: float(row["selection"]))
+    print(f"best epoch {int(best['epoch']) + 1}: selection {float(best['selection']):.3f} on the validation split")
+    print(f"{float(best['waiting']):.0%} of its training time went into waiting for data")
     print(f"{spec.thresholds.operating_point}\n\nUse it with --model {folder / 'manifest.json'}")
     return 0
 

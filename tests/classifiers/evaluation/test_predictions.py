@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from classifiers.datasets import DataError, PictureReader, face_shards
-from classifiers.evaluation.predictions import choose_split, predict
+from classifiers.evaluation.predictions import predict
 from extractors.align import CropGeometry, align_face
 from tests.bright_faces import BrightnessEngine, pictures, sample
 from tests.tiny_shards import write_shards
@@ -66,29 +66,3 @@ def test_landmarks_in_one_point_make_a_crop_unusable_not_the_run(tmp_path):
     samples[0] = replace(samples[0], landmarks=np.zeros((5, 2), np.float32))
     predictions = predict(BrightnessEngine(), samples, READER, ALIGN, max_unreadable=0.5)
     assert [item.sample for item in predictions.unscored] == samples[:1]
-
-
-@pytest.mark.parametrize(
-    "splits, wanted, expected",
-    [
-        (["train", "test", "test"], None, ["test", "test"]),
-        (["train", "test"], "train", ["train"]),
-        (["train", "test"], "all", ["train", "test"]),
-        (["", ""], None, ["", ""]),
-        (["dev", "dev"], None, ["dev", "dev"]),
-    ],
-)
-def test_split_that_is_taken(splits, wanted, expected):
-    chosen = choose_split([sample(str(n), split=name) for n, name in enumerate(splits)], wanted, "test")
-    assert [s.split for s in chosen] == expected
-
-
-@pytest.mark.parametrize("splits, wanted", [(["train", "val"], None), (["train", "test"], "val"), ([""], "test")])
-def test_split_that_is_not_there(splits, wanted):
-    with pytest.raises(DataError, match=r"has no split '(test|val)', only .*--split"):
-        choose_split([sample(str(n), split=name) for n, name in enumerate(splits)], wanted, "test")
-
-
-def test_empty_data_set():
-    with pytest.raises(DataError, match="empty"):
-        choose_split([], None, "test")

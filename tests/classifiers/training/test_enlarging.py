@@ -64,16 +64,16 @@ def test_damaged_files_are_refused(tmp_path, ending, content):
         Enlarger(plan)
 
 
-def test_a_generator_redraws_the_face_alone(tmp_path):
+def test_a_generator_resynthesises_the_face_alone(tmp_path):
     write_network(tmp_path / "negative.param", NEGATIVE, TWICE)
     generators = FaceGenerators(tmp_path)
     assert generators.names == ["negative"]
-    redrawn = generators.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(5))
+    resynthesised = generators.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(5))
     again = generators.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(5))
-    assert (redrawn.image == again.image).all()
-    changed = np.abs(redrawn.image.astype(int) - redrawn.resampled).mean(axis=-1)
+    assert (resynthesised.image == again.image).all()
+    changed = np.abs(resynthesised.image.astype(int) - resynthesised.resampled).mean(axis=-1)
     column, row = FACE_LANDMARKS.mean(axis=0).astype(int)
-    assert changed[row, column] > 0 and (redrawn.image[0, 0] == FACE[0, 0]).all()
+    assert changed[row, column] > 0 and (resynthesised.image[0, 0] == FACE[0, 0]).all()
 
 
 def test_gathering_refuses_missing_packages_and_other_weights(tmp_path):
