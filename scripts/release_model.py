@@ -27,7 +27,7 @@ from classifiers.architectures import build
 from classifiers.calibration import Thresholds
 from classifiers.compact import make_compact, round_kernels
 from classifiers.datasets import GENERATED_FAMILIES, AlignFace, PictureReader, Sample
-from classifiers.evaluation.calibrate import (
+from classifiers.evaluation.calibration_fitting import (
     balanced_kind_weights,
     choose_thresholds,
     fit_calibration,

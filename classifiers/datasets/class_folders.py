@@ -20,15 +20,19 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from classifiers.datasets.media_types import is_picture, is_video
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.sample import Sample
 from classifiers.datasets.words import fakes_of, families_of, splits_of
+from classifiers.errors import DataError
 
 LOOKS_FOR = "folders named real, fake or the like, such as Train/Real and Train/Fake"
 
 _LOGGER = logging.getLogger(__name__)
 _DEPTH = 6
+
+Said = TypeVar("Said", bool, str)
 
 
 def recognises(path: Path) -> bool:
@@ -46,7 +50,8 @@ def samples(path: Path) -> list[Sample]:
     """
     found, left_out = [], []
     for folder, subfolders, names in _walk(path):
-        labels, splits, families = (_said(folder, path, reading) for reading in (_label_of, _split_of, families_of))
+        labels = _said(folder, path, _label_of)
+        splits, families = _said(folder, path, _split_of), _said(folder, path, families_of)
         media = [name for name in names if is_picture(name) or is_video(name)]
         if not labels:
             left_out += [path / folder / name for name in media]
@@ -108,9 +113,9 @@ def _split_of(name: str) -> set[str]:
     return splits if len(splits) == 1 else set()
 
 
-def _said(folder: Path, root: Path, reading: Callable[[str], set]) -> list:
+def _said(folder: Path, root: Path, reading: Callable[[str], set[Said]]) -> list[Said]:
     """Give the one thing that the names of a folder and those above it say, or nothing."""
-    said = set().union(*(reading(name) for name in folder.parts))
+    said: set[Said] = set().union(*(reading(name) for name in folder.parts))
     if len(said) > 1:
         raise DataError(f"the names of the folders of {root / folder} contradict each other; rename one of them")
     return list(said)

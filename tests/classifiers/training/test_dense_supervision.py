@@ -36,7 +36,9 @@ def test_the_forged_region_teaches_what_each_cell_adds_to_the_logit(tmp_path):
     features = layers.Conv2D(8, 8, strides=8, name="features")(layers.Rescaling(1 / 127.5, offset=-1)(crops))
     logits = layers.Dense(2, dtype="float32", name="logits")(layers.GlobalAveragePooling2D()(features))
     classifier = keras.Model(crops, logits)
-    config = TrainingConfig(steps=60, round_steps=60, batch_size=16, warmup_steps=2, learning_rate=0.03, ema_momentum=0)
+    config = TrainingConfig(
+        steps=60, steps_per_epoch=60, batch_size=16, warmup_steps=2, learning_rate=0.03, ema_momentum=0
+    )
     train(classifier, DarkForgeries(), config, lambda predict: {"selection": 0.0}, tmp_path)
 
     held_out = DarkForgeries().batch(10_000)

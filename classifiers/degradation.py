@@ -63,8 +63,8 @@ def _moving(image: np.ndarray, rng: np.random.Generator) -> tuple[list[np.ndarra
     """
     before, after = int(rng.integers(0, 5)), int(rng.integers(0, 3))
     height, width = image.shape[:2]
-    field = rng.normal(0, rng.uniform(0, 0.02) * width, (4, 4, 2)) * rng.random((4, 4, 1)) ** 2
-    field = cv2.resize(field.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+    coarse = rng.normal(0, rng.uniform(0, 0.02) * width, (4, 4, 2)) * rng.random((4, 4, 1)) ** 2
+    field = cv2.resize(coarse.astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     clip = [
         image
@@ -156,4 +156,5 @@ def _write(image: np.ndarray, place: tuple[int, int], rng: np.random.Generator) 
 def _recode(image: np.ndarray, extension: str, option: int, quality: int) -> np.ndarray:
     # The codecs want BGR, and their chroma loss depends on it.
     encoded = cv2.imencode(extension, image[..., ::-1], (option, quality))[1]
-    return np.ascontiguousarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR)[..., ::-1])
+    decoded = np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
+    return np.ascontiguousarray(decoded[..., ::-1])

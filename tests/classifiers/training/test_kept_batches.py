@@ -17,12 +17,13 @@ pytest.importorskip("av", reason="degrading needs the extra 'train'")
 from classifiers import ModelError, create_engine, find_model
 from classifiers.architectures import load
 from classifiers.architectures.hinted_layer import HintedLayer
-from classifiers.datasets import DataError, PictureReader, face_shards
+from classifiers.datasets import PictureReader, face_shards
+from classifiers.errors import OutputError
 from classifiers.model_spec import ModelFile
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch
 from classifiers.training.kept_batches import KeptBatches
 from classifiers.training.labelled_batches import LabelledBatches
-from classifiers.training.taught_batches import HintedBatches, Seen, ShrunkBatches, TaughtBatches, Teacher
+from classifiers.training.taught_batches import HintedBatches, ShrunkBatches, TaughtBatches, Teacher, TeacherOutput
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import write_shards
 
@@ -114,7 +115,7 @@ def test_damaged_batch_is_made_anew(tmp_path, kept_bytes):
 
 def test_folder_that_is_a_file_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(DataError, match="cannot be kept in"):
+    with pytest.raises(OutputError, match="cannot be kept in"):
         KeptBatches(Numbered(), tmp_path / "file", 3, FACTS, seed=1)
 
 
@@ -156,14 +157,14 @@ def test_features_are_those_that_the_teacher_decides_by(faces):
     network = load(model.folder / model.files["keras"].file)
     crops = faces.batch(0).crops
     expected = keras.Model(network.input, network.get_layer("pool").output).predict(crops, verbose=0)
-    seen = teacher.see(crops)
+    seen = teacher.predict(crops)
     np.testing.assert_allclose(seen.features, expected, atol=1e-3)
     np.testing.assert_allclose(seen.logits, network.predict(crops, verbose=0), atol=1e-3)
     assert np.ptp(expected) > 1
     # Twice in a row costs once; other crops are looked at.
-    assert teacher.see(crops) is seen
-    assert np.abs(teacher.see(crops[::-1]).logits - seen.logits).max() > 0.1
-    np.testing.assert_array_equal(teacher.see(crops).logits, seen.logits)
+    assert teacher.predict(crops) is seen
+    assert np.abs(teacher.predict(crops[::-1]).logits - seen.logits).max() > 0.1
+    np.testing.assert_array_equal(teacher.predict(crops).logits, seen.logits)
 
 
 def test_a_teacher_with_8_bit_kernels_says_what_the_engine_says_to_every_thread(faces):
@@ -174,7 +175,7 @@ def test_a_teacher_with_8_bit_kernels_says_what_the_engine_says_to_every_thread(
     for _ in range(2):
         teacher = Teacher(model, threads=3)
         with ThreadPoolExecutor(3) as threads:
-            seen = list(threads.map(teacher.see, batches))
+            seen = list(threads.map(teacher.predict, batches))
         np.testing.assert_allclose([each.logits for each in seen], expected, atol=1e-3)
 
 
@@ -212,7 +213,7 @@ def test_networks_side_by_side_teach_as_one(faces):
     assert joined.width == 2 * alone.width
     assert joined.map_channels == {112: 32, 56: 48, 28: 80, 14: 216, 7: 672}
     crops = faces.batch(0).crops
-    both, first = joined.see(crops), alone.see(crops)
+    both, first = joined.predict(crops), alone.predict(crops)
     for side, maps in both.maps.items():
         assert maps.shape == (len(crops), side, side, joined.map_channels[side])
         # The kernels of the joined one are rounded to 8 bits.
@@ -231,7 +232,7 @@ def test_maps_are_those_that_the_teacher_widens(faces):
     layers = {28: "block_5_add", 14: "block_12_add", 7: "block_16_project"}
     outputs = {side: network.get_layer(name).output for side, name in layers.items()}
     expected = keras.Model(network.input, outputs).predict(crops, verbose=0)
-    found = teacher.see(crops).maps
+    found = teacher.predict(crops).maps
     for side in layers:
         assert found[side].shape == (8, side, side, teacher.map_channels[side])
         np.testing.assert_allclose(found[side], expected[side], atol=2e-3)
@@ -242,10 +243,10 @@ class Ramps:
 
     map_channels = {8: 2, 4: 2}  # noqa: RUF012
 
-    def see(self, crops: np.ndarray) -> Seen:
+    def predict(self, crops: np.ndarray) -> TeacherOutput:
         maps = {side: np.broadcast_to(self.ramp(side), (len(crops), side, side, 2)) for side in self.map_channels}
         logits = np.tile(np.float32([0, np.log(3)]), (len(crops), 1))
-        return Seen(np.zeros((len(crops), 5), np.float32), logits, maps)
+        return TeacherOutput(np.zeros((len(crops), 5), np.float32), logits, maps)
 
     def ramp(self, side: int) -> np.ndarray:
         centres = (np.arange(side, dtype=np.float32) + 0.5) / side

@@ -17,7 +17,7 @@ from classifiers.training.enlarging import Enlarger
 from classifiers.training.resynthesis import FaceGenerators
 from tests.tiny_shards import FACE, FACE_LANDMARKS
 
-GATHER = Path(__file__, "../../../scripts/gather_enlargers.py").resolve()
+GATHER = Path(__file__, "../../../../scripts/gather_enlargers.py").resolve()
 
 # A kernel of 3 x 3 without padding, whose middle alone counts: what enters loses a cell on every side.
 MIDDLE = np.zeros((3, 3, 3, 3), np.float32)
@@ -44,7 +44,7 @@ def test_a_crop_is_shrunk_and_enlarged_in_its_place(tmp_path, layers):
     sides = {network.side(rng) for _ in range(200)}
     assert min(sides) >= 128 and max(sides) <= 256 and len(sides) > 30 and all(side % 2 == 0 for side in sides)
     crop = rng.integers(256, size=(128, 128, 3), dtype=np.uint8)
-    drawn = network.draw(crop)
+    drawn = network.resynthesise(crop)
     assert drawn.shape == crop.shape and drawn.dtype == np.uint8
     shrunk = crop.reshape(64, 2, 64, 2, 3).mean(axis=(1, 3))
     assert np.abs(drawn - (255 - shrunk).repeat(2, 0).repeat(2, 1)).max() <= 1
@@ -64,16 +64,16 @@ def test_damaged_files_are_refused(tmp_path, ending, content):
         Enlarger(plan)
 
 
-def test_a_generator_redraws_the_face_alone(tmp_path):
+def test_a_generator_resynthesises_the_face_alone(tmp_path):
     write_network(tmp_path / "negative.param", NEGATIVE, TWICE)
     generators = FaceGenerators(tmp_path)
     assert generators.names == ["negative"]
-    redrawn = generators.redraw(FACE, FACE_LANDMARKS, np.random.default_rng(5))
-    again = generators.redraw(FACE, FACE_LANDMARKS, np.random.default_rng(5))
-    assert (redrawn.image == again.image).all()
-    changed = np.abs(redrawn.image.astype(int) - redrawn.resampled).mean(axis=-1)
+    resynthesised = generators.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(5))
+    again = generators.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(5))
+    assert (resynthesised.image == again.image).all()
+    changed = np.abs(resynthesised.image.astype(int) - resynthesised.resampled).mean(axis=-1)
     column, row = FACE_LANDMARKS.mean(axis=0).astype(int)
-    assert changed[row, column] > 0 and (redrawn.image[0, 0] == FACE[0, 0]).all()
+    assert changed[row, column] > 0 and (resynthesised.image[0, 0] == FACE[0, 0]).all()
 
 
 def test_gathering_refuses_missing_packages_and_other_weights(tmp_path):

@@ -15,6 +15,7 @@ from PIL import Image
 
 from classifiers.datasets import DataError, PictureReader, Sample
 from classifiers.datasets.leakage import find_leaks
+from classifiers.errors import OutputError
 from classifiers.evaluation.explore import Exploration, Spread, draw, explore
 from classifiers.evaluation.explore_report import About, findings, write_report
 from classifiers.evaluation.picture_facts import HISTOGRAM_BINS, VideoFacts, jpeg_quality, measure
@@ -324,7 +325,7 @@ def test_numbers_beside_the_page(report):
 def test_report_that_cannot_be_written_is_one_sentence(fair, tmp_path):
     (tmp_path / "file").write_text("")
     reader = PictureReader()
-    with pytest.raises(DataError, match="cannot write the report"):
+    with pytest.raises(OutputError, match="cannot write the report"):
         write_report(
             explored(fair, sample_size=2),
             find_leaks(fair, reader),

@@ -16,8 +16,7 @@ from classifiers.evaluation.compare import (
     crops_per_second,
     to_csv,
     to_table,
-    write_figure,
-    write_page,
+    write_comparison,
 )
 from classifiers.evaluation.metrics import Interval
 
@@ -47,10 +46,12 @@ def test_table_has_the_best_first():
 
 
 def test_page_is_whole_and_executes_nothing(tmp_path):
-    write_figure(CONTENDERS, tmp_path / "compare.png")
-    write_page(CONTENDERS, tmp_path / "compare.png", "test split of <i>faces</i>", tmp_path / "compare.html")
-    page = (tmp_path / "compare.html").read_text()
-    assert (tmp_path / "compare.png").read_bytes().startswith(b"\x89PNG")
+    files = write_comparison(CONTENDERS, "test split of <i>faces</i>", tmp_path / "new")
+    assert [file.name for file in files] == ["compare.csv", "compare.png", "compare.html"]
+    assert sorted(files) == sorted((tmp_path / "new").iterdir())
+    assert files[0].read_text() == to_csv(CONTENDERS)
+    assert files[1].read_bytes().startswith(b"\x89PNG")
+    page = files[2].read_text()
     assert "xception &lt;b&gt;" in page and "&lt;i&gt;faces" in page
     assert "<script" not in page and "http:" not in page and "https:" not in page and "src=" in page
     assert """Content-Security-Policy" content="default-src 'none';""" in page

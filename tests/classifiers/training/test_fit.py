@@ -61,11 +61,18 @@ network = keras.Model(network.inputs, network.outputs[0])
 batches = LabelledBatches(PictureReader(), samples, align, config.batch_size, 2, config.seed)
 if config.batch_folder:
     batches = KeptBatches(batches, Path(config.batch_folder), config.kept_batches, {{}}, config.seed)
-rounds = train(network, batches, config, LabelledValidation(PictureReader(), samples, align).figures, folder)
+epochs = train(network, batches, config, LabelledValidation(PictureReader(), samples, align).figures, folder)
 np.savez(folder / "result.npz", *network.get_weights())
-print(json.dumps(rounds))
+print(json.dumps(epochs))
 """
-SETTINGS = {"head_steps": 4, "steps": 12, "round_steps": 2, "batch_size": 4, "warmup_steps": 2, "learning_rate": 3e-3}
+SETTINGS = {
+    "head_steps": 4,
+    "steps": 12,
+    "steps_per_epoch": 2,
+    "batch_size": 4,
+    "warmup_steps": 2,
+    "learning_rate": 3e-3,
+}
 
 
 @pytest.fixture(scope="module")
@@ -109,21 +116,21 @@ def uninterrupted(shards, tmp_path_factory) -> tuple[Path, list[dict[str, float]
 
 
 def test_run_learns_and_leaves_what_it_did(uninterrupted):
-    folder, rounds = uninterrupted
-    assert [row["round"] for row in rounds] == list(range(8))
-    assert rounds[-1]["loss"] < rounds[0]["loss"]
-    assert all(0 <= row["waiting"] <= 1 and row["seconds"] > 0 for row in rounds)
-    with (folder / "rounds.csv").open(newline="") as file:
-        assert [float(row["selection"]) for row in csv.DictReader(file)] == [row["selection"] for row in rounds]
+    folder, epochs = uninterrupted
+    assert [row["epoch"] for row in epochs] == list(range(8))
+    assert epochs[-1]["loss"] < epochs[0]["loss"]
+    assert all(0 <= row["waiting"] <= 1 and row["seconds"] > 0 for row in epochs)
+    with (folder / "epochs.csv").open(newline="") as file:
+        assert [float(row["selection"]) for row in csv.DictReader(file)] == [row["selection"] for row in epochs]
     assert (folder / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert len(list((folder / "logs").glob("events.*"))) == 1
 
 
 @pytest.mark.parametrize("killed_after", [1, 2, 5], ids=["in the head phase", "between the phases", "in the second"])
 def test_killed_run_ends_with_the_weights_of_one_that_was_left_alone(shards, uninterrupted, tmp_path, killed_after):
-    rounds = kill_and_go_on(shards, tmp_path, SETTINGS, killed_after)
+    epochs = kill_and_go_on(shards, tmp_path, SETTINGS, killed_after)
     folder, expected = uninterrupted
-    assert [row["selection"] for row in rounds] == [row["selection"] for row in expected]
+    assert [row["selection"] for row in epochs] == [row["selection"] for row in expected]
     for ours, theirs in zip(weights(tmp_path), weights(folder), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
@@ -133,16 +140,16 @@ def test_so_does_one_that_keeps_its_batches(shards, tmp_path, killed_after):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     settings = {**SETTINGS, "kept_batches": 7}
     expected = finish(start(shards, whole, {**settings, "batch_folder": str(tmp_path / "batches")}))
-    rounds = kill_and_go_on(shards, killed, {**settings, "batch_folder": str(tmp_path / "others")}, killed_after)
-    assert [row["selection"] for row in rounds] == [row["selection"] for row in expected]
+    epochs = kill_and_go_on(shards, killed, {**settings, "batch_folder": str(tmp_path / "others")}, killed_after)
+    assert [row["selection"] for row in epochs] == [row["selection"] for row in expected]
     for ours, theirs in zip(weights(killed), weights(whole), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
-def kill_and_go_on(shards: Path, folder: Path, settings: dict[str, object], rounds: int) -> list[dict[str, float]]:
+def kill_and_go_on(shards: Path, folder: Path, settings: dict[str, object], epochs: int) -> list[dict[str, float]]:
     process = start(shards, folder, settings)
     deadline = time.monotonic() + 240
-    while len(rounds_in(folder)) < rounds:
+    while len(epochs_in(folder)) < epochs:
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
@@ -150,25 +157,25 @@ def kill_and_go_on(shards: Path, folder: Path, settings: dict[str, object], roun
     return finish(start(shards, folder, settings))
 
 
-def rounds_in(folder: Path) -> list[str]:
-    journal = folder / "rounds.csv"
+def epochs_in(folder: Path) -> list[str]:
+    journal = folder / "epochs.csv"
     return journal.read_text().splitlines()[1:] if journal.exists() else []
 
 
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends_train_without_tensorflow(shards, uninterrupted, tmp_path, backend):
     pytest.importorskip(backend)
-    rounds = finish(start(shards, tmp_path, SETTINGS, backend, hide_tensorflow=True))
+    epochs = finish(start(shards, tmp_path, SETTINGS, backend, hide_tensorflow=True))
     # The first weights differ from backend to backend, the batches do not.
-    assert rounds[-1]["loss"] < rounds[0]["loss"]
+    assert epochs[-1]["loss"] < epochs[0]["loss"]
     assert all(np.isfinite(value).all() for value in weights(tmp_path))
     again = finish(start(shards, tmp_path, SETTINGS, backend, hide_tensorflow=True))
-    assert again == rounds, "a finished run is left as it is"
+    assert again == epochs, "a finished run is left as it is"
 
 
 def test_patience(shards, tmp_path):
-    rounds = finish(start(shards, tmp_path, {**SETTINGS, "steps": 40, "patience": 1, "learning_rate": 0.0}))
-    selection = [row["selection"] for row in rounds]
-    assert len(rounds) < 22
+    epochs = finish(start(shards, tmp_path, {**SETTINGS, "steps": 40, "patience": 1, "learning_rate": 0.0}))
+    selection = [row["selection"] for row in epochs]
+    assert len(epochs) < 22
     phase = selection[2:]
     assert phase[-1] <= max(phase[:-1]) and all(later > earlier for earlier, later in pairwise(phase[:-1]))

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("av", reason="degrading needs the extra 'train'")
 
-from classifiers.training.degrade import degrade, jpeg, overlay, video_frame, webp
+from classifiers.degradation import degrade, jpeg, overlay, video_frame, webp
 from tests.tiny_shards import FACE
 
 

@@ -15,7 +15,7 @@ from classifiers.datasets import PictureReader, face_shards
 from classifiers.training.batch import UNKNOWN
 from classifiers.training.blended_batches import BlendedBatches, Mixture
 from classifiers.training.resynthesis import FaceGenerators, cut_face
-from classifiers.training.self_blending import redrawn_blend
+from classifiers.training.self_blending import resynthesis_blend
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
@@ -39,19 +39,19 @@ def test_crop_holds_the_eyes_level_and_apart():
     assert 0.2 * SIDE < points[1, 0] - points[0, 0] < 0.5 * SIDE
 
 
-def test_only_the_inside_of_the_crop_is_redrawn(generators):
-    redrawn = generators.redraw(FACE, FACE_LANDMARKS, np.random.default_rng(0))
+def test_only_the_inside_of_the_crop_is_resynthesised(generators):
+    resynthesised = generators.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(0))
     _, matrix = cut_face(FACE, FACE_LANDMARKS, SIDE)
     y, x = np.mgrid[: FACE.shape[0], : FACE.shape[1]]
     in_crop = np.stack([x, y], axis=-1) @ matrix[:, :2].T + matrix[:, 2]
     outside = ((in_crop < -1) | (in_crop > SIDE)).any(axis=-1)
     assert outside.any() and not outside.all()
-    for picture in (redrawn.image, redrawn.resampled):
+    for picture in (resynthesised.image, resynthesised.resampled):
         assert picture.shape == FACE.shape and picture.dtype == np.uint8
         assert (picture[outside] == FACE[outside]).all()
     centre = tuple(FACE_LANDMARKS.mean(axis=0).astype(int)[::-1])
-    error = np.abs(redrawn.image.astype(int) - FACE).mean(axis=-1)
-    soft_error = np.abs(redrawn.resampled.astype(int) - FACE).mean(axis=-1)
+    error = np.abs(resynthesised.image.astype(int) - FACE).mean(axis=-1)
+    soft_error = np.abs(resynthesised.resampled.astype(int) - FACE).mean(axis=-1)
     assert error[centre] > soft_error[centre]
     assert soft_error[~outside].mean() < 0.5 * error[~outside].mean()
 
@@ -59,15 +59,15 @@ def test_only_the_inside_of_the_crop_is_redrawn(generators):
 def test_a_blend_differs_from_its_picture_only_under_the_mask(generators):
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        redrawn = generators.redraw(FACE, FACE_LANDMARKS, rng)
-        blend = redrawn_blend(redrawn.image, redrawn.resampled, FACE, FACE_LANDMARKS, rng)
-        assert blend.drawn
+        resynthesised = generators.resynthesise(FACE, FACE_LANDMARKS, rng)
+        blend = resynthesis_blend(resynthesised.image, resynthesised.resampled, FACE, FACE_LANDMARKS, rng)
+        assert blend.generated
         for picture in (blend.image, blend.target):
             assert (picture[blend.mask == 0] == FACE[blend.mask == 0]).all()
         assert (blend.image != blend.target).any()
 
 
-def test_batches_with_redrawn_faces_are_repeatable_and_ask_nothing_of_the_second_output(generators, tmp_path):
+def test_batches_with_resynthesised_faces_are_repeatable_and_ask_nothing_of_the_second_output(generators, tmp_path):
     reader, samples = PictureReader(), face_shards.samples(write_shards(tmp_path))
     align = partial(align_face, geometry=CropGeometry(64))
     mixture = Mixture(pairs=12, reals=0, swaps=0, generated=0)
@@ -84,15 +84,15 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 
 @pytest.mark.slow
-def test_trained_autoencoder_redraws_faces(tmp_path):
+def test_trained_autoencoder_resynthesises_faces(tmp_path):
     from classifiers.training.resynthesis import Autoencoder, train_autoencoder
 
     plan = Autoencoder("small", "shuffle", side=32, halvings=2, code=4, texture=1.0)
     faces = np.stack([cut_face(FACE, FACE_LANDMARKS + shift, 32)[0] for shift in range(4)])
     train_autoencoder(plan, faces, checkpoints=(2, 60), folder=tmp_path, seed=1, batch_size=4)
     first, last = (read(tmp_path, name) for name in ("small-2", "small-60"))
-    redrawn = [g.redraw(FACE, FACE_LANDMARKS, np.random.default_rng(3)).image for g in (first, last)]
-    errors = [np.abs(image.astype(int) - FACE).mean() for image in redrawn]
+    resynthesised = [g.resynthesise(FACE, FACE_LANDMARKS, np.random.default_rng(3)).image for g in (first, last)]
+    errors = [np.abs(image.astype(int) - FACE).mean() for image in resynthesised]
     assert errors[1] < 0.7 * errors[0]
 
 

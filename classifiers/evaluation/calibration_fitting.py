@@ -1,4 +1,7 @@
-"""From logits of clips whose truth is known to a calibration and the thresholds of the verdicts."""
+"""Fits the calibration of a model, and chooses the thresholds of its verdicts, on clips whose truth is known.
+
+`classifiers.calibration` is what comes of it: how logits become scores.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from classifiers.calibration import METHODS, NEVER, UNCALIBRATED, Calibration, Calibrator, Thresholds, log_odds_sum
 from classifiers.datasets import GENERATED_FAMILIES, DataError, Sample
@@ -72,8 +77,8 @@ def calibrate(spec: ModelSpec, predictions: Predictions, method: str = "platt", 
 
 
 def fit_calibration(
-    logits: np.ndarray,
-    kinds: Sequence[str],
+    logits: npt.NDArray[np.floating[Any]],
+    kinds: npt.NDArray[Any],
     reals: Sequence[str],
     manipulated: Sequence[str],
     generated: Sequence[str],
@@ -86,7 +91,7 @@ def fit_calibration(
 
     Args:
         logits: (n, 2) of each clip.
-        kinds: (n,) what each clip is.
+        kinds: (n,) of text, what each clip is.
         reals: the kinds that are real.
         manipulated: those that the first output should find.
         generated: those that the second one should.
@@ -98,7 +103,6 @@ def fit_calibration(
     """
     if method not in METHODS:
         raise ValueError(f"no calibration method is called {method!r}; there are {', '.join(METHODS)}")
-    kinds = np.asarray(kinds)
 
     def fit(x: np.ndarray, fakes: Sequence[str], method: str) -> Calibrator:
         chosen = np.isin(kinds, (*reals, *fakes))
@@ -117,12 +121,12 @@ def fit_calibration(
     return replace(UNCALIBRATED, manipulated=first, generated=second, joint=joint)
 
 
-def kind_weights(kinds: np.ndarray) -> np.ndarray:
+def kind_weights(kinds: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """Weights that let every kind count alike, however many clips of it there are."""
     return np.array([1 / (kinds == kind).sum() for kind in kinds])
 
 
-def balanced_kind_weights(kinds: np.ndarray, fake: np.ndarray) -> np.ndarray:
+def balanced_kind_weights(kinds: npt.NDArray[Any], fake: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
     """Weights that let real and forged clips count alike, and so every kind within each."""
     weights = kind_weights(kinds)
     return np.where(fake, weights / weights[fake].sum(), weights / weights[~fake].sum())

@@ -12,7 +12,6 @@ import pytest
 pytest.importorskip("av", reason="degrading needs the extra 'train'")
 
 from classifiers.datasets import PictureReader, Sample, face_shards
-from classifiers.training import blended_batches
 from classifiers.training.augment import flip, jitter_landmarks
 from classifiers.training.batch import UNKNOWN
 from classifiers.training.blended_batches import BlendedBatches, Mixture, SourceBalanced
@@ -29,8 +28,9 @@ def maker(tmp_path_factory):
     """Gives a batch maker for a mixture and a seed."""
     samples = face_shards.samples(write_shards(tmp_path_factory.mktemp("shards")))
 
-    def make(mixture: Mixture, seed: int = 1) -> BlendedBatches:
-        return BlendedBatches(PictureReader(), samples, partial(align_face, geometry=CROP), mixture, CELLS, seed)
+    def make(mixture: Mixture, seed: int = 1, **options) -> BlendedBatches:
+        align = partial(align_face, geometry=CROP)
+        return BlendedBatches(PictureReader(), samples, align, mixture, CELLS, seed, **options)
 
     return make
 
@@ -82,18 +82,15 @@ def test_real_face_swap_is_manipulated_and_no_more_is_known_of_it(maker):
     assert (batch.logits[1::2] == 0).all() and (batch.masks[1::2] == 0).all()
 
 
-def test_drawn_face_is_generated_and_no_more_is_known_of_it(maker, monkeypatch):
-    monkeypatch.setattr(blended_batches, "_SHUFFLED_SHARE", 0)
-    batch = maker(replace(NOTHING, generated=6)).batch(0)
+def test_no_more_is_known_of_a_generated_face(maker):
+    batch = maker(replace(NOTHING, generated=6), shuffled_share=0).batch(0)
     assert (batch.logits[::2] == (UNKNOWN, 1)).all() and (batch.masks[::2] == UNKNOWN).all()
     assert (batch.logits[1::2] == 0).all() and (batch.masks[1::2] == 0).all()
 
 
-def test_some_drawn_faces_are_shuffled_as_their_counterparts_are(maker, monkeypatch):
-    batches = {}
-    for share in (0, 0.35, 1):
-        monkeypatch.setattr(blended_batches, "_SHUFFLED_SHARE", share)
-        batches[share] = maker(replace(NOTHING, generated=20)).batch(0)
+def test_some_generated_faces_are_shuffled_as_their_counterparts_are(maker):
+    mixture = replace(NOTHING, generated=20)
+    batches = {share: maker(mixture, shuffled_share=share).batch(0) for share in (0, 0.35, 1)}
     orders = [
         [[_place(tile, whole) for tile in _tiles(crop)] for crop, whole in zip(shuffled, wholes, strict=True)]
         for shuffled, wholes in (

@@ -32,4 +32,4 @@ def test_training_ends_with_what_a_loader_raised():
     trainer = keras.Model(crops, outputs)
     trainer.compile("sgd", loss={"logits": "mse", "mask": "mse"})
     with pytest.raises(OSError, match="No space left on device"):
-        InputPipeline(DiskIsFull(), round_steps=4, first_round=0, loaders=2).fit(trainer, [], epochs=1, verbose=0)
+        InputPipeline(DiskIsFull(), steps_per_epoch=4, first_epoch=0, loaders=2).fit(trainer, [], epochs=1, verbose=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from classifiers.datasets import DataError
+from classifiers.errors import SettingsError
 from classifiers.training.config import TrainingConfig
 
 pytest.importorskip("yaml", reason="configurations need the extra 'train'")
@@ -36,8 +36,7 @@ def test_empty_file_means_the_defaults(tmp_path):
         ("seed: -1", "seed must be a number from 0 up"),
         ("learning_rate: .nan", "learning_rate must be a number from 0 up"),
         ("ema_momentum: 1.5", "ema_momentum must be below 1"),
-        ("sparsity: 1", "sparsity must be below 1"),
-        ("steps: 500\nround_steps: 200", "multiples of round_steps"),
+        ("steps: 500\nsteps_per_epoch: 200", "multiples of steps_per_epoch"),
         ("balance: fair", "balance must be one of none, weights"),
         ("architecture: resnet", "architecture must be one of"),
         ("augment: 2", "augment must lie between 0 and 1"),
@@ -48,13 +47,13 @@ def test_empty_file_means_the_defaults(tmp_path):
 )
 def test_what_makes_no_sense_is_told_in_one_sentence(tmp_path, text, fault):
     (tmp_path / "run.yaml").write_text(text)
-    with pytest.raises(DataError, match=fault) as caught:
+    with pytest.raises(SettingsError, match=fault) as caught:
         TrainingConfig.from_yaml(tmp_path / "run.yaml")
     assert "\n" not in str(caught.value)
 
 
 def test_file_that_is_not_there(tmp_path):
-    with pytest.raises(DataError, match=r"missing\.yaml"):
+    with pytest.raises(SettingsError, match=r"missing\.yaml"):
         TrainingConfig.from_yaml(tmp_path / "missing.yaml")
 
 
