@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 
 class Calibrator(Protocol):
@@ -94,7 +95,7 @@ NEVER = Platt(0.0, -30.0)
 _CALIBRATORS = (Platt, Temperature, Isotonic)
 
 
-def calibrator_from_json(entry: dict[str, object]) -> Calibrator:
+def calibrator_from_json(entry: dict[str, Any]) -> Calibrator:
     """Read a calibrator from a manifest; its fields tell which it is.
 
     Raises:
@@ -172,7 +173,7 @@ def log_odds_sum(first: float, second: float) -> float:
     return larger + math.log1p(math.exp(smaller - larger))
 
 
-def fit_platt(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> Platt:
+def fit_platt(x: NDArray[np.floating], fake: NDArray[np.bool_], weights: NDArray[np.floating] | None = None) -> Platt:
     """Fit a logistic calibration by maximum likelihood among those that rise.
 
     Numbers that say the opposite of what they should, or nothing, get a slope of almost nothing: a score must not
@@ -189,14 +190,16 @@ def fit_platt(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None
     centre, spread = float(np.mean(x)), float(np.std(x)) or 1.0
     scaled = (x - centre) / spread
 
-    def loss(parameters: np.ndarray) -> float:
+    def loss(parameters: NDArray[np.float64]) -> float:
         return _loss(parameters[0] * scaled + parameters[1], target, weights)
 
     slope, intercept = minimize(loss, (0.1, 0.0), method="L-BFGS-B", bounds=((0.01, None), (None, None))).x
     return Platt(float(slope / spread), float(intercept - slope * centre / spread))
 
 
-def fit_temperature(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> Temperature:
+def fit_temperature(
+    x: NDArray[np.floating], fake: NDArray[np.bool_], weights: NDArray[np.floating] | None = None
+) -> Temperature:
     """Fit a temperature by maximum likelihood, between a thousandth and a thousand; arguments as in `fit_platt`."""
     from scipy.optimize import minimize_scalar
 
@@ -206,7 +209,9 @@ def fit_temperature(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None 
     return Temperature(math.exp(best.x))
 
 
-def fit_isotonic(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = None) -> Isotonic:
+def fit_isotonic(
+    x: NDArray[np.floating], fake: NDArray[np.bool_], weights: NDArray[np.floating] | None = None
+) -> Isotonic:
     """Fit a line of steps by isotonic regression and join the middles of its steps; arguments as in `fit_platt`."""
     from scipy.optimize import isotonic_regression
 
@@ -220,7 +225,7 @@ def fit_isotonic(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None = N
     return Isotonic(tuple(zip(middles.tolist(), np.log(chances / (1 - chances)).tolist(), strict=True)))
 
 
-METHODS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray | None], Calibrator]] = {
+METHODS: Mapping[str, Callable[[NDArray[np.floating], NDArray[np.bool_], NDArray[np.floating] | None], Calibrator]] = {
     "platt": fit_platt,
     "temperature": fit_temperature,
     "isotonic": fit_isotonic,
@@ -228,18 +233,20 @@ METHODS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray | None], Calibra
 """Ways to calibrate, by the names of the field."""
 
 
-def _targets(x: np.ndarray, fake: np.ndarray, weights: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _targets(
+    x: NDArray[np.floating], fake: NDArray[np.bool_], weights: NDArray[np.floating] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """Give numbers, targets and weights that sum to 1.
 
     Targets are drawn in from 0 and 1 as in Platt's paper, so that separable data give finite numbers.
     """
-    x, fake = np.asarray(x, float), np.asarray(fake, bool)
+    fake = np.asarray(fake, bool)
     if weights is None:
         weights = np.where(fake, 0.5 / max(fake.sum(), 1), 0.5 / max((~fake).sum(), 1))
-    weights = np.asarray(weights, float)
+    numbers, weights = np.asarray(x, np.float64), np.asarray(weights, np.float64)
     target = np.where(fake, (fake.sum() + 1) / (fake.sum() + 2), 1 / ((~fake).sum() + 2))
-    return x, target, weights / weights.sum()
+    return numbers, target, weights / weights.sum()
 
 
-def _loss(logits: np.ndarray, target: np.ndarray, weights: np.ndarray) -> float:
+def _loss(logits: NDArray[np.float64], target: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
     return float(np.sum(weights * (np.logaddexp(0, logits) - target * logits)))

@@ -2,13 +2,11 @@
 
 A network of 50 million parameters fills 200 MB as a Keras file, and as much again as an OpenVINO graph. Here the
 kernels are rounded to 8 bits by output channel before anything is made of the network, so that both hold the same
-integers, and share one file of them. What is computed with them is as precise as ever. The file is compressed, which
-halves it where most of them are 0.
+integers, and share one file of them. What is computed with them is as precise as ever.
 """
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import json
@@ -18,10 +16,11 @@ import zipfile
 import zlib
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from xml.etree import ElementTree
 
 import numpy as np
+from numpy.typing import NDArray
 
 from classifiers.architectures import build, in_float32
 from classifiers.model_spec import COMPACT_FILES, ModelError, ModelFile, ModelSpec
@@ -83,14 +82,12 @@ def make_compact(model: ModelSpec, network: keras.Model) -> ModelSpec:
         file = Path(folder, "graph.xml")
         ov.save_model(graph, file, compress_to_fp16=False)
         written, weights = file.read_bytes(), file.with_suffix(".bin").read_bytes()
-    # Without a date in it, so that the same weights have the same hash.
-    packed = gzip.compress(weights, mtime=0)
     files = dict(model.files)
     for kind in ("keras", "openvino_graph", "openvino_weights"):
         (model.folder / files.pop(kind).file).unlink()
     for kind, name, content in (
-        ("compact_weights", f"{model.name}.weights.bin.gz", packed),
-        ("compact", f"{model.name}.npz", _description(network, written, weights, hashlib.sha256(packed).hexdigest())),
+        ("compact_weights", f"{model.name}.weights.bin", weights),
+        ("compact", f"{model.name}.npz", _description(network, written, weights, hashlib.sha256(weights).hexdigest())),
         ("openvino_graph", f"{model.name}.xml", written),
     ):
         (model.folder / name).write_bytes(content)
@@ -121,7 +118,9 @@ def read_compact(model: ModelSpec) -> keras.Model:
     return network
 
 
-def _value(arrays: np.lib.npyio.NpzFile, number: int, places: dict[str, dict], weights: bytes) -> np.ndarray:
+def _value(
+    arrays: np.lib.npyio.NpzFile, number: int, places: dict[str, dict[str, Any]], weights: bytes
+) -> NDArray[Any]:
     stored = arrays[str(number)]
     if (place := places.get(str(number))) is None:
         return stored
@@ -137,16 +136,16 @@ def _description(network: keras.Model, graph: bytes, weights: bytes, sha256: str
     """
     offsets = {}
     for constant in ElementTree.fromstring(graph).iterfind("layers/layer[@type='Const']/data"):
-        offset, size = (int(constant.get(name)) for name in ("offset", "size"))
+        offset, size = (int(constant.attrib[name]) for name in ("offset", "size"))
         offsets[hashlib.sha256(weights[offset : offset + size]).digest()] = offset
-    arrays: dict[str, np.ndarray] = {}
-    places: dict[str, dict] = {}
+    arrays: dict[str, Any] = {}
+    places: dict[str, dict[str, Any]] = {}
     for number, weight in enumerate(network.get_weights()):
         arrays[str(number)] = weight
         if weight.ndim == 4 and weight.size >= _FEW:
             integers, scale = _rounded(_outputs_first(weight))
-            if (offset := offsets.get(hashlib.sha256(integers.tobytes()).digest())) is not None:
-                places[str(number)] = {"offset": offset, "shape": integers.shape}
+            if (place := offsets.get(hashlib.sha256(integers.tobytes()).digest())) is not None:
+                places[str(number)] = {"offset": place, "shape": integers.shape}
                 arrays[str(number)] = scale
     found = {"weights_sha256": sha256, "kernels": places}
     file = io.BytesIO()
@@ -171,16 +170,16 @@ def _round_constants(graph: ov.Model) -> None:
             node.input(1).replace_source_output(product.output(0))
 
 
-def _outputs_first(kernel: np.ndarray) -> np.ndarray:
+def _outputs_first(kernel: NDArray[Any]) -> NDArray[Any]:
     """From the order of Keras to that of OpenVINO."""
     return kernel.transpose(3, 2, 0, 1)
 
 
-def _outputs_last(kernel: np.ndarray) -> np.ndarray:
+def _outputs_last(kernel: NDArray[Any]) -> NDArray[Any]:
     return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
 
 
-def _rounded(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _rounded(kernel: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Round a kernel, whose first axis is that of its outputs, to int8 and float32 scales by which to multiply."""
     axes = tuple(range(1, kernel.ndim))
     largest = np.abs(kernel).max(axis=axes, keepdims=True)

@@ -22,16 +22,16 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from classifiers.calibration import Calibration
+from classifiers.engines.engine import check_crops
 from classifiers.model_spec import ModelError, ModelSpec
-
-if TYPE_CHECKING:
-    import openvino as ov
+from classifiers.openvino_graph import DenseHead, PooledMap, compile_for_cpu, dense_head, pooled_map, read_graph
 
 FULL_COLOUR_ODDS = 1000
 """Where a map has its full colour: a face that was everywhere like this place would have these odds to one.
@@ -48,8 +48,9 @@ _FADED_COLOUR = 0.4
 
 # From faint to strong, equal steps in lightness and readable with any colour vision: the upper part of "inferno" by
 # Nathaniel Smith and Stéfan van der Walt, which is in the public domain.
-_COLOURS = np.float32(
-    [[120, 28, 109], [165, 44, 96], [207, 68, 70], [237, 105, 37], [251, 155, 6], [247, 209, 61], [252, 255, 164]]
+_COLOURS = np.array(
+    [[120, 28, 109], [165, 44, 96], [207, 68, 70], [237, 105, 37], [251, 155, 6], [247, 209, 61], [252, 255, 164]],
+    np.float32,
 )
 
 
@@ -66,9 +67,9 @@ class Heat:
         method: "class_activation" where the terms of the sum could be read off, else "occlusion".
     """
 
-    maps: np.ndarray
-    logits: np.ndarray
-    bias: np.ndarray | None
+    maps: NDArray[np.float32]
+    logits: NDArray[np.float32]
+    bias: NDArray[np.float32] | None
     method: Literal["class_activation", "occlusion"]
 
 
@@ -89,27 +90,19 @@ class HeatMapper:
     method: Literal["class_activation", "occlusion"]
 
     def __init__(self, spec: ModelSpec, threads: int | None = None) -> None:
-        import openvino as ov
-
-        from classifiers.engines.openvino_engine import ONE_STREAM
-
         if not {"openvino_graph", "openvino_weights"} <= spec.files.keys():
             raise ModelError(f"model {spec.name!r} has no OpenVINO graph to draw heat maps from; export it to one")
-        core = ov.Core()
-        weights = ov.Tensor(np.frombuffer(spec.read("openvino_weights"), np.uint8))
-        graph = core.read_model(spec.read("openvino_graph"), weights)
+        graph = read_graph(spec)
+        head = dense_head(graph)
+        features = pooled_map(head.features) if head else None
+        self._sum = (head, features) if head and features else None
+        if features:
+            graph.add_outputs([features.port])
+        self.method = "class_activation" if self._sum else "occlusion"
         self._size = spec.crop_size
-        self._head = _find_head(graph)
-        self.method = "class_activation" if self._head else "occlusion"
-        if self._head:
-            graph.add_outputs([self._head.features])
-        # As the engine: without the hint newer processors take bfloat16.
-        settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", **ONE_STREAM}
-        if threads is not None:
-            settings["INFERENCE_NUM_THREADS"] = threads
-        self._network = core.compile_model(graph, "CPU", settings)
+        self._network = compile_for_cpu(graph, threads)
 
-    def heat(self, crops: np.ndarray) -> Heat:
+    def heat(self, crops: NDArray[np.uint8]) -> Heat:
         """Map the evidence in crops.
 
         Args:
@@ -118,24 +111,20 @@ class HeatMapper:
         Raises:
             ValueError: the crops are of another form.
         """
-        if crops.ndim != 4 or crops.shape[1:] != (self._size, self._size, 3) or crops.dtype != np.uint8:
-            size = self._size
-            raise ValueError(f"crops must be uint8 (n, {size}, {size}, 3), not {crops.dtype} {crops.shape}")
-        if self._head:
-            return self._class_activation(crops, self._head)
-        return self._occlusion(crops)
+        check_crops(crops, self._size)
+        return self._class_activation(crops, *self._sum) if self._sum else self._occlusion(crops)
 
-    def _class_activation(self, crops: np.ndarray, head: _Head) -> Heat:
-        maps = np.empty((len(crops), 2, *head.cells), np.float32)
+    def _class_activation(self, crops: NDArray[np.uint8], head: DenseHead, features: PooledMap) -> Heat:
+        maps = np.empty((len(crops), 2, *features.cells), np.float32)
         logits = np.empty((len(crops), 2), np.float32)
         for part in _parts(len(crops)):
             outputs = self._network(crops[part].astype(np.float32))
-            features = np.moveaxis(outputs[1], head.channel_axis, 1)
-            maps[part] = np.einsum("lc,nchw->nlhw", head.weights, features, optimize=True) / np.prod(head.cells)
+            values = np.moveaxis(outputs[1], features.channel_axis, 1)
+            maps[part] = np.einsum("lc,nchw->nlhw", head.weights, values, optimize=True) / np.prod(features.cells)
             logits[part] = outputs[0]
         return Heat(maps, logits, head.bias, "class_activation")
 
-    def _occlusion(self, crops: np.ndarray) -> Heat:
+    def _occlusion(self, crops: NDArray[np.uint8]) -> Heat:
         cells = min(_OCCLUSION_CELLS, self._size)
         maps = np.empty((len(crops), 2, cells, cells), np.float32)
         logits = np.empty((len(crops), 2), np.float32)
@@ -149,11 +138,11 @@ class HeatMapper:
             maps[number] = (whole - np.stack(others)).T.reshape(2, cells, cells)
         return Heat(maps, logits, None, "occlusion")
 
-    def _logits(self, crops: np.ndarray) -> np.ndarray:
+    def _logits(self, crops: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.concatenate([np.array(self._network(crops[part])[0]) for part in _parts(len(crops))])
 
 
-def calibrated_maps(heat: Heat, calibration: Calibration) -> np.ndarray:
+def calibrated_maps(heat: Heat, calibration: Calibration) -> NDArray[np.float64]:
     """Say of each cell what the calibrated logit would be if every cell of the crop were like it.
 
     The mean over the cells is the calibrated logit of the crop. A calibration that is no line is taken to go on from
@@ -177,7 +166,7 @@ def calibrated_maps(heat: Heat, calibration: Calibration) -> np.ndarray:
     return found
 
 
-def overlay(crop: np.ndarray, cells: np.ndarray) -> np.ndarray:
+def overlay(crop: NDArray[np.uint8], cells: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Lay a map over its crop: no colour up to even odds, and the full one at `FULL_COLOUR_ODDS`.
 
     Where there is no colour the crop itself shows, paler.
@@ -198,92 +187,15 @@ def overlay(crop: np.ndarray, cells: np.ndarray) -> np.ndarray:
     return np.rint(ground + cover * (colours(share) - ground)).astype(np.uint8)
 
 
-def colours(share: np.ndarray) -> np.ndarray:
+def colours(share: NDArray[np.floating]) -> NDArray[np.float32]:
     """Give the colour of each strength, 0 to 1: float32 (..., 3), RGB, 0 to 255. For overlays and their legends."""
     stops = np.linspace(0, 1, len(_COLOURS))
     return np.stack([np.interp(share, stops, _COLOURS[:, channel]) for channel in range(3)], axis=-1).astype(np.float32)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Head:
-    """The end of a network that averages a feature map and weighs the averages.
-
-    Attributes:
-        features: the map, (n, channels, height, width) or (n, height, width, channels).
-        channel_axis: 1 or 3.
-        cells: height and width of the map.
-        weights: float32 (2, channels).
-        bias: float32 (2,).
-    """
-
-    features: ov.Output
-    channel_axis: int
-    cells: tuple[int, int]
-    weights: np.ndarray
-    bias: np.ndarray
-
-
-def _find_head(graph: ov.Model) -> _Head | None:
-    """Walk back from the logits to the averaged map; None if the graph ends in another way.
-
-    Only the kinds of the operations count: exporters name them as they like, and take either order of axes.
-    """
-    bias = np.zeros(2, np.float32)
-    port = _before_changes_of_form(graph.outputs[0].get_node().input_value(0))
-    node = port.get_node()
-    if node.get_type_name() == "Add":
-        addend, port = _constant_and_other(node)
-        if addend is None or addend.size not in (1, 2):
-            return None
-        bias = bias + addend.ravel()
-        node = _before_changes_of_form(port).get_node()
-    if node.get_type_name() != "MatMul":
-        return None
-    weights = _constant(node.input_value(1))
-    options = node.get_attributes()
-    if weights is None or weights.ndim != 2 or options["transpose_a"]:
-        return None
-    node = _before_changes_of_form(node.input_value(0)).get_node()
-    if node.get_type_name() != "ReduceMean":
-        return None
-    averaged = _constant(node.input_value(1))
-    features = node.input_value(0)
-    shape = features.get_partial_shape()
-    if averaged is None or shape.rank.get_length() != 4:
-        return None
-    axes = tuple(sorted(int(axis) % 4 for axis in averaged.ravel()))
-    channel_axis = {(2, 3): 1, (1, 2): 3}.get(axes)
-    if channel_axis is None or any(shape[axis].is_dynamic for axis in axes):
-        return None
-    cells = tuple(shape[axis].get_length() for axis in axes)
-    weights = weights if options["transpose_b"] else weights.T
-    return _Head(features, channel_axis, cells, weights.astype(np.float32), bias.astype(np.float32))
-
-
-def _before_changes_of_form(port: ov.Output) -> ov.Output:
-    """Skip what leaves every number as it is and in its order."""
-    while port.get_node().get_type_name() in ("Convert", "Reshape", "Squeeze", "Unsqueeze"):
-        port = port.get_node().input_value(0)
-    return port
-
-
-def _constant(port: ov.Output) -> np.ndarray | None:
-    """Read numbers that are stored in the graph, also where they are stored in half precision."""
-    node = port.get_node()
-    if node.get_type_name() == "Convert":
-        node = node.input_value(0).get_node()
-    return np.array(node.data) if node.get_type_name() == "Constant" else None
-
-
-def _constant_and_other(node: ov.Node) -> tuple[np.ndarray | None, ov.Output]:
-    first, second = node.input_values()
-    stored = _constant(first)
-    return (stored, second) if stored is not None else (_constant(second), first)
 
 
 def _parts(count: int) -> Iterator[slice]:
     return (slice(start, start + _BATCH) for start in range(0, count, _BATCH))
 
 
-def _resized(cells: np.ndarray, size: int) -> np.ndarray:
-    return cv2.resize(cells, (size, size), interpolation=cv2.INTER_LINEAR)
+def _resized(cells: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    return np.asarray(cv2.resize(cells, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from classifiers.architectures import load
+from classifiers.architectures import LABELS, load
+from classifiers.calibration import UNCALIBRATED, Thresholds
 from classifiers.model_spec import MANIFEST, ModelError, ModelFile, ModelSpec
 from classifiers.stored_network import load_network
 
@@ -26,10 +27,11 @@ MAX_DIFFERENCE = 1e-3
 """By how much a logit in float32 may differ from that of Keras."""
 
 _INPUT, _OUTPUT = "crop", "logits"
+_OPENVINO_BACKENDS = ("tensorflow", "torch")
 _ONNX_OPSET = 18
 _PARITY_CROPS = 4
 
-Run = Callable[[np.ndarray], np.ndarray]
+Run = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 """Maps float32 (n, size, size, 3) RGB crops, 0 to 255, to float32 (n, 2) logits."""
 
 
@@ -63,15 +65,16 @@ def export_model(model: ModelSpec, file_format: str, folder: Path) -> ExportedMo
         folder: gets the files, named as the model is; made if it is not there.
 
     Raises:
-        ModelError: no such format, the model cannot be read, Keras runs on a backend that cannot export to the
-            format, a package for it is missing, or the folder cannot be written to or holds other weights of a model
-            of this name.
+        ValueError: no such format.
+        ModelError: the model is in this format already or cannot be read, Keras runs on a backend that cannot export
+            to the format, a package for it is missing, or the folder cannot be written to or holds other weights of a
+            model of this name.
     """
     if file_format not in FORMATS:
-        raise ModelError(f"no format is called {file_format!r}; there are {', '.join(FORMATS)}")
+        raise ValueError(f"no format is called {file_format!r}; there are {', '.join(FORMATS)}")
     if file_format in model.source_files:
         raise ModelError(f"model {model.name!r} is a {file_format} file already: {model.files[file_format].file}")
-    contents = {kind: model.read_stored(kind) for kind in model.source_files}
+    contents = {kind: model.read(kind) for kind in model.source_files}
     entries = _entries(folder / MANIFEST.name)
     before = entries.get(model.name, {})
     earlier = before.get("files", {})
@@ -89,7 +92,7 @@ def export_model(model: ModelSpec, file_format: str, folder: Path) -> ExportedMo
         if exported.agrees:
             if not (folder / model.card).exists() and (model.folder / model.card).is_file():
                 shutil.copyfile(model.folder / model.card, folder / model.card)
-            written = {kind: asdict(_model_file(path)) for kind, path in files.items() if path.is_file()}
+            written = {kind: asdict(ModelFile.of(path)) for kind, path in files.items() if path.is_file()}
             sources = {kind: asdict(file) for kind, file in model.source_files.items()}
             kept = sources | earlier | written
             entry = {**replace(model, agreement=None).to_json(), "files": kept}
@@ -104,7 +107,7 @@ def export_model(model: ModelSpec, file_format: str, folder: Path) -> ExportedMo
     return exported
 
 
-def _entries(manifest: Path) -> dict[str, dict]:
+def _entries(manifest: Path) -> dict[str, dict[str, Any]]:
     """Read the entries of a manifest by the names of their models; none if there is no manifest yet."""
     if not manifest.is_file():
         return {}
@@ -115,15 +118,54 @@ def _entries(manifest: Path) -> dict[str, dict]:
         raise ModelError(f"{manifest} is not a manifest of models ({error!r}); choose another folder") from error
 
 
-def _model_file(path: Path) -> ModelFile:
-    return ModelFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
-
-
 def _difference(network: keras.Model, run: Run) -> float:
     crops = _face_like_crops(network.input_shape[1])
     # One by one as well: a graph that only takes one number of crops must not pass.
     found = [run(crops), np.concatenate([run(crop[None]) for crop in crops])]
     return float(np.abs(np.subtract(found, network.predict_on_batch(crops))).max())
+
+
+def save_network(
+    network: keras.Model,
+    folder: Path,
+    *,
+    crop_template: tuple[tuple[float, float], ...],
+    crop_cut_size: int,
+    card: str,
+) -> ModelSpec:
+    """Write a trained network as a Keras file and, where the backend can, an OpenVINO graph.
+
+    Args:
+        network: float32, as `classifiers.architectures.build` gives it; the model is called as its architecture is.
+        folder: gets the files.
+        crop_template: where the five landmarks lay in the crops that it was trained on, in units of their side.
+        crop_cut_size: side in pixels at which those crops were cut.
+        card: file name of the model card.
+
+    Returns:
+        The model. It is not calibrated: its scores are the sigmoids of the logits, fake from 0.5 on.
+    """
+    import keras
+
+    name, graph_file = network.name, folder / f"{network.name}.xml"
+    paths = {"keras": folder / f"{name}.keras"}
+    network.save(paths["keras"])
+    if keras.backend.backend() in _OPENVINO_BACKENDS:
+        weights_file = export_openvino(paths["keras"], graph_file)
+        paths |= {"openvino_graph": graph_file, "openvino_weights": weights_file}
+    return ModelSpec(
+        name=name,
+        architecture=name,
+        labels=LABELS,
+        crop_size=network.input_shape[1],
+        crop_template=crop_template,
+        crop_cut_size=crop_cut_size,
+        files={kind: ModelFile.of(path) for kind, path in paths.items()},
+        calibration=UNCALIBRATED,
+        thresholds=Thresholds(0.5, 0.5, ""),
+        card=card,
+        folder=folder,
+    )
 
 
 def export_openvino(keras_file: Path, graph_file: Path) -> Path:
@@ -190,7 +232,7 @@ def save_openvino(network: keras.Model, graph_file: Path) -> None:
     import openvino as ov
 
     size = network.input_shape[1]
-    if _require_backend("OpenVINO", "tensorflow", "torch") == "torch":
+    if _require_backend("OpenVINO", *_OPENVINO_BACKENDS) == "torch":
         graph = _openvino_of_torch(network)
     else:
         graph = ov.convert_model(_tensorflow_function(network), input=[(_INPUT, [-1, size, size, 3])])
@@ -285,7 +327,7 @@ def _tflite(network: keras.Model, path: Path) -> tuple[dict[str, Path], Run]:
     file.write_bytes(content)
     interpreter = Interpreter(model_content=content)
 
-    def run(crops: np.ndarray) -> np.ndarray:
+    def run(crops: NDArray[np.float32]) -> NDArray[np.float32]:
         position = interpreter.get_input_details()[0]["index"]
         interpreter.resize_tensor_input(position, crops.shape)
         interpreter.allocate_tensors()
@@ -312,7 +354,7 @@ FORMATS: dict[str, Callable[[keras.Model, Path], tuple[dict[str, Path], Run]]] =
 """Name to what writes the format: it gives the files, and a function that runs what it wrote."""
 
 
-def _face_like_crops(size: int) -> np.ndarray:
+def _face_like_crops(size: int) -> NDArray[np.float32]:
     """Draw ovals of skin with eyes and a mouth, shaded and noisy: float32 (n, size, size, 3) RGB, 0 to 255."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]

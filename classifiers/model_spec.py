@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
-import zlib
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PureWindowsPath
+from typing import Any
 
 from classifiers.architectures import ARCHITECTURES, LABELS
 from classifiers.calibration import Calibration, Thresholds, calibrator_from_json
@@ -24,7 +23,10 @@ COMPACT_FILES = ("compact", "compact_weights")
 
 
 class ModelError(Exception):
-    """A model that cannot be had; the message is one sentence for the user."""
+    """A model that cannot be had, run, explained or exported as was asked; the message is one sentence for the user.
+
+    Its manifest or a file of it is at fault, or this machine lacks what it needs: a package, a device, a precision.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class ModelFile:
 
     file: str
     sha256: str
+
+    @classmethod
+    def of(cls, path: Path) -> ModelFile:
+        """Describe a file as it lies there."""
+        return cls(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,21 +115,7 @@ class ModelSpec:
         return next(iter(self.source_files.values())).sha256
 
     def read(self, file_format: str) -> bytes:
-        """Read what one of the model's files holds, unpacked if its name ends in `.gz`.
-
-        Raises:
-            ModelError: there is no such file, or it is not what the manifest says, or it cannot be unpacked.
-        """
-        content = self.read_stored(file_format)
-        if (file := self.files[file_format].file).endswith(".gz"):
-            try:
-                return gzip.decompress(content)
-            except (OSError, EOFError, zlib.error) as error:
-                raise ModelError(f"{self.folder / file} of model {self.name!r} cannot be unpacked: {error}") from error
-        return content
-
-    def read_stored(self, file_format: str) -> bytes:
-        """Read one of the model's files as it lies there, after checking that it is the one that the manifest names.
+        """Read one of the model's files, after checking that it is the one that the manifest names.
 
         Raises:
             ModelError: there is no such file, or it is not what the manifest says.
@@ -227,7 +220,7 @@ def read_manifest(path: Path) -> dict[str, ModelSpec]:
     return {entry["name"]: _spec(entry, path.parent) for entry in entries}
 
 
-def _spec(entry: dict, folder: Path) -> ModelSpec:
+def _spec(entry: dict[str, Any], folder: Path) -> ModelSpec:
     calibration = entry["calibration"]
     if tuple(entry["labels"]) != LABELS:
         raise ValueError(f"the labels of a model must be {LABELS}, not {entry['labels']}")

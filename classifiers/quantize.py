@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import tempfile
 from collections.abc import Iterable
@@ -11,11 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 
 from classifiers.calibration import Calibration
 from classifiers.engines import create_engine
-from classifiers.engines.openvino_engine import adds_int8_exactly, files_of
+from classifiers.engines.openvino_engine import adds_int8_exactly
 from classifiers.model_spec import Agreement, ModelError, ModelFile, ModelSpec, read_manifest, write_manifest
+from classifiers.openvino_graph import compile_for_cpu, files_of, read_graph
 
 MAX_DIFFERENCE = 0.02
 """By how much the scores of single crops may differ on average from those in float32."""
@@ -28,7 +29,9 @@ _AIM = MAX_DIFFERENCE / 2
 _BATCH = 32
 
 
-def quantize_model(manifest: Path, name: str, crops: np.ndarray, held_out: np.ndarray, measured_on: str) -> ModelSpec:
+def quantize_model(
+    manifest: Path, name: str, crops: NDArray[np.uint8], held_out: NDArray[np.uint8], measured_on: str
+) -> ModelSpec:
     """Add int8 files to a model that has OpenVINO files, if its scores stay what they are.
 
     Weights and activations become 8-bit integers (Jacob et al. 2018), weights by channel. Layers whose quantisation
@@ -70,7 +73,7 @@ def quantize_model(manifest: Path, name: str, crops: np.ndarray, held_out: np.nd
         with tempfile.TemporaryDirectory(prefix=".int8-", dir=spec.folder) as folder:
             graph_file, weights_file = (Path(folder, f"{name}_int8.{ending}") for ending in ("xml", "bin"))
             ov.save_model(graph, graph_file, compress_to_fp16=False)
-            files = {graph_kind: _model_file(graph_file), weights_kind: _model_file(weights_file)}
+            files = {graph_kind: ModelFile.of(graph_file), weights_kind: ModelFile.of(weights_file)}
             trial = replace(spec, files=spec.files | files, folder=Path(folder))
             expected, found = (
                 scores_of(spec.calibration, create_engine("openvino", model, precision=precision).predict(held_out))
@@ -93,18 +96,17 @@ def quantize_model(manifest: Path, name: str, crops: np.ndarray, held_out: np.nd
     return quantized
 
 
-def _quantized(spec: ModelSpec, crops: np.ndarray, held_out: np.ndarray) -> ov.Model:
+def _quantized(spec: ModelSpec, crops: NDArray[np.uint8], held_out: NDArray[np.uint8]) -> ov.Model:
     import nncf
 
-    core = ov.Core()
-    graph_kind, weights_kind = files_of("f32")
-    weights = ov.Tensor(np.frombuffer(spec.read(weights_kind), np.uint8))
-    graph = core.read_model(spec.read(graph_kind), weights)
-    original = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    graph = read_graph(spec)
+    original = compile_for_cpu(graph)
     parts = [held_out[start : start + _BATCH].astype(np.float32) for start in range(0, len(held_out), _BATCH)]
     pairs = [(part, scores_of(spec.calibration, original(part)[0])) for part in parts]
 
-    def agreement(network: ov.CompiledModel, data: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[float, None]:
+    def agreement(
+        network: ov.CompiledModel, data: Iterable[tuple[NDArray[np.float32], NDArray[np.float64]]]
+    ) -> tuple[float, None]:
         differences = [np.abs(scores_of(spec.calibration, network(part)[0]) - scores) for part, scores in data]
         return 1 - float(np.concatenate(differences).mean()), None
 
@@ -121,10 +123,6 @@ def _quantized(spec: ModelSpec, crops: np.ndarray, held_out: np.ndarray) -> ov.M
     )
 
 
-def _model_file(path: Path) -> ModelFile:
-    return ModelFile(path.name, hashlib.sha256(path.read_bytes()).hexdigest())
-
-
-def scores_of(calibration: Calibration, logits: np.ndarray) -> np.ndarray:
+def scores_of(calibration: Calibration, logits: NDArray[np.float32]) -> NDArray[np.float64]:
     """Calibrate the logits (n, 2) of single crops: (n,) scores, 1 = fake."""
     return np.array([calibration.scores(*row).fake for row in logits.tolist()])

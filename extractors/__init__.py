@@ -1,4 +1,12 @@
-"""Finds faces in images.
+"""Finds faces in images and cuts the crops that classifiers take.
+
+    face.py            what a face is
+    detector.py        what every detector promises
+    mtcnn/             MTCNN, the default detector
+    dlib_detectors.py  the two detectors of dlib
+    follow.py          finds the faces of a clip without a search of every frame
+    align.py           from a face to its crop
+    quality.py         how far a crop can be relied on
 
 Detectors are built by name, so that only the libraries of the chosen one are imported:
 
@@ -8,10 +16,11 @@ Detectors are built by name, so that only the libraries of the chosen one are im
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from importlib import import_module
 
-from extractors.face import LANDMARK_NAMES, Face, FaceDetector
+from extractors.detector import DetectorUnavailableError, FaceDetector, FollowingDetector
+from extractors.face import LANDMARK_NAMES, Face
 
 __all__ = [
     "DETECTORS",
@@ -19,31 +28,20 @@ __all__ = [
     "DetectorUnavailableError",
     "Face",
     "FaceDetector",
+    "FollowingDetector",
     "create_detector",
 ]
 
-
-class DetectorUnavailableError(RuntimeError):
-    """A detector cannot be built here: its library, model file or weights are missing or damaged."""
-
-
-def _detector_class(module: str, name: str) -> Callable[..., FaceDetector]:
-    def build(**options) -> FaceDetector:
-        return getattr(import_module(module), name)(**options)
-
-    return build
-
-
-DETECTORS: dict[str, Callable[..., FaceDetector]] = {
-    "mtcnn": _detector_class("extractors.mtcnn", "MTCNN"),
-    "mtcnn-reference": _detector_class("extractors.mtcnn_reference", "ReferenceMTCNN"),
-    "dlib-hog": _detector_class("extractors.dlib_detectors", "DlibHOG"),
-    "dlib-cnn": _detector_class("extractors.dlib_detectors", "DlibCNN"),
+DETECTORS: Mapping[str, str] = {
+    "mtcnn": "extractors.mtcnn.detector:MTCNN",
+    "mtcnn-reference": "extractors.mtcnn.reference:ReferenceMTCNN",
+    "dlib-hog": "extractors.dlib_detectors:DlibHOG",
+    "dlib-cnn": "extractors.dlib_detectors:DlibCNN",
 }
-"""Every detector: its name and what builds it from keyword options."""
+"""Every detector: its name, and its module and class. `FaceDetector` says how to add one."""
 
 
-def create_detector(name: str, **options) -> FaceDetector:
+def create_detector(name: str, **options: object) -> FaceDetector:
     """Build a detector.
 
     Args:
@@ -56,7 +54,8 @@ def create_detector(name: str, **options) -> FaceDetector:
     """
     if name not in DETECTORS:
         raise ValueError(f"Unknown face detector {name!r}; choose one of {', '.join(DETECTORS)}.")
+    module, _, detector = DETECTORS[name].partition(":")
     try:
-        return DETECTORS[name](**options)
+        return getattr(import_module(module), detector)(**options)
     except ImportError as error:
         raise DetectorUnavailableError(f"The face detector {name!r} cannot be loaded: {error}.") from error

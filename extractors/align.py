@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 LANDMARK_TEMPLATE = ((0.360, 0.402), (0.640, 0.402), (0.500, 0.570), (0.378, 0.693), (0.622, 0.693))
 """Mean landmarks of frontal faces in a square that is 1.2 times the longer side of their MTCNN box.
@@ -18,11 +19,30 @@ Unit: the side of the square. Measured on 8,000 camera and video faces, then mad
 
 
 class TakesCrops(Protocol):
-    """What says which crops it takes, as a trained model does."""
+    """What says which crops it takes, as a trained model does; the three are those of `CropGeometry`."""
 
-    crop_size: int
-    crop_template: tuple[tuple[float, float], ...]
-    crop_cut_size: int
+    @property
+    def crop_size(self) -> int: ...  # noqa: D102
+
+    @property
+    def crop_template(self) -> tuple[tuple[float, float], ...]: ...  # noqa: D102
+
+    @property
+    def crop_cut_size(self) -> int: ...  # noqa: D102
+
+
+class Pixels(Protocol):
+    """An image that is cut like an array, `pixels[top:bottom, left:right]`; an array itself is one.
+
+    Others make the RGB of no more than the region that is asked for.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and channels."""
+        ...
+
+    def __getitem__(self, region: tuple[slice, slice], /) -> NDArray[Any]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +76,7 @@ class CropGeometry:
         """Give the crop that a model was trained on."""
         return cls(model.crop_size, model.crop_template, model.crop_cut_size)
 
-    def transform(self, landmarks: np.ndarray) -> np.ndarray:
+    def transform(self, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
         """Fit the similarity transform that takes landmarks closest to the template.
 
         Least squares in closed form (Umeyama 1991), written with complex numbers, in which a similarity
@@ -82,12 +102,11 @@ class CropGeometry:
         return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
 
 
-def warp_crop(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray:
+def warp_crop(image: Pixels, transform: NDArray[np.float64], size: int) -> NDArray[Any]:
     """Cut a square crop out of an image, smoothing before it shrinks.
 
     Args:
-        image: uint8 or float32 (height, width) or (height, width, channels); or what has such a shape and gives such
-            an array where it is cut.
+        image: uint8 or float32 (height, width) or (height, width, channels).
         transform: (2, 3) similarity from pixels of the image to pixels of the crop.
         size: side of the crop in pixels.
 
@@ -95,18 +114,18 @@ def warp_crop(image: np.ndarray, transform: np.ndarray, size: int) -> np.ndarray
         (size, size[, channels]) of the image's dtype; beyond the image its border pixels are repeated.
     """
     scale = float(np.hypot(transform[0, 0], transform[1, 0]))
-    image, transform = _cut_region(image, transform, size)
+    region, transform = _cut_region(image, transform, size)
     if scale < 0.75:
         # Bilinear warping skips pixels when it shrinks: average the region down first.
-        image, transform = _shrink(image, transform, scale)
-    return cv2.warpAffine(image, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        region, transform = _shrink(region, transform, scale)
+    return cv2.warpAffine(region, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
 
 
-def align_face(image: np.ndarray, landmarks: np.ndarray, geometry: CropGeometry) -> np.ndarray:
+def align_face(image: Pixels, landmarks: NDArray[np.floating], geometry: CropGeometry) -> NDArray[np.uint8]:
     """Cut the crop of one face.
 
     Args:
-        image: RGB uint8 (height, width, 3), or what gives it where it is cut, as `warp_crop` takes it.
+        image: RGB uint8 (height, width, 3).
         landmarks: (5, 2) in pixels of the image.
         geometry: the crop that the classifier wants.
 
@@ -119,17 +138,17 @@ def align_face(image: np.ndarray, landmarks: np.ndarray, geometry: CropGeometry)
     return shrink_crop(align_face(image, landmarks, larger), geometry.size)
 
 
-def shrink_crop(crop: np.ndarray, size: int) -> np.ndarray:
+def shrink_crop(crop: NDArray[Any], size: int) -> NDArray[Any]:
     """Average a square crop or mask down to a smaller side in pixels."""
     return cv2.resize(crop, (size, size), interpolation=cv2.INTER_AREA)
 
 
-def aligner(size: int, cut_size: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+def aligner(size: int, cut_size: int) -> Callable[[Pixels, NDArray[np.floating]], NDArray[np.uint8]]:
     """Give what cuts crops, as `align_face` does, out of an image, given its landmarks; see `CropGeometry`."""
     return partial(align_face, geometry=CropGeometry(size, cut_size=cut_size))
 
 
-def _cut_region(image: np.ndarray, transform: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+def _cut_region(image: Pixels, transform: NDArray[np.float64], size: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
     """Leave only what the crop shows: OpenCV warps no image of more than 32,766 pixels a side."""
     height, width = image.shape[:2]
     corners = np.array([[-1, -1], [size, -1], [size, size], [-1, size]], dtype=np.float64)
@@ -139,7 +158,9 @@ def _cut_region(image: np.ndarray, transform: np.ndarray, size: int) -> tuple[np
     return image[top:bottom, left:right], _before(transform, np.ones(2), np.array([left, top]))
 
 
-def _shrink(image: np.ndarray, transform: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+def _shrink(
+    image: NDArray[Any], transform: NDArray[np.float64], scale: float
+) -> tuple[NDArray[Any], NDArray[np.float64]]:
     height, width = image.shape[:2]
     new_size = (max(1, round(width * scale)), max(1, round(height * scale)))
     factor = np.array([width / new_size[0], height / new_size[1]])
@@ -147,6 +168,8 @@ def _shrink(image: np.ndarray, transform: np.ndarray, scale: float) -> tuple[np.
     return cv2.resize(image, new_size, interpolation=cv2.INTER_AREA), _before(transform, factor, 0.5 * factor - 0.5)
 
 
-def _before(transform: np.ndarray, factor: np.ndarray, offset: np.ndarray) -> np.ndarray:
+def _before(
+    transform: NDArray[np.float64], factor: NDArray[np.float64], offset: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Compose: first p * factor + offset, then the transform."""
     return np.column_stack([transform[:, :2] * factor, transform[:, :2] @ offset + transform[:, 2]])

@@ -11,35 +11,38 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 
 import dlib
 import numpy as np
+from numpy.typing import NDArray
 
-from extractors import DetectorUnavailableError
-from extractors.face import Face, overlap
-from extractors.mtcnn import MTCNN, largest_first
+from extractors.detector import DetectorUnavailableError
+from extractors.face import Face, largest_first, overlap
+from extractors.mtcnn.detector import MTCNN
 from extractors.shrink import shrink_to_side
 
 MODEL_VARIABLE = "FACEWITNESS_DLIB_CNN"
 """Environment variable that names the model file of `DlibCNN`."""
 
-# Probability by O-Net above which a followed face is still there.
-_SURE = 0.9
+# Probability by O-Net above which a followed face is still there, and overlap from which on two of them are one face.
+_STILL_THERE = 0.9
+_SAME_FACE = 0.5
 
 # Far below the smallest face; dlib's network fails on images of a few pixels.
 _SMALLEST_IMAGE = 20
 
 
-class _DlibDetector:
+class _DlibDetector(ABC):
     """What the two detectors share: all but the search itself."""
 
-    def __init__(self, detection_side: int, threads: int | None):
+    def __init__(self, detection_side: int, threads: int | None) -> None:
         self.detection_side = detection_side
         self._mtcnn = MTCNN(detection_side=detection_side, threads=threads)
 
-    def detect(self, images: Sequence[np.ndarray]) -> list[list[Face]]:
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[list[Face]]:
         """Find the faces of each image.
 
         Args:
@@ -53,7 +56,7 @@ class _DlibDetector:
         """
         return [self._detect_one(image) for image in images]
 
-    def follow(self, images: Sequence[np.ndarray], expected: Sequence[Sequence[Face]]) -> list[list[Face]]:
+    def follow(self, images: Sequence[NDArray[np.uint8]], expected: Sequence[Sequence[Face]]) -> list[list[Face]]:
         """Find faces again whose places are roughly known, with O-Net alone; only the search finds others.
 
         Args:
@@ -68,21 +71,7 @@ class _DlibDetector:
         """
         return [self._follow_one(image, faces) for image, faces in zip(images, expected, strict=True)]
 
-    def _follow_one(self, image: np.ndarray, expected: Sequence[Face]) -> list[Face]:
-        shrunk, scale = shrink_to_side(image, self.detection_side)
-        faces = [face.scaled(scale) for face in expected]
-        # The first look puts the boxes into their places, the second one gives the landmarks.
-        for _ in range(2):
-            landmarks, probabilities = self._mtcnn.landmarks(shrunk, np.array([face.box for face in faces]))
-            faces = [_moved(face, points) for face, points in zip(faces, landmarks, strict=True)]
-        found: list[Face] = []
-        for face, probability in zip(faces, probabilities, strict=True):
-            # Of two expected faces that have become one, one remains.
-            if probability > _SURE and all(overlap(face.box, other.box) < 0.5 for other in found):
-                found.append(face)
-        return largest_first(face.scaled(1 / scale) for face in found)
-
-    def _detect_one(self, image: np.ndarray) -> list[Face]:
+    def _detect_one(self, image: NDArray[np.uint8]) -> list[Face]:
         shrunk, scale = shrink_to_side(image, self.detection_side)
         if min(shrunk.shape[:2]) < _SMALLEST_IMAGE:
             return []
@@ -93,9 +82,23 @@ class _DlibDetector:
         faces = zip(boxes, landmarks, confidences, strict=True)
         return largest_first(Face(box, points, float(sure)).scaled(1 / scale) for box, points, sure in faces)
 
-    def _search(self, image: np.ndarray) -> tuple[Sequence[dlib.rectangle], Sequence[float]]:
+    def _follow_one(self, image: NDArray[np.uint8], expected: Sequence[Face]) -> list[Face]:
+        shrunk, scale = shrink_to_side(image, self.detection_side)
+        faces = [face.scaled(scale) for face in expected]
+        # The first look puts the boxes into their places, the second one gives the landmarks.
+        for _ in range(2):
+            landmarks, probabilities = self._mtcnn.landmarks(shrunk, np.array([face.box for face in faces]))
+            faces = [_moved(face, points) for face, points in zip(faces, landmarks, strict=True)]
+        found: list[Face] = []
+        for face, probability in zip(faces, probabilities, strict=True):
+            # Of two expected faces that have become one, one remains.
+            if probability > _STILL_THERE and all(overlap(face.box, other.box) < _SAME_FACE for other in found):
+                found.append(face)
+        return largest_first(face.scaled(1 / scale) for face in found)
+
+    @abstractmethod
+    def _search(self, image: NDArray[np.uint8]) -> tuple[Sequence[dlib.rectangle], Sequence[float]]:
         """The rectangles of faces and their confidences."""
-        raise NotImplementedError
 
 
 class DlibHOG(_DlibDetector):
@@ -112,12 +115,12 @@ class DlibHOG(_DlibDetector):
 
     name = "dlib-hog"
 
-    def __init__(self, *, detection_side: int = 960, upsample: int = 0, threads: int | None = None):
+    def __init__(self, *, detection_side: int = 960, upsample: int = 0, threads: int | None = None) -> None:
         super().__init__(detection_side, threads)
         self._detector = dlib.get_frontal_face_detector()
         self._upsample = upsample
 
-    def _search(self, image: np.ndarray) -> tuple[Sequence[dlib.rectangle], Sequence[float]]:
+    def _search(self, image: NDArray[np.uint8]) -> tuple[Sequence[dlib.rectangle], Sequence[float]]:
         rectangles, margins, _ = self._detector.run(image, self._upsample, 0.0)
         return rectangles, margins
 
@@ -145,7 +148,7 @@ class DlibCNN(_DlibDetector):
         model_path: str | os.PathLike[str] | None = None,
         detection_side: int = 960,
         threads: int | None = None,
-    ):
+    ) -> None:
         path = Path(model_path) if model_path is not None else _find_model()
         if not path.is_file():
             raise DetectorUnavailableError(f"There is no dlib face detection model at {path}.")
@@ -155,12 +158,12 @@ class DlibCNN(_DlibDetector):
             raise DetectorUnavailableError(f"dlib cannot read {path} as a face detection model.") from error
         super().__init__(detection_side, threads)
 
-    def _search(self, image: np.ndarray) -> tuple[Sequence[dlib.rectangle], Sequence[float]]:
+    def _search(self, image: NDArray[np.uint8]) -> tuple[Sequence[dlib.rectangle], Sequence[float]]:
         found = self._detector(image, 0)
         return [detection.rect for detection in found], [detection.confidence for detection in found]
 
 
-def _moved(face: Face, landmarks: np.ndarray) -> Face:
+def _moved(face: Face, landmarks: NDArray[np.float32]) -> Face:
     """A face whose landmarks were found elsewhere; its box has moved and grown with them."""
     before, after = face.landmarks.mean(axis=0), landmarks.mean(axis=0)
     growth = np.linalg.norm(landmarks - after) / np.linalg.norm(face.landmarks - before)
@@ -173,7 +176,7 @@ def _find_model() -> Path:
         return Path(os.environ[MODEL_VARIABLE])
     # Only located: importing the package fails with recent versions of setuptools.
     package = importlib.util.find_spec("face_recognition_models")
-    if package is None:
+    if package is None or not package.submodule_search_locations:
         raise DetectorUnavailableError(
             "The detector dlib-cnn needs the model file mmod_human_face_detector.dat: install the package "
             f"face_recognition_models, or set {MODEL_VARIABLE} to the file, unpacked from "

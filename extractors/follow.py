@@ -9,8 +9,10 @@ from itertools import pairwise
 from operator import attrgetter
 
 import numpy as np
+from numpy.typing import NDArray
 
-from extractors.face import Face, FaceDetector, FollowingDetector
+from extractors.detector import FaceDetector, FollowingDetector
+from extractors.face import Face
 
 SEARCH_EVERY = 8
 """A frame so many frames after the last searched one is searched itself."""
@@ -25,14 +27,19 @@ _MAX_SIZE_RATIO = 1.8
 _FAR = 3.0
 
 
+# In place of the image of a frame whose faces are known: a clip's images would fill the memory.
+_NO_IMAGE = np.empty((0, 0, 3), np.uint8)
+
+
 @dataclass(slots=True, eq=False)
 class _Frame:
-    """A frame of the clip; its faces are None until they are known."""
+    """A frame of the clip; it has no faces until they are known."""
 
     time_s: float
     starts_shot: bool
-    image: np.ndarray | None
-    faces: list[Face] | None = None
+    image: NDArray[np.uint8]
+    faces: list[Face] = field(default_factory=list)
+    known: bool = False
     searched: bool = False
 
 
@@ -41,7 +48,7 @@ _time = attrgetter("time_s")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Step:
-    """From frames whose faces are known to the next one.
+    """From frames whose faces are known to one right beside them.
 
     Attributes:
         frame: that one.
@@ -74,7 +81,7 @@ class FaceFollower:
     _clip: list[_Frame] = field(default_factory=list, init=False)
 
     def detect(
-        self, images: Sequence[np.ndarray], times_s: Sequence[float], starts_shot: Sequence[bool]
+        self, images: Sequence[NDArray[np.uint8]], times_s: Sequence[float], starts_shot: Sequence[bool]
     ) -> list[list[Face]]:
         """Find the faces of some frames of the clip.
 
@@ -94,8 +101,9 @@ class FaceFollower:
             ValueError: if an image is not of that shape and type, or empty, or the arguments differ in length.
         """
         frames = [_Frame(*values) for values in zip(times_s, starts_shot, images, strict=True)]
-        if not isinstance(self.detector, FollowingDetector):
-            return self.detector.detect(images)
+        detector = self.detector
+        if not isinstance(detector, FollowingDetector):
+            return detector.detect(images)
         if not frames:
             return []
         for frame in frames:
@@ -103,28 +111,17 @@ class FaceFollower:
         shots = list(_shots(self._around(min(times_s), max(times_s))))
         for shot in shots:
             _plan(shot)
-        self._search([frame for frame in frames if frame.searched])
+        _search(detector, [frame for frame in frames if frame.searched])
         while steps := [step for shot in shots for step in _next_steps(shot)]:
-            self._follow(steps)
+            _follow(detector, steps)
         for frame in frames:
-            frame.image = None
+            frame.image = _NO_IMAGE
         return [frame.faces for frame in frames]
 
     def _around(self, first_s: float, last_s: float) -> list[_Frame]:
         """The frames between two times, and those before and after from which faces can be followed to them."""
         start = bisect_left(self._clip, first_s, key=_time) - SEARCH_EVERY
         return self._clip[max(0, start) : bisect_right(self._clip, last_s, key=_time) + SEARCH_EVERY]
-
-    def _search(self, frames: Sequence[_Frame]) -> None:
-        for frame, faces in zip(frames, self.detector.detect([frame.image for frame in frames]), strict=True):
-            frame.faces, frame.searched = faces, True
-
-    def _follow(self, steps: Sequence[_Step]) -> None:
-        images, expected = [step.frame.image for step in steps], [[*step.near, *step.far] for step in steps]
-        for step, faces in zip(steps, self.detector.follow(images, expected), strict=True):
-            step.frame.faces = faces
-        lost = [step.frame for step in steps if len(_pairs(step.near, step.frame.faces, _FAR)) < len(step.near)]
-        self._search(lost)
 
 
 def _shots(frames: Sequence[_Frame]) -> Iterator[list[_Frame]]:
@@ -142,35 +139,58 @@ def _plan(shot: Sequence[_Frame]) -> None:
     """Mark which of the frames that are not yet known are to be searched."""
     age = SEARCH_EVERY
     for frame in shot:
-        if frame.faces is None:
+        if not frame.known:
             # A search at the end lets faces that came after the last one be followed back.
             frame.searched = age >= SEARCH_EVERY or (frame is shot[-1] and age > SEARCH_EVERY // 2)
         age = 1 if frame.searched else age + 1
 
 
+def _search(detector: FaceDetector, frames: Sequence[_Frame]) -> None:
+    """Look for faces in whole frames."""
+    for frame, faces in zip(frames, detector.detect([frame.image for frame in frames]), strict=True):
+        frame.faces, frame.known, frame.searched = faces, True, True
+
+
+def _follow(detector: FollowingDetector, steps: Sequence[_Step]) -> None:
+    """Look for faces where they should be, and search the frames in which one is lost."""
+    images, expected = [step.frame.image for step in steps], [[*step.near, *step.far] for step in steps]
+    for step, faces in zip(steps, detector.follow(images, expected), strict=True):
+        step.frame.faces, step.frame.known = faces, True
+    lost = [step.frame for step in steps if len(_pairs(step.near, step.frame.faces, _FAR)) < len(step.near)]
+    _search(detector, lost)
+
+
 def _next_steps(shot: Sequence[_Frame]) -> Iterator[_Step]:
     """All steps that can be taken at the same time."""
-    known = [position for position, frame in enumerate(shot) if frame.faces is not None]
+    known = [position for position, frame in enumerate(shot) if frame.known]
     for position, frame in enumerate(shot):
-        if frame.faces is not None:
-            continue
         later = bisect_left(known, position)
         before = known[later - 1] if later else None
         after = known[later] if later < len(known) else None
-        if before != position - 1 and after != position + 1:
-            continue
-        step = _Step(frame, [], [])
-        earlier_faces = shot[before].faces if before is not None else []
-        later_faces = shot[after].faces if after is not None else []
-        pairs = _pairs(earlier_faces, later_faces, _REACH)
-        if pairs:
-            share = _share(frame.time_s, shot[before].time_s, shot[after].time_s)
-            step.near.extend(_between(earlier_faces[i], later_faces[j], share) for i, j in pairs.items())
-        alone = [face for i, face in enumerate(earlier_faces) if i not in pairs]
-        (step.near if before == position - 1 else step.far).extend(alone)
-        alone = [face for j, face in enumerate(later_faces) if j not in pairs.values()]
-        (step.near if after == position + 1 else step.far).extend(alone)
-        yield step
+        if not frame.known and (before == position - 1 or after == position + 1):
+            yield _step(
+                frame,
+                None if before is None else shot[before],
+                None if after is None else shot[after],
+                before_is_near=before == position - 1,
+                after_is_near=after == position + 1,
+            )
+
+
+def _step(
+    frame: _Frame, before: _Frame | None, after: _Frame | None, *, before_is_near: bool, after_is_near: bool
+) -> _Step:
+    """The step to a frame from the known ones before and after it; of one that is near, every face is expected."""
+    earlier, later = (known.faces if known else [] for known in (before, after))
+    near: list[Face] = []
+    far: list[Face] = []
+    pairs = _pairs(earlier, later, _REACH)
+    if before and after:
+        share = _share(frame.time_s, before.time_s, after.time_s)
+        near.extend(_between(earlier[i], later[j], share) for i, j in pairs.items())
+    (near if before_is_near else far).extend(face for i, face in enumerate(earlier) if i not in pairs)
+    (near if after_is_near else far).extend(face for j, face in enumerate(later) if j not in pairs.values())
+    return _Step(frame, near, far)
 
 
 def _pairs(some: Sequence[Face], others: Sequence[Face], reach: float) -> dict[int, int]:

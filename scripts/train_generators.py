@@ -1,4 +1,4 @@
-"""Train the small autoencoders that redraw faces for the training of a classifier.
+"""Train the small autoencoders that resynthesise faces for the training of a classifier.
 
     KERAS_BACKEND=torch python scripts/train_generators.py --faces DIR --out DIR
 

@@ -11,10 +11,11 @@ import importlib
 import json
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.architectures.architecture import Architecture, StartWeights
 from classifiers.architectures.hinted_layer import HintedLayer
 
 if TYPE_CHECKING:
@@ -23,32 +24,21 @@ if TYPE_CHECKING:
 LABELS = ("manipulated", "generated")
 """What the two logits mean: a real face that was altered, and a face that was drawn whole."""
 
-ARCHITECTURES = {
-    "capsnet": "classifiers.architectures.capsnet",
-    "cnn": "classifiers.architectures.cnn",
-    "efficientnet_lite2": "classifiers.architectures.efficientnet_lite2",
-    "efficientnet_v2_b0": "classifiers.architectures.efficientnet_v2_b0",
-    "inception_resnet_v2": "classifiers.architectures.inception_resnet_v2",
-    "mesoinception": "classifiers.architectures.mesoinception",
-    "mesonet": "classifiers.architectures.mesonet",
-    "mobilenet_efficientnet": "classifiers.architectures.mobilenet_efficientnet",
-    "mobilenet_v2": "classifiers.architectures.mobilenet_v2",
-    "resnet50": "classifiers.architectures.resnet50",
-    "vgg16": "classifiers.architectures.vgg16",
-    "xception": "classifiers.architectures.xception",
+ARCHITECTURES: Mapping[str, str] = {
+    "capsnet": "classifiers.architectures.capsnet:CAPSNET",
+    "cnn": "classifiers.architectures.cnn:CNN",
+    "efficientnet_lite2": "classifiers.architectures.efficientnet_lite2:EFFICIENTNET_LITE2",
+    "efficientnet_v2_b0": "classifiers.architectures.efficientnet_v2_b0:EFFICIENTNET_V2_B0",
+    "inception_resnet_v2": "classifiers.architectures.inception_resnet_v2:INCEPTION_RESNET_V2",
+    "mesoinception": "classifiers.architectures.mesoinception:MESOINCEPTION",
+    "mesonet": "classifiers.architectures.mesonet:MESONET",
+    "mobilenet_efficientnet": "classifiers.architectures.mobilenet_efficientnet:MOBILENET_EFFICIENTNET",
+    "mobilenet_v2": "classifiers.architectures.mobilenet_v2:MOBILENET_V2",
+    "resnet50": "classifiers.architectures.resnet50:RESNET50",
+    "vgg16": "classifiers.architectures.vgg16:VGG16",
+    "xception": "classifiers.architectures.xception:XCEPTION",
 }
-"""Name to module.
-
-A module offers `features(inputs, weights)`, its usual `INPUT_SIZE` and the `SMALLEST_SIZE` that its strides allow.
-One that does not end in pooling and a dense layer also offers `logits(features, count)`, and one that can learn from
-hints says in `HINTED` by which layers.
-"""
-
-
-def hinted_layers(name: str) -> dict[str, HintedLayer]:
-    """Give the layers of an architecture that can learn from hints; none if it has no such layers."""
-    return getattr(importlib.import_module(ARCHITECTURES[name]), "HINTED", {})
-
+"""Every architecture: its name, and its module and `Architecture`, whose docstring says how to add one."""
 
 # By this name of its first layer a saved classifier is told from a published network, many of which share its name.
 _INPUT = "crop"
@@ -60,7 +50,7 @@ _DAMAGE = (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, zlib.err
 _STATISTICS_MOMENTUM = 0.9
 
 
-def build(name: str, *, input_size: int | None = None, weights: str | Path | None = None) -> keras.Model:
+def build(name: str, *, input_size: int | None = None, weights: StartWeights = None) -> keras.Model:
     """Build a network.
 
     Args:
@@ -91,18 +81,33 @@ def build(name: str, *, input_size: int | None = None, weights: str | Path | Non
     return network
 
 
+def find_architecture(name: str) -> Architecture:
+    """Look an architecture up by name.
+
+    Raises:
+        ValueError: no such architecture.
+    """
+    if name not in ARCHITECTURES:
+        raise ValueError(f"no architecture is called {name!r}; there are {', '.join(sorted(ARCHITECTURES))}")
+    module, _, architecture = ARCHITECTURES[name].partition(":")
+    return getattr(importlib.import_module(module), architecture)
+
+
+def hinted_layers(name: str) -> Mapping[str, HintedLayer]:
+    """Give the layers of an architecture that can learn from hints; none if it has no such layers."""
+    return find_architecture(name).hinted_layers
+
+
 def checked_size(name: str, input_size: int | None) -> int:
     """Give the side of the input in pixels, None being the usual one of the architecture.
 
     Raises:
         ValueError: no such architecture, or a crop too small for it.
     """
-    if name not in ARCHITECTURES:
-        raise ValueError(f"no architecture is called {name!r}; there are {', '.join(sorted(ARCHITECTURES))}")
-    module = importlib.import_module(ARCHITECTURES[name])
-    size = module.INPUT_SIZE if input_size is None else input_size
-    if size < module.SMALLEST_SIZE:
-        raise ValueError(f"{name} takes crops of at least {module.SMALLEST_SIZE} pixels, not {size}")
+    architecture = find_architecture(name)
+    size = architecture.input_size if input_size is None else input_size
+    if size < architecture.smallest_size:
+        raise ValueError(f"{name} takes crops of at least {architecture.smallest_size} pixels, not {size}")
     return size
 
 
@@ -122,13 +127,13 @@ def load(keras_file: str | Path) -> keras.Model:
         return build(name, input_size=size, weights=keras_file)
 
 
-def _assemble(name: str, size: int, weights: str | Path | None) -> keras.Model:
+def _assemble(name: str, size: int, weights: StartWeights) -> keras.Model:
     import keras
 
-    module = importlib.import_module(ARCHITECTURES[name])
+    architecture = find_architecture(name)
     inputs = keras.Input((size, size, 3), name=_INPUT)
     try:
-        mapped = module.features(inputs, weights)
+        mapped = architecture.features(inputs, weights)
     except Exception as error:
         if isinstance(weights, Path) and isinstance(error, _DAMAGE):
             raise ValueError(f"{weights} is damaged, or does not hold weights of {name}") from error
@@ -138,20 +143,11 @@ def _assemble(name: str, size: int, weights: str | Path | None) -> keras.Model:
             raise ValueError(message) from error
         raise
     features = keras.layers.Identity(name="features")(mapped)
-    head = getattr(module, "logits", _pooled_logits)
-    network = keras.Model(inputs, head(features, len(LABELS)), name=name)
+    network = keras.Model(inputs, architecture.head(features, len(LABELS)), name=name)
     for layer in network.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = _STATISTICS_MOMENTUM
     return network
-
-
-def _pooled_logits(features: keras.KerasTensor, count: int) -> keras.KerasTensor:
-    import keras
-
-    pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
-    dropped = keras.layers.Dropout(0.2, name="dropout")(pooled)
-    return keras.layers.Dense(count, dtype="float32", name="logits")(dropped)
 
 
 def _holds_classifier(file: Path) -> bool:

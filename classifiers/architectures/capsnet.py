@@ -8,29 +8,26 @@ one for "generated": a real face is what neither of them is sure of.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.architectures.architecture import Architecture, StartWeights
 from classifiers.architectures.vgg16 import vgg
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_SIZE = 224
-SMALLEST_SIZE = 16
-
 _PRIMARY_CAPSULES = 3
 _CLASS_CAPSULE_SIZE = 4
 
 
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 256) feature map at stride 4: VGG-19 up to its third pooling."""
     import keras
 
     return vgg(keras.applications.VGG19, "block3_conv4", inputs, weights)
 
 
-def logits(features: keras.KerasTensor, count: int) -> keras.KerasTensor:
+def _logits(features: keras.KerasTensor, count: int) -> keras.KerasTensor:
     """Route the feature map to one capsule for each logit, and give the log-odds of their lengths."""
     import keras
 
@@ -60,3 +57,6 @@ def _primary_capsule(features: keras.KerasTensor, name: str) -> keras.KerasTenso
     x = layers.Conv1D(1, 3, padding="same", dtype="float32", name=f"{name}_conv4")(x)
     x = layers.BatchNormalization(dtype="float32", name=f"{name}_conv4_bn")(x)
     return layers.Reshape((1, -1), dtype="float32", name=name)(x)
+
+
+CAPSNET = Architecture(features, input_size=224, smallest_size=16, head=_logits)

@@ -41,7 +41,7 @@ class ClassCapsules(keras.layers.Layer):
         super().__init__(**kwargs)
         self.classes, self.size, self.iterations = classes, size, iterations
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[None, int, int]) -> None:
         """Make the matrices of the primary capsules."""
         _, primary, numbers = input_shape
         self.kernel = self.add_weight(

@@ -6,19 +6,17 @@ batch normalisation (Ioffe and Szegedy, ICML 2015, arXiv:1502.03167) that tutori
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from classifiers.architectures.architecture import Architecture, StartWeights
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_SIZE = 128
-SMALLEST_SIZE = 16
-
 _FILTERS = (32, 64, 128, 256)
 
 
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 256) feature map at stride 16.
 
     Raises:
@@ -36,3 +34,6 @@ def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> ke
         x = layers.ReLU(name=f"conv{number}_relu")(x)
         x = layers.MaxPooling2D(2, name=f"conv{number}_pool")(x)
     return x
+
+
+CNN = Architecture(features, input_size=128, smallest_size=16)

@@ -6,16 +6,13 @@ ReLU6 for swish. The published one takes pictures of 260 pixels.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.architectures.architecture import Architecture, StartWeights
 from classifiers.architectures.inverted_residual import Stage, inverted_residual_features, read_folded
 
 if TYPE_CHECKING:
     import keras
-
-INPUT_SIZE = 224
-SMALLEST_SIZE = 32
 
 # Table 1 of the paper with 1.1 times the channels and 1.2 times the blocks, but for those of the first and last stage.
 _STAGES = (
@@ -29,7 +26,7 @@ _STAGES = (
 )
 
 
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None, *, prefix: str = "") -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None, *, prefix: str = "") -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 1280) feature map at stride 32.
 
     Args:
@@ -47,3 +44,6 @@ def features(inputs: keras.KerasTensor, weights: str | Path | None = None, *, pr
     scaled = keras.layers.Rescaling(1 / 128, offset=-127 / 128, name=f"{prefix}preprocess")(inputs)
     folded = None if weights is None else read_folded(weights)
     return inverted_residual_features(inputs, scaled, _STAGES, folded, prefix)
+
+
+EFFICIENTNET_LITE2 = Architecture(features, input_size=224, smallest_size=32)

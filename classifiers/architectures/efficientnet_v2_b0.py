@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from classifiers.architectures.architecture import Architecture, StartWeights
 
 if TYPE_CHECKING:
     import keras
-
-INPUT_SIZE = 224
-SMALLEST_SIZE = 32
 
 # Of ImageNet in RGB, on the scale 0 to 255.
 _MEAN = (123.675, 116.28, 103.53)
 _DEVIATION = (58.395, 57.12, 57.375)
 
 
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 1280) feature map at stride 32."""
     import keras
 
@@ -30,3 +28,6 @@ def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> ke
         include_top=False, weights=weights, input_tensor=scaled, include_preprocessing=False
     )
     return network.output
+
+
+EFFICIENTNET_V2_B0 = Architecture(features, input_size=224, smallest_size=32)

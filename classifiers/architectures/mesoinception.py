@@ -5,19 +5,16 @@ Meso-4 with its first two layers replaced by inception modules of dilated convol
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.architectures.architecture import Architecture, StartWeights
 from classifiers.architectures.mesonet import convolution
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_SIZE = 256
-SMALLEST_SIZE = 32
 
-
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 16) feature map at stride 32.
 
     Raises:
@@ -48,3 +45,6 @@ def _inception(x: keras.KerasTensor, name: str, filters: tuple[int, int, int, in
     x = layers.Concatenate(name=f"{name}_views")(views)
     x = layers.BatchNormalization(name=f"{name}_bn")(x)
     return layers.MaxPooling2D(2, padding="same", name=f"{name}_pool")(x)
+
+
+MESOINCEPTION = Architecture(features, input_size=256, smallest_size=32)

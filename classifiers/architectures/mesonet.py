@@ -6,17 +6,15 @@ map of a crop of 256 pixels; ours pools it, as it does for every architecture, s
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from classifiers.architectures.architecture import Architecture, StartWeights
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_SIZE = 256
-SMALLEST_SIZE = 32
 
-
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 16) feature map at stride 32.
 
     Raises:
@@ -40,3 +38,6 @@ def convolution(x: keras.KerasTensor, name: str, *, filters: int, kernel: int, p
     x = keras.layers.Conv2D(filters, kernel, padding="same", activation="relu", name=name)(x)
     x = keras.layers.BatchNormalization(name=f"{name}_bn")(x)
     return keras.layers.MaxPooling2D(pool, padding="same", name=f"{name}_pool")(x)
+
+
+MESONET = Architecture(features, input_size=256, smallest_size=32)

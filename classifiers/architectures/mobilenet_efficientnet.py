@@ -8,22 +8,19 @@ of two that are trained.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from classifiers.architectures import efficientnet_lite2, mobilenet_v2
+from classifiers.architectures.architecture import Architecture, StartWeights
 
 if TYPE_CHECKING:
     import keras
-
-INPUT_SIZE = 224
-SMALLEST_SIZE = 32
 
 BRANCHES = {"mobilenet_v2": mobilenet_v2, "efficientnet_lite2": efficientnet_lite2}
 """The networks in the order of their channels. The layers of a branch are called as alone, after its name."""
 
 
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 2560) feature map at stride 32.
 
     Args:
@@ -39,3 +36,6 @@ def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> ke
         raise ValueError("mobilenet_efficientnet starts from two trained networks; scripts/join_networks.py joins them")
     maps = [branch.features(inputs, prefix=f"{name}_") for name, branch in BRANCHES.items()]
     return keras.layers.Concatenate(name="joined")(maps)
+
+
+MOBILENET_EFFICIENTNET = Architecture(features, input_size=224, smallest_size=32)

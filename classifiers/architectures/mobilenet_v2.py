@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from classifiers.architectures.architecture import Architecture, StartWeights
 from classifiers.architectures.inverted_residual import Stage, inverted_residual_features, read_folded
 
 if TYPE_CHECKING:
     import keras
-
-INPUT_SIZE = 224
-SMALLEST_SIZE = 32
 
 # Rows of table 2 of the paper.
 _STAGES = (
@@ -27,7 +25,7 @@ _STAGES = (
 )
 
 
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None, *, prefix: str = "") -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None, *, prefix: str = "") -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 1280) feature map at stride 32.
 
     Args:
@@ -59,14 +57,17 @@ def _fold_batch_norm(model: keras.Model) -> list[np.ndarray]:
     import keras
 
     folded: list[np.ndarray] = []
-    kernel = None
+    kernel: np.ndarray | None = None
     for layer in model.layers:
         if isinstance(layer, keras.layers.Conv2D | keras.layers.DepthwiseConv2D):
             kernel = np.asarray(layer.get_weights()[0])
-        elif isinstance(layer, keras.layers.BatchNormalization):
+        elif kernel is not None and isinstance(layer, keras.layers.BatchNormalization):
             gamma, beta, mean, variance = (np.asarray(value) for value in layer.get_weights())
             factor = gamma / np.sqrt(variance + layer.epsilon)
             # A depthwise kernel has its channels in the third place, any other in the last.
             folded.append(kernel * (factor[:, None] if kernel.shape[-1] == 1 else factor))
             folded.append(beta - mean * factor)
     return folded
+
+
+MOBILENET_V2 = Architecture(features, input_size=224, smallest_size=32)

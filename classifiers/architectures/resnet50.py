@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from classifiers.architectures.architecture import Architecture, StartWeights
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_SIZE = 224
-SMALLEST_SIZE = 32
 
-
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 2048) feature map at stride 32."""
     import keras
 
@@ -23,3 +21,6 @@ def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> ke
         kernel, bias = network.get_layer("conv1_conv").get_weights()
         network.get_layer("conv1_conv").set_weights([kernel[:, :, ::-1], bias])
     return network.output
+
+
+RESNET50 = Architecture(features, input_size=224, smallest_size=32)

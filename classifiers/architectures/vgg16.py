@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.architectures.architecture import Architecture, StartWeights
 from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.architectures.initialisation import normalise_signals
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_SIZE = 224
-SMALLEST_SIZE = 32
-
-HINTED = {
+_HINTED = {
     "block3_conv3": HintedLayer(1.5, 4),
     "block4_conv3": HintedLayer(3.5, 8),
     "block5_conv3": HintedLayer(7.5, 16),
@@ -25,7 +22,7 @@ _MEAN = (123.68, 116.779, 103.939)
 _SCALE = 64.0
 
 
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 512) feature map at stride 32."""
     import keras
 
@@ -33,7 +30,7 @@ def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> ke
 
 
 def vgg(
-    published: Callable[..., keras.Model], last_layer: str, inputs: keras.KerasTensor, weights: str | Path | None
+    published: Callable[..., keras.Model], last_layer: str, inputs: keras.KerasTensor, weights: StartWeights
 ) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to the map of a layer of a VGG network.
 
@@ -56,3 +53,6 @@ def vgg(
         kernel, bias = network.get_layer("block1_conv1").get_weights()
         network.get_layer("block1_conv1").set_weights([kernel[:, :, ::-1] * _SCALE, bias])
     return mapped
+
+
+VGG16 = Architecture(features, input_size=224, smallest_size=32, hinted_layers=_HINTED)

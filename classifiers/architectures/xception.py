@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
+
+from classifiers.architectures.architecture import Architecture, StartWeights
 
 if TYPE_CHECKING:
     import keras
 
-INPUT_SIZE = 299
-SMALLEST_SIZE = 71
 
-
-def features(inputs: keras.KerasTensor, weights: str | Path | None = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 2048) feature map at stride 32."""
     import keras
 
     scaled = keras.layers.Rescaling(1 / 127.5, offset=-1.0, name="preprocess")(inputs)
     return keras.applications.Xception(include_top=False, weights=weights, input_tensor=scaled).output
+
+
+XCEPTION = Architecture(features, input_size=299, smallest_size=71)

@@ -1,4 +1,4 @@
-"""Data sets of faces, each as an index of samples.
+"""Data sets of faces, each as a list of samples.
 
 from classifiers.datasets import open_dataset
 
@@ -7,25 +7,46 @@ samples = open_dataset("dfdc_train_part_0")
 
 from __future__ import annotations
 
-import importlib
 from pathlib import Path
-from types import ModuleType
 
-from classifiers.datasets.sample import GENERATED_FAMILIES, AlignFace, DataError, PictureReader, Sample
+from classifiers.datasets import (
+    celeb_df,
+    class_folders,
+    csv_table,
+    dfdc,
+    face_crops,
+    face_shards,
+    faceforensics,
+    real_vs_fake_140k,
+)
+from classifiers.datasets.adapter import DatasetAdapter
+from classifiers.datasets.sample import GENERATED_FAMILIES, AlignFace, Landmarks, Picture, PictureReader, Sample
+from classifiers.errors import DataError, SettingsError
 
-__all__ = ["GENERATED_FAMILIES", "LAYOUTS", "AlignFace", "DataError", "PictureReader", "Sample", "open_dataset"]
+__all__ = [
+    "GENERATED_FAMILIES",
+    "LAYOUTS",
+    "AlignFace",
+    "DataError",
+    "DatasetAdapter",
+    "Landmarks",
+    "Picture",
+    "PictureReader",
+    "Sample",
+    "open_dataset",
+]
 
-LAYOUTS = {
-    "face_crops": "classifiers.datasets.face_crops",
-    "face_shards": "classifiers.datasets.face_shards",
-    "faceforensics": "classifiers.datasets.faceforensics",
-    "celeb_df": "classifiers.datasets.celeb_df",
-    "dfdc": "classifiers.datasets.dfdc",
-    "real_vs_fake_140k": "classifiers.datasets.real_vs_fake_140k",
-    "csv_table": "classifiers.datasets.csv_table",
-    "labelled_folders": "classifiers.datasets.labelled_folders",
+LAYOUTS: dict[str, DatasetAdapter] = {
+    "face_crops": face_crops,
+    "face_shards": face_shards,
+    "faceforensics": faceforensics,
+    "celeb_df": celeb_df,
+    "dfdc": dfdc,
+    "real_vs_fake_140k": real_vs_fake_140k,
+    "csv_table": csv_table,
+    "class_folders": class_folders,
 }
-"""Name to module, the most specific first. A module offers `recognises(path)`, `samples(path)` and `LOOKS_FOR`."""
+"""Every layout: its name and what reads it, the most specific first; `DatasetAdapter` says how to add one."""
 
 
 def open_dataset(path: str | Path, layout: str = "auto") -> list[Sample]:
@@ -36,13 +57,14 @@ def open_dataset(path: str | Path, layout: str = "auto") -> list[Sample]:
         layout: one of `LAYOUTS`, or "auto" for the first that recognises the path.
 
     Raises:
-        DataError: there is nothing at the path, its layout is unknown, files are missing or damaged, or there is
-            no real or no fake sample.
+        DataError: there is nothing at the path, nothing recognises it, files are missing or damaged, or there is no
+            real or no fake sample.
+        SettingsError: no layout has that name.
     """
     path = Path(path)
     if not path.exists():
         raise DataError(f"there is no file and no folder {path}")
-    found = _layout(path, layout).samples(path)
+    found = _adapter(path, layout).samples(path)
     if not found:
         raise DataError(f"{path} is an empty data set: it lists no pictures and no videos")
     if len({sample.fake for sample in found}) == 1:
@@ -51,12 +73,12 @@ def open_dataset(path: str | Path, layout: str = "auto") -> list[Sample]:
     return found
 
 
-def _layout(path: Path, name: str) -> ModuleType:
-    if name != "auto" and name not in LAYOUTS:
-        raise DataError(f"no layout of data sets is called {name!r}; choose from: auto, {', '.join(LAYOUTS)}")
-    modules = [importlib.import_module(module) for key, module in LAYOUTS.items() if name in ("auto", key)]
-    for module in modules:
-        if module.recognises(path):
-            return module
-    looked_for = "; ".join(module.LOOKS_FOR for module in modules)
+def _adapter(path: Path, layout: str) -> DatasetAdapter:
+    if layout != "auto" and layout not in LAYOUTS:
+        raise SettingsError(f"no layout of data sets is called {layout!r}; choose from: auto, {', '.join(LAYOUTS)}")
+    adapters = [adapter for name, adapter in LAYOUTS.items() if layout in ("auto", name)]
+    for adapter in adapters:
+        if adapter.recognises(path):
+            return adapter
+    looked_for = "; ".join(adapter.LOOKS_FOR for adapter in adapters)
     raise DataError(f"{path} is no data set whose layout is known; looked for {looked_for}")

@@ -13,7 +13,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.sample import Sample
+from classifiers.errors import DataError
 
 LOOKS_FOR = "the folders Celeb-real and Celeb-synthesis of Celeb-DF"
 

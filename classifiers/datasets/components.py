@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
+from typing import TypeVar
+
+Node = TypeVar("Node", bound=Hashable)
 
 
-def connected(nodes: Iterable[Hashable], links: Iterable[tuple[Hashable, Hashable]]) -> list[list[Hashable]]:
+def connected(nodes: Iterable[Node], links: Iterable[tuple[Hashable, Hashable]]) -> list[list[Node]]:
     """Find the connected components of a graph.
 
     Args:
@@ -27,7 +30,7 @@ def connected(nodes: Iterable[Hashable], links: Iterable[tuple[Hashable, Hashabl
 
     for one, other in links:
         parents[root(one)] = root(other)
-    found: dict[Hashable, list[Hashable]] = {}
+    found: dict[Hashable, list[Node]] = {}
     for node in nodes:
         found.setdefault(root(node), []).append(node)
     return list(found.values())

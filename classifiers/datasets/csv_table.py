@@ -24,8 +24,9 @@ from pathlib import Path
 
 from classifiers.datasets.index_files import parse_landmarks, read_columns, read_rows, require_files
 from classifiers.datasets.media_types import is_video
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.sample import Sample
 from classifiers.datasets.words import fakes_of, families_of, known, splits_of
+from classifiers.errors import DataError
 
 LOOKS_FOR = "a CSV file with columns of paths (path, file, filename, ...) and labels (label, is_fake, is_real, ...)"
 

@@ -17,10 +17,12 @@ The preview:
 from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from classifiers.datasets.index_files import read_json, require_files
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.sample import Sample
 from classifiers.datasets.words import known
+from classifiers.errors import DataError
 
 LOOKS_FOR = "metadata.json of DFDC parts or dataset.json of the DFDC preview"
 
@@ -122,14 +124,14 @@ def _preview(index: Path) -> list[Sample]:
     return require_files(found, index)
 
 
-def _entries(index: Path) -> list[tuple[str, dict]]:
+def _entries(index: Path) -> list[tuple[str, dict[str, Any]]]:
     content = read_json(index)
     if not isinstance(content, dict) or not all(isinstance(facts, dict) for facts in content.values()):
         raise DataError(f"{index} is no table of videos and their labels")
     return list(content.items())
 
 
-def _fake(name: str, facts: dict, index: Path) -> bool:
+def _fake(name: str, facts: dict[str, Any], index: Path) -> bool:
     label = str(facts.get("label")).lower()
     if label not in _LABELS:
         raise DataError(f"{index} calls {name} {facts.get('label')!r}, which is neither REAL nor FAKE")

@@ -1,8 +1,8 @@
 """Loose face crops with landmarks, as `facewitness faces` writes them.
 
-    faces.csv     file,label,split,family,source,clip,person,time_s,box,landmarks,...
+    faces.csv     one row a crop, with `COLUMNS`
     faces.json    how the crops were made; "complete" is false until all are
-    no_face.csv   file,label,split,status,message of the inputs that gave no crop
+    no_face.csv   one row an input that gave no crop, with `NO_FACE_COLUMNS`
     .../*.jpg     what `file` names, relative to this folder
 
 `label` is real or fake; fields of what is not known are empty.
@@ -12,12 +12,31 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from classifiers.datasets.index_files import parse_landmarks, read_columns, read_json, read_rows, require_files
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.index_files import (
+    parse_label,
+    parse_landmarks,
+    read_columns,
+    read_json,
+    read_rows,
+    require_files,
+)
+from classifiers.datasets.sample import Sample
+from classifiers.errors import DataError
 
 LOOKS_FOR = "faces.csv and faces.json of `facewitness faces`"
 
-_COLUMNS = {"file", "label", "split", "family", "source", "clip", "person", "landmarks"}
+# fmt: off
+COLUMNS = (
+    "file", "label", "split", "family", "source", "clip", "person", "time_s", "width", "height",
+    "face_width_original", "box", "landmarks", "origin",
+)
+# fmt: on
+"""Of `faces.csv`. The box is "x y w h" and the landmarks are five "x,y", both in pixels of the crop."""
+
+NO_FACE_COLUMNS = ("file", "label", "split", "status", "message")
+"""Of `no_face.csv`."""
+
+_REQUIRED = {"file", "label", "split", "family", "source", "clip", "person", "landmarks"}
 
 
 def recognises(path: Path) -> bool:
@@ -39,7 +58,7 @@ def samples(path: Path) -> list[Sample]:
         raise DataError(
             f"the crops in {index.parent} are not all there; run the same `facewitness faces` again to go on"
         )
-    lacking = sorted(_COLUMNS - set(read_columns(index)))
+    lacking = sorted(_REQUIRED - set(read_columns(index)))
     if lacking:
         raise DataError(f"{index} lacks the columns {', '.join(lacking)}; run `facewitness faces` again")
     return require_files([_sample(row, index) for row in read_rows(index)], index)
@@ -54,11 +73,11 @@ def inputs_without_crops(path: Path) -> list[tuple[Sample, str, str]]:
     index = _folder(path) / "no_face.csv"
     if not index.is_file():
         return []
-    lacking = sorted({"file", "label", "split", "status", "message"} - set(read_columns(index)))
+    lacking = sorted(set(NO_FACE_COLUMNS) - set(read_columns(index)))
     if lacking:
         raise DataError(f"{index} lacks the columns {', '.join(lacking)}; run `facewitness faces` again")
     return [
-        (Sample(Path(row["file"]), _is_fake(row, index), split=row["split"]), row["status"], row["message"])
+        (Sample(Path(row["file"]), parse_label(row, index), split=row["split"]), row["status"], row["message"])
         for row in read_rows(index)
     ]
 
@@ -67,16 +86,10 @@ def _folder(path: Path) -> Path:
     return path.parent if path.name == "faces.csv" else path
 
 
-def _is_fake(row: dict[str, str], index: Path) -> bool:
-    if row["label"] not in ("real", "fake"):
-        raise DataError(f"{index} calls {row['file']} {row['label']!r}, which is neither real nor fake")
-    return row["label"] == "fake"
-
-
 def _sample(row: dict[str, str], index: Path) -> Sample:
     return Sample(
         path=index.parent / row["file"],
-        fake=_is_fake(row, index),
+        fake=parse_label(row, index),
         split=row["split"],
         family=row["family"],
         source=row["source"],

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from classifiers.datasets.index_files import parse_landmarks, read_columns, read_rows, require_files
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.index_files import parse_label, parse_landmarks, read_columns, read_rows, require_files
+from classifiers.datasets.sample import Sample
 
 LOOKS_FOR = "an index CSV of zip shards (columns shard, file, split, label, source, landmarks)"
 
@@ -42,9 +42,7 @@ def _indexes(path: Path) -> list[Path]:
 
 
 def _sample(row: dict[str, str], index: Path) -> Sample:
-    if row["label"] not in ("real", "fake"):
-        raise DataError(f"{index} calls {row['file']} {row['label']!r}, which is neither real nor fake")
-    fake = row["label"] == "fake"
+    fake = parse_label(row, index)
     return Sample(
         path=index.parent / row["shard"],
         member=row["file"],

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from classifiers.datasets.components import connected
 from classifiers.datasets.index_files import read_json
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.sample import Sample
+from classifiers.errors import DataError
 
 LOOKS_FOR = "the folders original_sequences and manipulated_sequences of FaceForensics++"
 
@@ -30,7 +31,7 @@ _FAMILIES = {
     "FaceSwap": "faceswap",
     "FaceShifter": "faceswap",
     "DeepFakeDetection": "faceswap",
-    # The expression of a filmed face is altered; unlike other reenactments no face is drawn whole.
+    # The expression of a filmed face is altered; unlike other reenactments no whole face is generated.
     "Face2Face": "expression_swap",
     "NeuralTextures": "expression_swap",
 }
@@ -112,10 +113,9 @@ def _official_pairs(path: Path) -> list[tuple[tuple[str, str], str]]:
 
 def _pairs(index: Path) -> list[tuple[str, str]]:
     content = read_json(index)
-    try:
-        return [(str(first), str(second)) for first, second in content]
-    except (TypeError, ValueError) as error:
-        raise DataError(f'{index} is no list of pairs of videos such as ["000", "003"]') from error
+    if not isinstance(content, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in content):
+        raise DataError(f'{index} is no list of pairs of videos such as ["000", "003"]')
+    return [(str(first), str(second)) for first, second in content]
 
 
 def _joined(videos: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.sample import Sample
+from classifiers.errors import DataError
 
 _POINTS = 5
 
@@ -59,7 +61,18 @@ def read_json(path: Path) -> object:
         raise DataError(f"{path} is no JSON file: {error}") from error
 
 
-def parse_landmarks(text: str, index: Path) -> np.ndarray | None:
+def parse_label(row: dict[str, str], index: Path) -> bool:
+    """Tell whether a row with the columns "file" and "label" is fake.
+
+    Raises:
+        DataError: its label is neither "real" nor "fake".
+    """
+    if row["label"] not in ("real", "fake"):
+        raise DataError(f"{index} calls {row['file']} {row['label']!r}, which is neither real nor fake")
+    return row["label"] == "fake"
+
+
+def parse_landmarks(text: str, index: Path) -> npt.NDArray[np.float32] | None:
     """Parse five points as "x,y x,y x,y x,y x,y".
 
     Args:
@@ -77,7 +90,7 @@ def parse_landmarks(text: str, index: Path) -> np.ndarray | None:
     try:
         points = np.array([[float(value) for value in point.split(",")] for point in text.split()], np.float32)
     except ValueError:
-        points = np.empty(0)
+        points = np.empty(0, np.float32)
     if points.shape != (_POINTS, 2) or not np.isfinite(points).all():
         raise DataError(f"{index} holds landmarks {text!r}, which are not five points such as 98.5,122.2")
     return points

@@ -13,7 +13,8 @@ import numpy as np
 from classifiers.datasets.components import connected
 from classifiers.datasets.media_types import is_video
 from classifiers.datasets.picture_hash import Fingerprint, fingerprint, near_duplicates
-from classifiers.datasets.sample import DataError, PictureReader, Sample
+from classifiers.datasets.sample import PictureReader, Sample
+from classifiers.errors import DataError
 
 _NAMED = 4
 _BLOCK_BYTES = 1 << 20
@@ -155,6 +156,25 @@ def find_leaks(samples: Iterable[Sample], reader: PictureReader) -> LeakReport:
         ),
         unreadable=tuple(unreadable),
     )
+
+
+def without_unreadable(samples: Sequence[Sample], report: LeakReport, most: float) -> list[Sample]:
+    """Leave out the samples that cannot be read.
+
+    Args:
+        samples: a data set.
+        report: what was found in it.
+        most: share of the samples that may be left out.
+
+    Raises:
+        DataError: more cannot be read.
+    """
+    unreadable = {item.name for item in report.unreadable}
+    if len(unreadable) > most * len(samples):
+        raise DataError(
+            f"{len(unreadable)} of {len(samples)} pictures cannot be read, more than --max-unreadable {most:g} allows"
+        )
+    return [sample for sample in samples if sample.name not in unreadable]
 
 
 def check_usable(samples: Sequence[Sample], splits: Sequence[str] = ()) -> None:

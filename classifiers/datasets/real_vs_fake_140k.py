@@ -13,7 +13,8 @@ from pathlib import Path
 
 from classifiers.datasets.index_files import read_columns, read_rows, require_files
 from classifiers.datasets.media_types import is_picture
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.sample import Sample
+from classifiers.errors import DataError
 
 LOOKS_FOR = "real_vs_fake/real-vs-fake/{train,valid,test}/{real,fake} of 140k Real and Fake Faces, or its CSV files"
 

@@ -6,21 +6,25 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
-    import numpy as np
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from classifiers.errors import DataError
 
 GENERATED_FAMILIES = frozenset({"gan", "diffusion", "reenactment", "lipsync"})
-"""Families of forgeries whose face was drawn whole; in all others a real face was altered."""
+"""Families of forgeries whose whole face was generated; in all others a real face was altered."""
 
+Picture = npt.NDArray[np.uint8]
+"""RGB (height, width, 3)."""
 
-AlignFace = Callable[["np.ndarray", "np.ndarray"], "np.ndarray"]
-"""Cuts the crop of a picture (RGB uint8), given the five landmarks in it; the one that scanning uses."""
+Landmarks = npt.NDArray[np.floating[Any]]
+"""Five points (5, 2), x and y in pixels of a picture, in the order of `extractors.face.LANDMARK_NAMES`."""
 
-
-class DataError(Exception):
-    """A data set that cannot be used as it is; the message is one sentence for the user."""
+AlignFace = Callable[[npt.NDArray[Any], Landmarks], npt.NDArray[Any]]
+"""Cuts the crop of a picture (RGB uint8, or a mask), given the landmarks in it; the one that scanning uses."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +38,7 @@ class Sample:
         split: "train", "val", "test" or "dev"; "" where the data set does not say.
         family: kind of forgery; "" for real ones and where it is not known. "faceswap" puts another face into a
             picture and "expression_swap" another expression on the face that is there; "reenactment" and "lipsync"
-            move a face that is drawn anew, and "gan" and "diffusion" make one up.
+            generate a face that moves in another way, and "gan" and "diffusion" make one up.
         source: what it was made from or where it was published, where that joins samples which must not be told
             apart by split: a DFDC fake and its original share one. "" for none.
         clip: the video that this is, or that this is a frame of; "" for a still.
@@ -53,7 +57,7 @@ class Sample:
     source: str = ""
     clip: str = ""
     person: str = ""
-    landmarks: np.ndarray | None = None
+    landmarks: npt.NDArray[np.float32] | None = None
     origin: str = ""
 
     @property
@@ -65,6 +69,17 @@ class Sample:
     def group(self) -> str:
         """The clip, or the file itself for stills; samples of one group are never independent."""
         return self.clip or self.name
+
+    @property
+    def known_landmarks(self) -> npt.NDArray[np.float32]:
+        """The landmarks, for those who cannot do without.
+
+        Raises:
+            DataError: faces have not been looked for.
+        """
+        if self.landmarks is None:
+            raise DataError(f"{self.name} has no landmarks; make face crops of the data set with `facewitness faces`")
+        return self.landmarks
 
 
 class PictureReader:
@@ -89,21 +104,17 @@ class PictureReader:
         except (OSError, KeyError, zipfile.BadZipFile) as error:
             raise DataError(f"cannot read {sample.name}: {error}") from error
 
-    def read(self, sample: Sample) -> np.ndarray:
+    def read(self, sample: Sample) -> Picture:
         """Decode a picture to RGB uint8 (height, width, 3).
 
         Raises:
             DataError: the file is missing, damaged or no picture.
         """
-        # Loaded here, since the command line needs this module for its help.
-        import cv2
-        import numpy as np
-
         content = np.frombuffer(self.bytes(sample), np.uint8)
         picture = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
         if picture is None:
             raise DataError(f"{sample.name} is not a picture that can be decoded")
-        return cv2.cvtColor(picture, cv2.COLOR_BGR2RGB)
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), np.uint8)
 
     def __getstate__(self) -> dict[str, object]:
         # Open archives share a file position with a forked or spawned reader: each process opens its own.

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from classifiers.datasets.components import connected
-from classifiers.datasets.sample import DataError, Sample
+from classifiers.datasets.sample import Sample
+from classifiers.errors import DataError, SettingsError
 
 SPLITS = ("train", "val", "test")
 ATTRIBUTES = ("clip", "person", "source")
@@ -54,12 +55,13 @@ def split_by_group(
 
     Raises:
         DataError: the groups do not allow real and fake samples in every split (the message says which attribute is at
-            fault), or an attribute or a split has an unknown name.
+            fault), or a split has an unknown name.
+        SettingsError: an attribute has an unknown name.
         ValueError: the shares are not three numbers above 0.
     """
     unknown = set(by) - set(ATTRIBUTES)
     if unknown:
-        raise DataError(f"samples are held together by clip, person or source, not by {', '.join(sorted(unknown))}")
+        raise SettingsError(f"samples are held together by clip, person or source, not by {', '.join(sorted(unknown))}")
     if len(shares) != len(SPLITS) or min(shares) <= 0:
         raise ValueError("train, val and test need a share above 0 each")
     splits = ["test" if sample.split == "dev" else sample.split for sample in samples]

@@ -3,84 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Mapping
 
-import numpy as np
+from classifiers.engines.engine import PRECISIONS, Engine
+from classifiers.model_spec import ModelSpec
 
-from classifiers.model_spec import ModelError, ModelSpec
+__all__ = ["ENGINES", "PRECISIONS", "Engine", "create_engine", "engine_name"]
 
-
-class Engine(Protocol):
-    """Runs one network.
-
-    Attributes:
-        name: as in `ENGINES`.
-        precision: number format of the arithmetic, one of `PRECISIONS`.
-        device: what computes, such as "CPU" or "GPU.1".
-        weights_sha256: of the file of weights that it loaded.
-    """
-
-    name: str
-    precision: str
-    device: str
-    weights_sha256: str
-
-    def predict(self, crops: np.ndarray) -> np.ndarray:
-        """Classify crops.
-
-        Args:
-            crops: uint8 (n, size, size, 3) RGB, aligned as the model's crop template says; n may be 0.
-
-        Returns:
-            float32 (n, 2) logits: manipulated, generated.
-        """
-        ...
-
-
-PRECISIONS = ("int8", "bf16", "f32", "f16")
-"""Number formats of the arithmetic, in the order in which "auto" prefers them; f16 is last, as it overflows first."""
-
-
-def _openvino(model: ModelSpec, threads: int | None, precision: str, device: str) -> Engine:
-    from classifiers.engines.openvino_engine import OpenVinoEngine
-
-    return OpenVinoEngine(model, threads, precision, device)
-
-
-def _onnxruntime(model: ModelSpec, threads: int | None, precision: str, device: str) -> Engine:
-    from classifiers.engines.onnxruntime_engine import OnnxRuntimeEngine
-
-    _require_f32("onnxruntime", precision)
-    return OnnxRuntimeEngine(model, threads, device)
-
-
-def _keras(model: ModelSpec, threads: int | None, precision: str, device: str) -> Engine:
-    from classifiers.engines.keras_engine import KerasEngine
-
-    _require_f32("keras", precision)
-    return KerasEngine(model, threads, device)
-
-
-def _tensorflow(model: ModelSpec, threads: int | None, precision: str, device: str) -> Engine:
-    from classifiers.engines.keras_engine import TensorFlowEngine
-
-    _require_f32("tensorflow", precision)
-    return TensorFlowEngine(model, threads, device)
-
-
-def _require_f32(engine: str, precision: str) -> None:
-    if precision not in ("auto", "f32"):
-        raise ModelError(f"the {engine} engine computes in f32, not in {precision}; the openvino engine may")
-
-
-ENGINES: dict[str, Callable[[ModelSpec, int | None, str, str], Engine]] = {
-    "openvino": _openvino,
-    "onnxruntime": _onnxruntime,
-    "keras": _keras,
-    "tensorflow": _tensorflow,
+ENGINES: Mapping[str, str] = {
+    "openvino": "classifiers.engines.openvino_engine:OpenVinoEngine",
+    "onnxruntime": "classifiers.engines.onnxruntime_engine:OnnxRuntimeEngine",
+    "keras": "classifiers.engines.keras_engine:KerasEngine",
+    "tensorflow": "classifiers.engines.keras_engine:TensorFlowEngine",
 }
-"""Name to factory, which takes the model, the number of threads, the precision and the device."""
+"""Every engine: its name, and its module and class. `Engine` says how to add one."""
 
 _FAST = {"openvino": ("openvino_graph", "openvino_weights"), "onnxruntime": ("onnx",)}
 """The engines that need a file of their own, the fastest first; each is called as its package is."""
@@ -109,7 +45,9 @@ def create_engine(
         raise ValueError(f"no engine is called {name!r}; there are auto, {', '.join(ENGINES)}")
     if precision not in ("auto", *PRECISIONS):
         raise ValueError(f"no precision is called {precision!r}; there are auto, {', '.join(PRECISIONS)}")
-    return ENGINES[name](model, threads, precision, device if device == "auto" else device.upper())
+    module, _, engine = ENGINES[name].partition(":")
+    device = device if device == "auto" else device.upper()
+    return getattr(importlib.import_module(module), engine)(model, threads, precision, device)
 
 
 def engine_name(name: str, model: ModelSpec) -> str:

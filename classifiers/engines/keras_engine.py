@@ -6,7 +6,9 @@ import contextlib
 import os
 
 import numpy as np
+from numpy.typing import NDArray
 
+from classifiers.engines.engine import check_crops, require_f32
 from classifiers.model_spec import ModelError, ModelSpec
 from classifiers.stored_network import load_network
 
@@ -20,17 +22,21 @@ class KerasEngine:
         model: has the file "keras", or compact ones.
         threads: number of threads, or None for all cores. TensorFlow heeds it only before its first operation, and
             PyTorch for the whole process; JAX does not.
+        precision: "f32" or "auto", which is the same.
         device: "auto", or the one that Keras must have chosen: "CPU" or "GPU".
 
     Raises:
-        ModelError: the file is missing, damaged or of another architecture, Keras lacks its backend, or it runs on
-            another device.
+        ModelError: the file is missing, damaged or of another architecture, Keras lacks its backend, another
+            precision is wanted, or it runs on another device.
     """
 
     name = "keras"
     precision = "f32"
 
-    def __init__(self, model: ModelSpec, threads: int | None = None, device: str = "auto") -> None:
+    def __init__(
+        self, model: ModelSpec, threads: int | None = None, precision: str = "f32", device: str = "auto"
+    ) -> None:
+        require_f32(self.name, precision)
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         try:
             import keras
@@ -52,10 +58,11 @@ class KerasEngine:
             _require_float32(backend)
         # JAX is slow uncompiled; the compilers of the others cost more than they save.
         network.compile(jit_compile=backend == "jax")
-        self._network = network
+        self._network, self._size = network, model.crop_size
 
-    def predict(self, crops: np.ndarray) -> np.ndarray:
-        """Classify uint8 (n, size, size, 3) RGB crops: float32 (n, 2) logits."""
+    def predict(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Classify crops, as `Engine.predict` says."""
+        check_crops(crops, self._size)
         logits = [np.empty((0, 2), np.float32)]
         for start in range(0, len(crops), _BATCH):
             part = crops[start : start + _BATCH]
@@ -75,10 +82,13 @@ class TensorFlowEngine(KerasEngine):
 
     name = "tensorflow"
 
-    def __init__(self, model: ModelSpec, threads: int | None = None, device: str = "auto") -> None:
+    def __init__(
+        self, model: ModelSpec, threads: int | None = None, precision: str = "f32", device: str = "auto"
+    ) -> None:
+        require_f32(self.name, precision)
         if os.environ.setdefault("KERAS_BACKEND", "tensorflow") != "tensorflow":
             raise ModelError("the tensorflow engine needs KERAS_BACKEND=tensorflow, which is set to another backend")
-        super().__init__(model, threads, device)
+        super().__init__(model, threads, precision, device)
 
 
 def _require_float32(backend: str) -> None:

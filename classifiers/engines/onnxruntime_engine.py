@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from classifiers.engines.engine import check_crops, require_f32
 from classifiers.model_spec import ModelError, ModelSpec
 
 _BATCH = 32
@@ -18,17 +20,21 @@ class OnnxRuntimeEngine:
     Args:
         model: has the file "onnx".
         threads: number of CPU threads, or None for all cores.
+        precision: "f32" or "auto", which is the same.
         device: "CPU", "CUDA", or "auto" for the CPU.
 
     Raises:
-        ModelError: ONNX Runtime is not installed or lacks the device, or the file is missing, damaged or not of the
-            model's crop size.
+        ModelError: ONNX Runtime is not installed or lacks the precision or the device, or the file is missing, damaged
+            or not of the model's crop size.
     """
 
     name = "onnxruntime"
     precision = "f32"
 
-    def __init__(self, model: ModelSpec, threads: int | None = None, device: str = "auto") -> None:
+    def __init__(
+        self, model: ModelSpec, threads: int | None = None, precision: str = "f32", device: str = "auto"
+    ) -> None:
+        require_f32(self.name, precision)
         content = model.read("onnx")
         self.weights_sha256 = model.files["onnx"].sha256
         try:
@@ -61,10 +67,11 @@ class OnnxRuntimeEngine:
         if len(inputs) != 1 or inputs[0].shape[1:] != wanted:
             shapes = ", ".join(str(each.shape) for each in inputs)
             raise ModelError(f"the ONNX file of model {model.name!r} takes {shapes}, not crops of {wanted}")
-        self._session, self._input = session, inputs[0].name
+        self._session, self._input, self._size = session, inputs[0].name, model.crop_size
 
-    def predict(self, crops: np.ndarray) -> np.ndarray:
-        """Classify uint8 (n, size, size, 3) RGB crops: float32 (n, 2) logits."""
+    def predict(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Classify crops, as `Engine.predict` says."""
+        check_crops(crops, self._size)
         parts = [crops[start : start + _BATCH] for start in range(0, len(crops), _BATCH)]
         logits = [self._session.run(None, {self._input: part.astype(np.float32)})[0] for part in parts]
         return np.concatenate([np.empty((0, 2), np.float32), *logits])

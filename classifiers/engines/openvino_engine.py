@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import openvino as ov
+from numpy.typing import NDArray
 from openvino import opset13
 
+from classifiers.engines.engine import check_crops
 from classifiers.model_spec import ModelError, ModelSpec
+from classifiers.openvino_graph import (
+    ONE_STREAM,
+    bottleneck_maps,
+    files_of,
+    nodes_before,
+    read_graph,
+    with_byte_input,
+)
 
 # Maps of more crops than this leave the caches of a CPU: they cost more time, and a lot of memory.
 _CPU_BATCH = 8
@@ -16,10 +26,6 @@ _BATCH = 32
 
 _CAPABILITIES = {"int8": {"INT8", "FP32"}, "bf16": {"BF16"}, "f32": {"FP32"}, "f16": {"FP16"}}
 """What a device must be capable of, by precision; what is not quantised in an int8 model stays in float32."""
-
-ONE_STREAM = {"NUM_STREAMS": 1}
-"""For the CPU: with more, which OpenVINO may choose by itself on two sockets, its releases since 2026.1 compute wrong
-logits from most graphs that hold 8-bit kernels."""
 
 
 class OpenVinoEngine:
@@ -47,25 +53,20 @@ class OpenVinoEngine:
             devices = ", ".join(core.available_devices)
             raise ModelError(f"the openvino engine finds no device {device}; there are {devices}")
         self.precision = _precision(core, self.device, model, precision)
-        graph_file, weights_file = files_of(self.precision)
-        graph = core.read_model(model.read(graph_file), ov.Tensor(np.frombuffer(model.read(weights_file), np.uint8)))
-        self.weights_sha256 = model.files[weights_file].sha256
-        wanted = f"[?,{model.crop_size},{model.crop_size},3]"
-        if str(graph.inputs[0].get_partial_shape()) != wanted:
-            shape = graph.inputs[0].get_partial_shape()
-            raise ModelError(f"the graph of model {model.name!r} takes {shape}, not crops of {wanted}")
-        # Bytes go in: the graph makes floats of them faster, and needs no copy of the batch.
-        converted = ov.preprocess.PrePostProcessor(graph)
-        converted.input().tensor().set_element_type(ov.Type.u8)
+        graph = with_byte_input(read_graph(model, self.precision))
+        self.weights_sha256 = model.files[files_of(self.precision)[1]].sha256
+        self._size = model.crop_size
         # Without a hint newer processors take bfloat16, and a score would depend on the machine.
         settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
         if self.device == "CPU":
             settings |= ONE_STREAM
             if threads is not None:
                 settings["INFERENCE_NUM_THREADS"] = threads
-        parts = [(converted.build(), "f32" if self.precision == "int8" else self.precision)]
         if self.precision == "bf16":
-            parts = _split(parts[0][0])
+            parts = _split(graph)
+        else:
+            # What is quantised in an int8 graph says so itself.
+            parts = [(graph, "f32" if self.precision == "int8" else self.precision)]
         try:
             self._networks = [
                 core.compile_model(part, self.device, settings | {"INFERENCE_PRECISION_HINT": hint})
@@ -74,12 +75,13 @@ class OpenVinoEngine:
         except RuntimeError as error:
             raise ModelError(f"device {self.device} cannot run model {model.name!r} in {self.precision}") from error
 
-    def predict(self, crops: np.ndarray) -> np.ndarray:
-        """Classify uint8 (n, size, size, 3) RGB crops: float32 (n, 2) logits."""
+    def predict(self, crops: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Classify crops, as `Engine.predict` says."""
+        check_crops(crops, self._size)
         batch = _CPU_BATCH if self.device == "CPU" else _BATCH
         logits = [np.empty((0, 2), np.float32)]
         for start in range(0, len(crops), batch):
-            values = [crops[start : start + batch]]
+            values: list[Any] = [crops[start : start + batch]]
             for network in self._networks:
                 values = list(network(values).values())
             logits += values
@@ -87,15 +89,15 @@ class OpenVinoEngine:
 
 
 def _split(graph: ov.Model) -> list[tuple[ov.Model, str]]:
-    """Cut a graph in two of which only the second bears bf16, if everything in it passes through narrow maps.
+    """Cut a graph in two of which only the second bears bf16, if everything in it passes through bottleneck maps.
 
     Made for MobileNetV2, whose first depthwise convolution looks at differences far smaller than what they differ from:
     without it and what else is before the first convolution that widens a map, four fifths of the error of bf16 are
     gone. Of InceptionResNetV2 the stem stays in f32, a fifteenth of its work.
     """
-    widened = next(iter(narrow_maps(graph).values()), [])
+    widened = next(iter(bottleneck_maps(graph).values()), [])
     result = graph.outputs[0].get_node()
-    if not widened or any(node.get_type_name() == "Parameter" for node in _before(result, widened)):
+    if not widened or any(node.get_type_name() == "Parameter" for node in nodes_before(result, widened)):
         return [(graph, "bf16")]
     first = ov.Model(widened, graph.get_parameters()).clone()
     middle = [opset13.parameter(port.get_partial_shape(), np.float32) for port in widened]
@@ -103,41 +105,6 @@ def _split(graph: ov.Model) -> list[tuple[ov.Model, str]]:
         for reader in list(port.get_target_inputs()):
             reader.replace_source_output(parameter.output(0))
     return [(first, "f32"), (ov.Model([result.input_value(0)], middle), "bf16")]
-
-
-def _before(node: ov.Node, but_for: Iterable[ov.Output] = ()) -> list[ov.Node]:
-    """Give the nodes whose values reach a node, without those that do so only through some ports."""
-    seen, ahead, found = {port.get_node().get_friendly_name() for port in but_for}, [node], []
-    while ahead:
-        before = [source.get_node() for source in ahead.pop().input_values()]
-        ahead += (new := [each for each in before if each.get_friendly_name() not in seen])
-        found += new
-        seen |= {each.get_friendly_name() for each in before}
-    return found
-
-
-def narrow_maps(graph: ov.Model) -> dict[int, list[ov.Output]]:
-    """Find, by their side, the last maps of each size that a convolution over single cells widens, the largest first.
-
-    There a network of inverted residuals holds what it has found, in few channels and not rectified; those of others
-    may be rectified and have many. Networks side by side have one each.
-    """
-    found: dict[int, list[ov.Output]] = {}
-    for node in graph.get_ordered_ops():
-        if node.get_type_name() == "Convolution" and list(node.input_value(1).get_shape()[2:]) == [1, 1]:
-            widened, (outputs, inputs, *_) = node.input_value(0), node.input_value(1).get_shape()
-            if outputs > inputs:
-                side = widened.get_partial_shape()[2].get_length()
-                before = {each.get_friendly_name() for each in [widened.get_node(), *_before(widened.get_node())]}
-                others = [port for port in found.get(side, []) if port.get_node().get_friendly_name() not in before]
-                found[side] = [*others, widened]
-    return found
-
-
-def files_of(precision: str) -> tuple[str, str]:
-    """Name the formats of graph and weights that a precision runs, as in `ModelSpec.files`."""
-    infix = "int8_" if precision == "int8" else ""
-    return f"openvino_{infix}graph", f"openvino_{infix}weights"
 
 
 def _precision(core: ov.Core, device: str, model: ModelSpec, wanted: str) -> str:
@@ -165,7 +132,7 @@ def adds_int8_exactly(core: ov.Core, device: str) -> bool:
     capabilities says so, but the largest sum there is does. A device that cannot even form it does not either.
     """
     largest = opset13.parameter([1, 64, 1, 1], np.float32)
-    quantised = opset13.fake_quantize(largest, *np.float32([0, 255, 0, 255]), 256)
+    quantised = opset13.fake_quantize(largest, *np.array([0, 255, 0, 255], np.float32), 256)
     weights = opset13.convert(opset13.constant(np.full((1, 64, 1, 1), 127, np.int8)), "f32")
     scaled = opset13.multiply(weights, np.float32(1))
     total = opset13.convolution(quantised, scaled, [1, 1], [0, 0], [0, 0], [1, 1])

@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from classifiers.atomic_file import write_whole
 from classifiers.engines import Engine
 from classifiers.evaluation.evaluation import Evaluation
+from classifiers.evaluation.figure_style import GREY, MODEL_COLOURS, house_style, new_figure
 from classifiers.evaluation.metrics import Interval, accuracy, bootstrap_interval
-from classifiers.evaluation.plots import MODEL_COLOURS, house_style, new_figure
 from classifiers.evaluation.scored import bootstrap_groups
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
     from matplotlib.transforms import Bbox
 
 CSV_COLUMNS = (
@@ -130,7 +132,9 @@ def to_csv(contenders: Sequence[Contender]) -> str:
 
 def to_table(contenders: Sequence[Contender]) -> str:
     """Give the comparison as a table for a terminal, the best model first and marked."""
-    rows = [("model", "crop", "parameters", "MB", "crops/s", "log loss", "accuracy", "AUC [95% interval]")]
+    rows: list[tuple[str, ...]] = [
+        ("model", "crop", "parameters", "MB", "crops/s", "log loss", "accuracy", "AUC [95% interval]")
+    ]
     best = best_of(contenders)
     for c in sorted(contenders, key=lambda c: -c.auc.value):
         rows.append((f"{c.name} {'*' if c is best else ''}".strip(), *_cells(c)))
@@ -140,6 +144,28 @@ def to_table(contenders: Sequence[Contender]) -> str:
         cells = [first.ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(others, widths[1:], strict=True))]
         lines.append("  ".join(cells))
     return "\n".join([lines[0], "-" * max(map(len, lines)), *lines[1:]])
+
+
+def write_comparison(contenders: Sequence[Contender], about: str, folder: Path) -> list[Path]:
+    """Write compare.csv, compare.png and compare.html.
+
+    Args:
+        contenders: the models.
+        about: what was compared, on what, in a sentence.
+        folder: where; made if it is not there.
+
+    Returns:
+        The files.
+
+    Raises:
+        OSError: the folder cannot be written to.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    table, figure, page = (folder / f"compare.{ending}" for ending in ("csv", "png", "html"))
+    write_whole(table, to_csv(contenders))
+    write_figure(contenders, figure)
+    write_page(contenders, figure, about, page)
+    return [table, figure, page]
 
 
 def write_figure(contenders: Sequence[Contender], file: Path) -> None:
@@ -156,7 +182,7 @@ def write_figure(contenders: Sequence[Contender], file: Path) -> None:
             left.errorbar(c.auc.value, place, xerr=error, fmt="o", color=colour, capsize=3, markersize=5)
             right.scatter(c.crops_per_second, c.auc.value, color=colour, s=28, zorder=3)
         left.set_yticks(range(len(ordered)), [c.name for c in ordered])
-        left.axvline(0.5, color="#8a8f98", linestyle="--", linewidth=1)
+        left.axvline(0.5, color=GREY, linestyle="--", linewidth=1)
         left.set_title("area under the ROC curve, 95% interval")
         left.grid(visible=False, axis="y")
         right.set_xscale("log")
@@ -167,7 +193,7 @@ def write_figure(contenders: Sequence[Contender], file: Path) -> None:
         right.set_xlabel("crops a second")
         right.set_ylabel("area under the ROC curve")
         right.set_title("quality against speed")
-        _label_points(right, ordered)
+        _label_points(figure, right, ordered)
         figure.savefig(file)
 
 
@@ -176,7 +202,7 @@ def write_page(contenders: Sequence[Contender], figure: Path, about: str, file: 
 
     Args:
         contenders: the models.
-        figure: the PNG of `write_figure`, which is put into the page.
+        figure: the PNG, which is put into the page.
         about: what was compared, on what, in a sentence.
         file: the page.
     """
@@ -194,7 +220,7 @@ def write_page(contenders: Sequence[Contender], figure: Path, about: str, file: 
         fakes=contenders[0].fakes,
         engines=sorted({c.engine for c in contenders}),
     )
-    file.write_text(page, encoding="utf-8")
+    write_whole(file, page)
 
 
 def _cells(c: Contender) -> tuple[str, ...]:
@@ -213,11 +239,11 @@ def _accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
     return accuracy(labels, scores, 0.5)
 
 
-def _label_points(axes: Axes, contenders: Sequence[Contender]) -> None:
+def _label_points(figure: Figure, axes: Axes, contenders: Sequence[Contender]) -> None:
     """Write a name beside each point, on the side where it covers least of other points and names."""
     from matplotlib.transforms import Bbox
 
-    axes.figure.draw_without_rendering()
+    figure.draw_without_rendering()
     frame = axes.get_window_extent()
     points = [(c.crops_per_second, c.auc.value) for c in contenders]
     taken = [Bbox.from_extents(*(place - 4), *(place + 4)) for place in axes.transData.transform(points)]

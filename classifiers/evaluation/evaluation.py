@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,7 +15,6 @@ from classifiers.evaluation.predictions import Unscored
 from classifiers.evaluation.scored import LEVELS, Level, Scored, Subset, bootstrap_groups, subsets
 from classifiers.model_spec import ModelSpec
 
-SCHEMA = "facewitness/evaluation/1"
 CSV_COLUMNS = ("model", "level", "subset", "metric", "value", "low", "high", "n")
 CALLED_REAL = "inputs without a score called real"
 
@@ -209,28 +206,6 @@ def evaluate(
         lost_copies=lost_copies or {},
         sections=sections,
     )
-
-
-def to_json(evaluations: Sequence[Evaluation], dataset: str, split: str, draws: int, version: str) -> dict[str, object]:
-    """Give several models on one data set as plain data."""
-    return {
-        "schema": SCHEMA,
-        "tool": {"name": "facewitness", "version": version},
-        "dataset": dataset,
-        "split": split,
-        "intervals": {"level": 0.95, "method": "bootstrap over groups", "draws": draws, "seed": 0},
-        "models": [evaluation.to_json() for evaluation in evaluations],
-    }
-
-
-def to_csv(evaluations: Sequence[Evaluation]) -> str:
-    """Give the figures of several models as one tidy table."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    for evaluation in evaluations:
-        writer.writerows(evaluation.csv_rows())
-    return text.getvalue()
 
 
 def _everything(table: Scored, name: str) -> Subset:

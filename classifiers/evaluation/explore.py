@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from classifiers.datasets import DataError, PictureReader, Sample
 from classifiers.evaluation.picture_facts import CHANNELS, Facts, ProbeVideo, measure
@@ -32,7 +33,7 @@ class Spread:
     maximum: float | None = None
 
     @classmethod
-    def of(cls, values: np.ndarray) -> Spread:
+    def of(cls, values: npt.NDArray[np.float64]) -> Spread:
         """Describe finite values, float (n,)."""
         if not len(values):
             return cls(0)
@@ -82,7 +83,7 @@ class Exploration:
         """Give the measured samples of one class."""
         return [facts for facts in self.facts if facts.sample.fake == fake]
 
-    def values(self, wanted: Property, fake: bool) -> np.ndarray:
+    def values(self, wanted: Property, fake: bool) -> npt.NDArray[np.float64]:
         """Give the values of one property within one class where they are known, float64 (n,)."""
         values = np.array([wanted.value(facts) for facts in self.of_class(fake)], dtype=float)
         return values[np.isfinite(values)]
@@ -108,12 +109,12 @@ class Exploration:
         fakes = Counter((facts.width, facts.height) for facts in self.of_class(True))
         return [SizeCount(*size, count - fakes[size], fakes[size]) for size, count in counts.most_common()]
 
-    def channels(self, fake: bool) -> np.ndarray | None:
+    def channels(self, fake: bool) -> npt.NDArray[np.float64] | None:
         """Average mean and deviation of the channels of a class, float64 (3, 2); None without pictures."""
         found = [(f.pixels.channel_mean, f.pixels.channel_std) for f in self.of_class(fake) if f.pixels]
         return np.mean(found, axis=0).T if found else None
 
-    def histogram(self, fake: bool) -> np.ndarray | None:
+    def histogram(self, fake: bool) -> npt.NDArray[np.float64] | None:
         """Average the histograms of a class, float64 (3, HISTOGRAM_BINS); None without pictures."""
         found = [facts.pixels.histogram for facts in self.of_class(fake) if facts.pixels]
         return np.mean(found, axis=0) if found else None

@@ -13,15 +13,15 @@ import numpy as np
 
 from classifiers.datasets import PictureReader
 from classifiers.evaluation.explore import Exploration
+from classifiers.evaluation.figure_style import FAKE_COLOUR, GREY, REAL_COLOUR, house_style, new_figure
 from classifiers.evaluation.picture_facts import CHANNELS, HISTOGRAM_BINS, Facts
-from classifiers.evaluation.plots import FAKE_COLOUR, REAL_COLOUR, house_style
 from classifiers.evaluation.shortcuts import PROPERTIES, SHORTCUT_AUC, Property
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_INK, _WARN, _HARMLESS, _EDGE, _GRID = "#1f2328", "#8250c4", "#a9b1bb", "#8a8f98", "#e4e6ea"
+_INK, _WARN, _HARMLESS, _EDGE, _GRID = "#1f2328", "#8250c4", "#a9b1bb", GREY, "#e4e6ea"
 _STYLE = {
     "text.color": _INK,
     "axes.labelcolor": _INK,
@@ -55,9 +55,7 @@ _SKEWED = 8.0
 
 def draw_charts(exploration: Exploration) -> dict[str, Figure]:
     """Draw what there are numbers for: name to figure."""
-    from matplotlib import rc_context
-
-    with house_style(), rc_context(_STYLE):
+    with house_style(_STYLE):
         charts = {
             "balance": _balance(exploration),
             "shortcuts": _shortcuts(exploration),
@@ -72,20 +70,16 @@ def draw_charts(exploration: Exploration) -> dict[str, Figure]:
 
 def as_png(figure: Figure) -> bytes:
     """Write a figure as PNG on white."""
-    from matplotlib import rc_context
-
     content = io.BytesIO()
-    with house_style(), rc_context(_STYLE):
+    with house_style(_STYLE):
         figure.savefig(content, format="png", metadata={"Software": None})
     return content.getvalue()
 
 
 def as_svg(figure: Figure) -> str:
     """Write a figure as an SVG element without a ground, whose colours are those of the page that holds it."""
-    from matplotlib import rc_context
-
     content = io.StringIO()
-    with house_style(), rc_context(_STYLE):
+    with house_style(_STYLE):
         figure.savefig(content, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = content.getvalue()
     svg = svg[svg.index("<svg") :]
@@ -132,12 +126,7 @@ def _tile(facts: Facts, reader: PictureReader) -> np.ndarray:
 
 
 def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, [figure.add_subplot(1, count, number + 1) for number in range(count)]
+    return new_figure(count, _WIDTH_INCHES / count, height)
 
 
 def _balance(exploration: Exploration) -> Figure:

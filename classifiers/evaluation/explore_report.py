@@ -13,8 +13,10 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
-from classifiers.datasets import DataError, PictureReader
+from classifiers.atomic_file import write_whole
+from classifiers.datasets import PictureReader
 from classifiers.datasets.leakage import Leak, LeakReport
+from classifiers.errors import OutputError
 from classifiers.evaluation.explore import CLASSES, Exploration, Spread
 from classifiers.evaluation.explore_charts import as_png, as_svg, draw_charts, sample_grid
 from classifiers.evaluation.picture_facts import CHANNELS
@@ -92,11 +94,11 @@ def write_report(
         The files, the page first.
 
     Raises:
-        DataError: the folder cannot be written to.
+        OutputError: the folder cannot be written to.
     """
     charts = draw_charts(exploration)
-    grids = {name: sample_grid(exploration, reader, fake) for name, fake in CLASSES.items()}
-    grids = {name: grid for name, grid in grids.items() if grid is not None}
+    found = {name: sample_grid(exploration, reader, fake) for name, fake in CLASSES.items()}
+    grids = {name: grid for name, grid in found.items() if grid is not None}
     record = {
         "schema": SCHEMA,
         **asdict(about),
@@ -116,9 +118,9 @@ def write_report(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            (folder / name).write_bytes(content)
+            write_whole(folder / name, content)
     except OSError as error:
-        raise DataError(f"cannot write the report to {folder}: {error.strerror}") from error
+        raise OutputError(f"cannot write the report to {folder}: {error.strerror}") from error
     return [folder / name for name in files]
 
 

@@ -1,6 +1,6 @@
 """Figures of merit of scores against labels.
 
-Throughout, labels are bool (n,), true = fake, and scores are float (n,), higher = more fake. A figure that is not
+Throughout, labels are (n,), true = fake, and scores are (n,), higher = more fake. A figure that is not
 defined, mostly because one class is missing, is nan.
 """
 
@@ -9,8 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
+
+Labels = npt.NDArray[np.bool_]
+Floats = npt.NDArray[np.floating[Any]]
 
 ECE_BINS = 10
 """Bins of equal width between 0 and 1 that the expected calibration error compares chance and frequency in."""
@@ -34,7 +39,7 @@ class Interval:
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]" if known else f"{self.value:.3f}"
 
 
-def roc_auc(labels: np.ndarray, scores: np.ndarray) -> float:
+def roc_auc(labels: Labels, scores: Floats) -> float:
     """Area under the ROC curve: the chance that a fake outscores a real one, ties counting half.
 
     Args:
@@ -57,28 +62,28 @@ class Curve:
         hits: int (k,), fakes that do.
     """
 
-    thresholds: np.ndarray
-    false_alarms: np.ndarray
-    hits: np.ndarray
+    thresholds: Floats
+    false_alarms: npt.NDArray[np.integer[Any]]
+    hits: npt.NDArray[np.integer[Any]]
 
     @property
-    def fpr(self) -> np.ndarray:
+    def fpr(self) -> Floats:
         """Share of the reals that are called fake, float (k,)."""
         return _share(self.false_alarms, self.false_alarms[-1])
 
     @property
-    def tpr(self) -> np.ndarray:
+    def tpr(self) -> Floats:
         """Share of the fakes that are called fake, float (k,); also called recall."""
         return _share(self.hits, self.hits[-1])
 
     @property
-    def precision(self) -> np.ndarray:
+    def precision(self) -> Floats:
         """Share of fakes among what is called fake, float (k,); 1 where nothing is."""
         called = self.hits + self.false_alarms
         return np.where(called > 0, self.hits / np.maximum(called, 1), 1.0)
 
 
-def curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
+def curve(labels: Labels, scores: Floats) -> Curve:
     """Count hits and false alarms for every threshold that makes a difference."""
     labels, scores = np.asarray(labels, bool), np.asarray(scores, float)
     order = np.argsort(-scores, kind="stable")
@@ -92,22 +97,22 @@ def curve(labels: np.ndarray, scores: np.ndarray) -> Curve:
     )
 
 
-def average_precision(labels: np.ndarray, scores: np.ndarray) -> float:
+def average_precision(labels: Labels, scores: Floats) -> float:
     """Precision averaged over the fakes, from the highest score down (area under the steps of the PR curve)."""
     return _average_precision(curve(labels, scores))
 
 
-def equal_error_rate(labels: np.ndarray, scores: np.ndarray) -> float:
+def equal_error_rate(labels: Labels, scores: Floats) -> float:
     """Error rate where as many fakes are missed as reals are called fake, on the straight lines of the ROC curve."""
     return _equal_error_rate(curve(labels, scores))
 
 
-def tpr_at_fpr(labels: np.ndarray, scores: np.ndarray, fpr: float) -> float:
+def tpr_at_fpr(labels: Labels, scores: Floats, fpr: float) -> float:
     """Largest share of fakes found while at most the share `fpr` of the reals is called fake."""
     return _tpr_at_fpr(curve(labels, scores), fpr)
 
 
-def confusion(labels: np.ndarray, scores: np.ndarray, threshold: float) -> np.ndarray:
+def confusion(labels: Labels, scores: Floats, threshold: float) -> npt.NDArray[np.integer[Any]]:
     """Count what is called fake from a threshold up: int (2, 2), rows real and fake, columns called real and fake."""
     labels, called = np.asarray(labels, bool), np.asarray(scores) >= threshold
     return np.array(
@@ -115,17 +120,17 @@ def confusion(labels: np.ndarray, scores: np.ndarray, threshold: float) -> np.nd
     )
 
 
-def accuracy(labels: np.ndarray, scores: np.ndarray, threshold: float) -> float:
+def accuracy(labels: Labels, scores: Floats, threshold: float) -> float:
     """Share that is on the right side of the threshold."""
     return _accuracy(confusion(labels, scores, threshold))
 
 
-def balanced_accuracy(labels: np.ndarray, scores: np.ndarray, threshold: float) -> float:
+def balanced_accuracy(labels: Labels, scores: Floats, threshold: float) -> float:
     """Mean of the shares of reals and of fakes that are on the right side of the threshold."""
     return _balanced_accuracy(confusion(labels, scores, threshold))
 
 
-def balanced_weights(labels: np.ndarray) -> np.ndarray:
+def balanced_weights(labels: Labels) -> Floats:
     """Weights that sum to 1 and let both classes weigh alike; nan where one is missing."""
     labels = np.asarray(labels, bool)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -133,13 +138,13 @@ def balanced_weights(labels: np.ndarray) -> np.ndarray:
     return weights if labels.any() and not labels.all() else np.full(len(labels), math.nan)
 
 
-def log_loss(labels: np.ndarray, chances: np.ndarray, weights: np.ndarray | None = None) -> float:
+def log_loss(labels: Labels, chances: Floats, weights: Floats | None = None) -> float:
     """Mean negative logarithm of the chance given to what is true; chances of 0 and 1 are drawn in by 1e-7."""
     chances = np.clip(np.asarray(chances, float), _TINIEST_CHANCE, 1 - _TINIEST_CHANCE)
     return _mean(-np.log(np.where(labels, chances, 1 - chances)), weights)
 
 
-def brier_score(labels: np.ndarray, chances: np.ndarray, weights: np.ndarray | None = None) -> float:
+def brier_score(labels: Labels, chances: Floats, weights: Floats | None = None) -> float:
     """Mean squared difference of chance and truth (Brier 1950)."""
     return _mean((np.asarray(chances, float) - np.asarray(labels, float)) ** 2, weights)
 
@@ -154,21 +159,19 @@ class Reliability:
         weight: share of all in it.
     """
 
-    chance: np.ndarray
-    frequency: np.ndarray
-    weight: np.ndarray
+    chance: Floats
+    frequency: Floats
+    weight: Floats
 
 
-def reliability(
-    labels: np.ndarray, chances: np.ndarray, weights: np.ndarray | None = None, bins: int = ECE_BINS
-) -> Reliability:
+def reliability(labels: Labels, chances: Floats, weights: Floats | None = None, bins: int = ECE_BINS) -> Reliability:
     """Compare chances with what came true; a chance on the border of two bins belongs to the upper one."""
     labels, chances = np.asarray(labels, float), np.asarray(chances, float)
     weights = (
         np.full(len(labels), 1 / max(len(labels), 1)) if weights is None else np.asarray(weights) / np.sum(weights)
     )
     place = np.clip((chances * bins).astype(int), 0, bins - 1)
-    weight = np.bincount(place, weights, bins)
+    weight = np.asarray(np.bincount(place, weights, bins), float)
     with np.errstate(divide="ignore", invalid="ignore"):
         chance = np.bincount(place, weights * chances, bins) / weight
         frequency = np.bincount(place, weights * labels, bins) / weight
@@ -176,7 +179,7 @@ def reliability(
 
 
 def expected_calibration_error(
-    labels: np.ndarray, chances: np.ndarray, weights: np.ndarray | None = None, bins: int = ECE_BINS
+    labels: Labels, chances: Floats, weights: Floats | None = None, bins: int = ECE_BINS
 ) -> float:
     """Mean distance of chance and frequency, over bins of equal width (Guo et al. 2017)."""
     if not len(labels):
@@ -187,7 +190,7 @@ def expected_calibration_error(
     return float(np.nansum(table.weight * np.abs(table.chance - table.frequency)))
 
 
-def figures(labels: np.ndarray, scores: np.ndarray, threshold: float) -> dict[str, float]:
+def figures(labels: Labels, scores: Floats, threshold: float) -> dict[str, float]:
     """Compute every figure of calibrated scores.
 
     The `_balanced` ones let both classes weigh alike, however many there are of each: calibrated scores are chances
@@ -220,9 +223,9 @@ def figures(labels: np.ndarray, scores: np.ndarray, threshold: float) -> dict[st
 
 
 def bootstrap_interval(
-    figure: Callable[[np.ndarray, np.ndarray], float],
-    labels: np.ndarray,
-    scores: np.ndarray,
+    figure: Callable[[Labels, Floats], float],
+    labels: Labels,
+    scores: Floats,
     groups: Sequence[Hashable],
     *,
     draws: int = 2000,
@@ -230,16 +233,16 @@ def bootstrap_interval(
 ) -> Interval:
     """Bootstrap one figure; arguments as in `bootstrap_intervals`."""
 
-    def named(labels: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    def named(labels: Labels, scores: Floats) -> dict[str, float]:
         return {"figure": figure(labels, scores)}
 
     return bootstrap_intervals(named, labels, scores, groups, draws=draws, seed=seed)["figure"]
 
 
 def bootstrap_intervals(
-    compute: Callable[[np.ndarray, np.ndarray], dict[str, float]],
-    labels: np.ndarray,
-    scores: np.ndarray,
+    compute: Callable[[Labels, Floats], dict[str, float]],
+    labels: Labels,
+    scores: Floats,
     groups: Sequence[Hashable],
     *,
     draws: int = 2000,
@@ -324,7 +327,7 @@ def _ratio(part: int, whole: int) -> float:
     return float(part / whole) if whole else math.nan
 
 
-def _mean(values: np.ndarray, weights: np.ndarray | None) -> float:
+def _mean(values: np.ndarray, weights: Floats | None) -> float:
     if not len(values):
         return math.nan
     return float(np.mean(values)) if weights is None else float(np.sum(values * weights) / np.sum(weights))

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image
 
 from classifiers.datasets import DataError, PictureReader, Sample
@@ -59,9 +60,9 @@ class Pixels:
     brightness: float
     saturation: float
     sharpness: float
-    channel_mean: np.ndarray
-    channel_std: np.ndarray
-    histogram: np.ndarray
+    channel_mean: npt.NDArray[np.float64]
+    channel_std: npt.NDArray[np.float64]
+    histogram: npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -176,8 +177,8 @@ def _measure_pixels(image: np.ndarray) -> Pixels:
         brightness=float(luma.mean()),
         saturation=float(cv2.cvtColor(image, cv2.COLOR_RGB2HSV)[..., 1].mean()) / 255,
         sharpness=float(cv2.Laplacian(luma, cv2.CV_64F).var()),
-        channel_mean=mean[:, 0],
-        channel_std=std[:, 0],
+        channel_mean=np.asarray(mean[:, 0], np.float64),
+        channel_std=np.asarray(std[:, 0], np.float64),
         histogram=np.array(histogram, dtype=float) / luma.size,
     )
 

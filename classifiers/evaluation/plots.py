@@ -3,69 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from classifiers.evaluation.evaluation import Evaluation
+from classifiers.evaluation.figure_style import FAKE_COLOUR, GREY, MODEL_COLOURS, REAL_COLOUR, house_style, new_figure
 from classifiers.evaluation.metrics import ECE_BINS, balanced_weights, curve, reliability
 from classifiers.evaluation.scored import LEVELS, Level, Scored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.legend import Legend
-
-# Blue and orange are told apart by all kinds of colour vision (Okabe and Ito).
-REAL_COLOUR, FAKE_COLOUR = "#0072B2", "#D55E00"
-MODEL_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F3C8D", "#666666", "#000000")
-_GREY = "#8a8f98"
-
-_STYLE = {
-    "font.family": "DejaVu Sans",
-    "font.size": 9,
-    "axes.titlesize": 10,
-    "axes.titleweight": "bold",
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.edgecolor": _GREY,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": "#e4e6ea",
-    "grid.linewidth": 0.8,
-    "lines.linewidth": 1.8,
-    "legend.frameon": False,
-    "legend.fontsize": 8,
-    "xtick.color": "#444444",
-    "ytick.color": "#444444",
-    "figure.dpi": 140,
-    "savefig.dpi": 140,
-}
-_WIDTH, _HEIGHT = 4.6, 4.2
-
-
-@contextmanager
-def house_style() -> Iterator[None]:
-    """Draw with the fonts, colours and lines that all our pictures share."""
-    import matplotlib as mpl
-
-    with mpl.rc_context(_STYLE):
-        yield
-
-
-def new_figure(columns: int = 1, width: float = _WIDTH, height: float = _HEIGHT) -> tuple[Figure, list[Axes]]:
-    """Make a figure with axes side by side; it is drawn without a window system and needs no closing."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width * columns, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, [figure.add_subplot(1, columns, number + 1) for number in range(columns)]
 
 
 def write_plots(evaluations: Sequence[Evaluation], folder: Path) -> list[Path]:
@@ -98,7 +49,7 @@ def _draw_roc(evaluations: Sequence[Evaluation], level: Level) -> Figure | None:
     if not evaluations:
         return None
     figure, (axes,) = new_figure()
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=(0, (2, 2)))
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (2, 2)))
     for number, evaluation in enumerate(evaluations):
         table = evaluation.tables[level]
         moving = curve(table.labels, table.scores[:, 0])
@@ -119,7 +70,7 @@ def _draw_precision_recall(evaluations: Sequence[Evaluation], level: Level) -> F
         return None
     figure, (axes,) = new_figure()
     share = float(evaluations[0].tables[level].labels.mean())
-    axes.axhline(share, color=_GREY, linewidth=1, linestyle=(0, (2, 2)))
+    axes.axhline(share, color=GREY, linewidth=1, linestyle=(0, (2, 2)))
     for number, evaluation in enumerate(evaluations):
         table = evaluation.tables[level]
         moving = curve(table.labels, table.scores[:, 0])
@@ -133,11 +84,13 @@ def _draw_precision_recall(evaluations: Sequence[Evaluation], level: Level) -> F
 
 
 def _draw_reliability(evaluations: Sequence[Evaluation], level: Level) -> Figure | None:
+    from matplotlib.collections import PathCollection
+
     evaluations = [one for one in evaluations if _has_both(one.tables[level])]
     if not evaluations:
         return None
     figure, (axes,) = new_figure()
-    axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle=(0, (2, 2)))
+    axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle=(0, (2, 2)))
     for number, evaluation in enumerate(evaluations):
         table = evaluation.tables[level]
         bins = reliability(table.labels, table.scores[:, 0], balanced_weights(table.labels))
@@ -158,13 +111,14 @@ def _draw_reliability(evaluations: Sequence[Evaluation], level: Level) -> Figure
     _square(axes, f"Reliability, {_counted(evaluations[0], level)}")
     legend = _legend(axes, f"{ECE_BINS} bins; area: share of the data", "upper left")
     for handle in legend.legend_handles:
-        handle.set_sizes([36])
+        if isinstance(handle, PathCollection):
+            handle.set_sizes([36])
     return figure
 
 
 def _draw_scores(evaluations: Sequence[Evaluation], level: Level) -> Figure:
     figure, all_axes = new_figure(len(evaluations), height=3.2)
-    bins = np.linspace(0, 1, 26)
+    bins = np.linspace(0, 1, 26).tolist()
     for axes, evaluation in zip(all_axes, evaluations, strict=True):
         table, thresholds = evaluation.tables[level], evaluation.spec.thresholds
         axes.axvspan(thresholds.likely_real, thresholds.likely_fake, color="#f1f2f4", zorder=0)
@@ -222,9 +176,12 @@ def _draw_robustness(evaluations: Sequence[Evaluation], level: Level) -> Figure 
             shift = places + (number - (len(evaluations) - 1) / 2) * 0.12
             # A percentile interval need not hold the value itself.
             around = np.array([np.maximum(value - low, 0), np.maximum(high - value, 0)])
-            style = {"fmt": "o", "markersize": 5, "capsize": 2, "elinewidth": 1, "color": _colour(number)}
-            axes.errorbar(shift, value, np.nan_to_num(around), label=evaluation.model, **style)
-            axes.axhline(value[0], color=_colour(number), linewidth=0.8, linestyle=(0, (2, 2)))
+            colour = _colour(number)
+            axes.errorbar(
+                shift, value, np.nan_to_num(around),
+                fmt="o", markersize=5, capsize=2, elinewidth=1, color=colour, label=evaluation.model,
+            )  # fmt: skip
+            axes.axhline(value[0], color=colour, linewidth=0.8, linestyle=(0, (2, 2)))
         axes.set_xticks(places, ["none", *names], rotation=45, ha="right")
         axes.set(title=f"{title}, {level}s", ylim=(-0.02, 1.02))
         axes.grid(axis="x", visible=False)
@@ -256,7 +213,7 @@ def _square(axes: Axes, title: str) -> None:
     axes.set_aspect("equal")
 
 
-def _legend(axes: Axes, title: str, place: str) -> Legend:
+def _legend(axes: Axes, title: str, place: Literal["lower right", "lower left", "upper left", "best"]) -> Legend:
     legend = axes.legend(title=title, loc=place, title_fontsize=8, alignment="left")
     legend.get_title().set_color("#666666")
     return legend

@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
+from classifiers.datasets import AlignFace, DataError, Picture, PictureReader, Sample
 from classifiers.engines import Engine
 
 log = logging.getLogger(__name__)
 
-ChangePicture = Callable[[np.ndarray, int], np.ndarray]
-"""Degrades a picture (RGB uint8), given a seed; it may change the size."""
+ChangePicture = Callable[[Picture, int], Picture]
+"""Degrades a picture, given a seed; it may change the size."""
 
 _BATCH = 64
 
@@ -46,10 +47,10 @@ class Predictions:
     """
 
     samples: Sequence[Sample]
-    logits: np.ndarray
+    logits: npt.NDArray[np.float32]
     unscored: Sequence[Unscored] = ()
 
-    def groups(self) -> list[np.ndarray]:
+    def groups(self) -> list[npt.NDArray[np.intp]]:
         """Give the rows of each clip or still, in order of first appearance.
 
         A real clip and a fake one may bear the same name; they are two.
@@ -58,30 +59,6 @@ class Predictions:
         for row, sample in enumerate(self.samples):
             rows.setdefault((sample.group, sample.fake), []).append(row)
         return [np.array(found) for found in rows.values()]
-
-
-def choose_split(samples: Sequence[Sample], wanted: str | None, default: str) -> list[Sample]:
-    """Take the samples of one split.
-
-    Args:
-        samples: of a data set.
-        wanted: name of the split; "all" for everything; None for `default`, or for everything where the data set
-            has no more than one split.
-        default: the split to take if none is named.
-
-    Raises:
-        DataError: there is no such split, or nothing at all.
-    """
-    if not samples:
-        raise DataError("the data set is empty")
-    splits = list(dict.fromkeys(sample.split for sample in samples))
-    if wanted == "all" or (wanted is None and default not in splits and len(splits) == 1):
-        return list(samples)
-    name = wanted or default
-    if name not in splits:
-        there = ", ".join(split or "(none)" for split in splits)
-        raise DataError(f"the data set has no split {name!r}, only {there}; name one of them with --split, or all")
-    return [sample for sample in samples if sample.split == name]
 
 
 def predict(
@@ -109,8 +86,8 @@ def predict(
         DataError: a sample has no landmarks, or too many pictures cannot be read.
     """
     for sample in samples:
-        if sample.landmarks is None:
-            raise DataError(f"{sample.name} has no landmarks; make face crops of the data set with `facewitness faces`")
+        # Before the first of them is classified.
+        _ = sample.known_landmarks
     kept: list[Sample] = []
     unscored: list[Unscored] = []
     logits: list[np.ndarray] = [np.empty((0, 2), np.float32)]
@@ -136,13 +113,13 @@ def predict(
     return Predictions(kept, np.concatenate(logits), unscored)
 
 
-def _crop(sample: Sample, reader: PictureReader, align: AlignFace, change: ChangePicture | None) -> np.ndarray:
+def _crop(sample: Sample, reader: PictureReader, align: AlignFace, change: ChangePicture | None) -> Picture:
     image = reader.read(sample)
-    landmarks = sample.landmarks
+    landmarks = sample.known_landmarks
     if change is not None:
         height, width = image.shape[:2]
         image = change(image, _seed(sample))
-        landmarks = landmarks * np.float32([image.shape[1] / width, image.shape[0] / height])
+        landmarks = landmarks * np.array([image.shape[1] / width, image.shape[0] / height], np.float32)
     return align(image, landmarks)
 
 

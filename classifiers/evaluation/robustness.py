@@ -8,37 +8,40 @@ from functools import partial
 import cv2
 import numpy as np
 
+from classifiers.datasets import Picture
+from classifiers.degradation import jpeg, video_frame
 from classifiers.evaluation.predictions import ChangePicture
-from classifiers.training.degrade import jpeg, video_frame
 
 
-def _jpeg(image: np.ndarray, seed: int, quality: int) -> np.ndarray:
+def _jpeg(image: Picture, seed: int, quality: int) -> Picture:
     return jpeg(image, quality)
 
 
-def _h264(image: np.ndarray, seed: int, crf: int) -> np.ndarray:
+def _h264(image: Picture, seed: int, crf: int) -> Picture:
     """Code the picture as a key frame; an odd last row or column is doubled first, since the codec would drop it."""
     height, width = image.shape[:2]
     padded = cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE)
     return video_frame([padded], 0, crf)[:height, :width]
 
 
-def _scale(image: np.ndarray, seed: int, factor: float) -> np.ndarray:
+def _scale(image: Picture, seed: int, factor: float) -> Picture:
     height, width = image.shape[:2]
     size = (max(1, round(width * factor)), max(1, round(height * factor)))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _blur(image: np.ndarray, seed: int, sigma: float) -> np.ndarray:
-    return cv2.GaussianBlur(image, (0, 0), sigma)
+def _blur(image: Picture, seed: int, sigma: float) -> Picture:
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma), np.uint8)
 
 
-def _noise(image: np.ndarray, seed: int, sigma: float) -> np.ndarray:
+def _noise(image: Picture, seed: int, sigma: float) -> Picture:
     noisy = image + np.random.default_rng(seed).normal(0, sigma, image.shape)
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
-def _series(name: str, change: Callable[..., np.ndarray], option: str, values: dict[str, float]) -> dict:
+def _series(
+    name: str, change: Callable[..., Picture], option: str, values: dict[str, float]
+) -> dict[str, ChangePicture]:
     return {f"{name} {text}": partial(change, **{option: value}) for text, value in values.items()}
 
 

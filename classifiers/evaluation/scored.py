@@ -9,6 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from classifiers.calibration import Calibration, Scores
 from classifiers.datasets import Sample
@@ -18,7 +19,7 @@ Level = Literal["frame", "image", "video"]
 LEVELS: tuple[Level, ...] = ("video", "image", "frame")
 """What one score is for: a whole video or clip, a still picture, or one frame of a video; the weightiest first."""
 
-ScoreClip = Callable[[Sequence[Sample], np.ndarray], Scores | None]
+ScoreClip = Callable[[Sequence[Sample], npt.NDArray[np.float32]], Scores | None]
 """Makes one score of a clip's crops and their (n, 2) logits; None where they are too little evidence."""
 
 MOST_SOURCES = 30
@@ -40,10 +41,10 @@ class Scored:
 
     level: Level
     samples: Sequence[Sample]
-    scores: np.ndarray
+    scores: npt.NDArray[np.float64]
 
     @property
-    def labels(self) -> np.ndarray:
+    def labels(self) -> npt.NDArray[np.bool_]:
         """Bool (n,), true = fake."""
         return np.array([sample.fake for sample in self.samples], bool)
 
@@ -59,16 +60,20 @@ class Subset:
     """
 
     name: str
-    rows: np.ndarray
+    rows: npt.NDArray[np.intp]
     against: str = ""
 
 
 def score_crops(predictions: Predictions, calibration: Calibration) -> list[Scored]:
     """Score every crop by itself: frames of clips, and stills; a level without crops is left out."""
     in_clip = np.array([bool(sample.clip) for sample in predictions.samples], bool)
+    levels: tuple[tuple[Level, list[int]], ...] = (
+        ("image", np.flatnonzero(~in_clip).tolist()),
+        ("frame", np.flatnonzero(in_clip).tolist()),
+    )
     tables = []
-    for level, rows in (("image", np.flatnonzero(~in_clip)), ("frame", np.flatnonzero(in_clip))):
-        if len(rows):
+    for level, rows in levels:
+        if rows:
             scores = [calibration.scores(*predictions.logits[row].tolist()) for row in rows]
             tables.append(scored(level, [predictions.samples[row] for row in rows], scores))
     return tables

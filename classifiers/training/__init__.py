@@ -1,1 +1,4 @@
-"""Training of face classifiers: forged samples, realistic degradation, and the loop."""
+"""Training of face classifiers: forged samples, batches, and the loop.
+
+It knows data sets and evaluation, which know nothing of it.
+"""

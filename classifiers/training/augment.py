@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from classifiers.datasets import AlignFace
-from classifiers.training.degrade import degrade, overlay, recolour
+from classifiers.degradation import degrade, overlay, recolour
 
 
 def flip(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

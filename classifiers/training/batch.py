@@ -7,8 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from classifiers.datasets import GENERATED_FAMILIES, Sample
+
+BATCHES_VERSION = 1
+"""Of what the recipes put into a batch. Batches that are kept on disk are used again only by the same version: raise it
+with every change of what is in one, be it of blends, degradations, augmentation, sampling or the order of random
+choices. A test compares batches with those of this version."""
 
 NO_HINTS: Mapping[str, int] = {}
 
@@ -29,14 +35,14 @@ class Batch:
         hints: by layer, float32 (batch, height, width, channels), what the teacher sees where the layer's cells are.
     """
 
-    crops: np.ndarray
-    logits: np.ndarray
-    masks: np.ndarray
-    weights: np.ndarray
-    teacher: np.ndarray | None = None
-    hints: Mapping[str, np.ndarray] | None = None
+    crops: npt.NDArray[np.uint8]
+    logits: npt.NDArray[np.float32]
+    masks: npt.NDArray[np.float32]
+    weights: npt.NDArray[np.float32]
+    teacher: npt.NDArray[np.float32] | None = None
+    hints: Mapping[str, npt.NDArray[np.float32]] | None = None
 
-    def targets(self) -> dict[str, np.ndarray]:
+    def targets(self) -> dict[str, npt.NDArray[np.float32]]:
         """Give the targets by the output of the network that learns them."""
         known = {"logits": self.logits, "mask": self.masks}
         if self.teacher is not None:
@@ -68,8 +74,8 @@ def hint_output(layer: str) -> str:
 def targets(sample: Sample) -> tuple[float, float]:
     """Say what the two outputs should be for a whole face of a data set, or `UNKNOWN`.
 
-    Whether a generator that drew a face also altered one is a matter of words, so a forgery trains the output of its
-    own kind only.
+    Whether a generated face is also a manipulated one is a matter of words, so a forgery trains the output of its own
+    kind only.
     """
     if not sample.fake:
         return 0.0, 0.0

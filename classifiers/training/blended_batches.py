@@ -10,19 +10,23 @@ from typing import NamedTuple
 import numpy as np
 
 from classifiers.datasets import GENERATED_FAMILIES, AlignFace, DataError, PictureReader, Sample
+from classifiers.errors import SettingsError
 from classifiers.training.augment import augmented_crop, augmented_mask, flip, with_history
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, targets
 from classifiers.training.resynthesis import FaceGenerators
-from classifiers.training.self_blending import Blend, landmark_shape, redrawn_blend, self_blend, swap_blend
+from classifiers.training.self_blending import Blend, landmark_shape, resynthesis_blend, self_blend, swap_blend
 
-_REDRAWN_SHARE = 0.35
-"""Of the pairs, how many have a face that a generator redrew, where there are generators."""
+_RESYNTHESISED_SHARE = 0.35
+"""Of the pairs, how many have a face that a generator made again, where there are generators."""
 
 _SAME_ORIGIN_SHARE = 0.8
 """Of the forgeries whose origin also published real faces, how many have one of these as their counterpart."""
 
-_SHUFFLED_SHARE, _TILES = 0.35, 4
-"""Of the generated faces, how many are cut into tiles, that many along a side, and put together in another order."""
+SHUFFLED_SHARE = 0.35
+"""Of the generated faces, how many are cut into tiles that are put together in another order."""
+
+_TILES = 4
+"""Along a side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Mixture:
         """Share a batch out as by default, without the kinds of forgery that the samples lack.
 
         Raises:
-            DataError: the batch is too small.
+            SettingsError: the batch is too small.
         """
         usual = cls()
         fakes = [s.family in GENERATED_FAMILIES for s in samples if s.fake]
@@ -53,7 +57,7 @@ class Mixture:
         generated = max(1, round(scale * usual.generated)) if any(fakes) else 0
         pairs = (batch_size - reals) // 2 - swaps - generated
         if pairs < 1:
-            raise DataError(f"a batch of {batch_size} is too small for self-blending; take at least 8")
+            raise SettingsError(f"a batch of {batch_size} is too small for self-blending; take at least 8")
         return cls(pairs, batch_size - 2 * (pairs + swaps + generated), swaps, generated)
 
     @property
@@ -63,7 +67,7 @@ class Mixture:
 
 
 class SourceBalanced:
-    """Draws samples so that a source counts by the square root of its size and a clip counts once.
+    """Draws samples at random; a source counts by the square root of its size and a clip counts once.
 
     A few sources hold most of the pictures; drawn evenly they would be what the network learns.
     """
@@ -113,10 +117,10 @@ class _Row(NamedTuple):
 class BlendedBatches:
     """Batches of self-blended pairs beside real faces and, where the data set has some, forgeries.
 
-    A forgery comes with a real face that was published with it, where there is one: drawn from all real faces, these
+    A forgery comes with a real face that was published with it, where there is one: chosen from all real faces, these
     would differ from it in camera, light and hosting, and a network would learn that. Some generated faces are shown
     in shuffled tiles (patch shuffling; Zhong et al. 2023, arXiv:2311.12397, PatchCraft), so that who and what is seen
-    says less than how it was drawn.
+    says less than how it was made.
 
     Args:
         reader: reads the pictures.
@@ -125,8 +129,9 @@ class BlendedBatches:
         mixture: what a batch is made of.
         mask_cells: cells along a side of the network's last feature map.
         seed: of every random choice.
-        generators: redraw the faces of some pairs; None for pairs without.
+        generators: resynthesise the faces of some pairs; None for pairs without.
         strength: of the augmentation, 0 to 1.
+        shuffled_share: of the generated faces, how many are shown in shuffled tiles.
 
     Raises:
         DataError: there are no real faces, or none of a kind that the mixture asks for.
@@ -145,7 +150,9 @@ class BlendedBatches:
         seed: int,
         generators: FaceGenerators | None = None,
         strength: float = 1.0,
+        shuffled_share: float = SHUFFLED_SHARE,
     ) -> None:
+        self._shuffled_share = shuffled_share
         self._reader, self._align, self._mixture, self._strength = reader, align, mixture, strength
         self._cells, self._seed, self._generators = mask_cells, seed, generators
         real = [sample for sample in samples if not sample.fake]
@@ -153,11 +160,11 @@ class BlendedBatches:
             raise DataError("blending needs real faces, and the training split has none")
         self._real = {video: [s for s in real if bool(s.clip) is video] for video in (False, True)}
         self._shapes = {
-            video: np.stack([landmark_shape(s.landmarks) for s in found])
+            video: np.stack([landmark_shape(s.known_landmarks) for s in found])
             for video, found in self._real.items()
             if found
         }
-        drawn = [s for s in samples if s.fake and s.family in GENERATED_FAMILIES]
+        generated = [s for s in samples if s.fake and s.family in GENERATED_FAMILIES]
         self._like = {video: SourceBalanced(found or real) for video, found in self._real.items()}
         self._published: dict[tuple[bool, str], dict[str, list[Sample]]] = defaultdict(lambda: defaultdict(list))
         for sample in real:
@@ -165,10 +172,10 @@ class BlendedBatches:
         self._draw_real = _StillsAndFrames(real, frames_share=0.6)
         self._draw_extra = _StillsAndFrames(real, frames_share=0.7)
         self._draw_swap = _StillsAndFrames([s for s in samples if s.fake and s.family not in GENERATED_FAMILIES], 1.0)
-        self._draw_drawn = _StillsAndFrames(drawn, frames_share=0.65)
+        self._draw_generated = _StillsAndFrames(generated, frames_share=0.65)
         for share, pool, kind in (
             (mixture.swaps, self._draw_swap, "altered"),
-            (mixture.generated, self._draw_drawn, "generated"),
+            (mixture.generated, self._draw_generated, "generated"),
         ):
             if share and not pool:
                 raise DataError(f"a batch is to hold {share} {kind} faces, and the training split has none")
@@ -184,12 +191,12 @@ class BlendedBatches:
         for _ in range(mixture.swaps):
             rows += self._with_counterpart(self._draw_swap.draw(rng), rng)
         for _ in range(mixture.generated):
-            drawn = self._with_counterpart(self._draw_drawn.draw(rng), rng)
-            rows += _shuffled(drawn, rng) if rng.random() < _SHUFFLED_SHARE else drawn
+            generated = self._with_counterpart(self._draw_generated.draw(rng), rng)
+            rows += _shuffled(generated, rng) if rng.random() < self._shuffled_share else generated
         return Batch(
             np.stack([row.crop for row in rows]),
-            np.float32([row.logits for row in rows]),
-            np.float32([row.mask for row in rows]),
+            np.array([row.logits for row in rows], np.float32),
+            np.array([row.mask for row in rows], np.float32),
             np.ones(len(rows), np.float32),
         )
 
@@ -199,17 +206,17 @@ class BlendedBatches:
         blend = self._blend(sample, image, landmarks, rng)
         # Both halves of the pair get the same history and the same crop, so only the forgery tells them apart.
         seeds = rng.integers(2**62, size=2)
-        # Whether a network that drew the inner face generated it is a matter of words: not asked.
-        generated = UNKNOWN if blend.drawn else 0.0
+        # Whether a face of which a network made the inside is a generated one is a matter of words: not asked.
+        generated = UNKNOWN if blend.generated else 0.0
         return [
             self._row(blend.target, np.zeros_like(blend.mask), landmarks, (0.0, 0.0), seeds),
             self._row(blend.image, blend.mask, landmarks, (1.0, generated), seeds),
         ]
 
     def _blend(self, sample: Sample, image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Blend:
-        if self._generators and rng.random() < _REDRAWN_SHARE:
-            redrawn = self._generators.redraw(image, landmarks, rng)
-            return redrawn_blend(redrawn.image, redrawn.resampled, image, landmarks, rng)
+        if self._generators and rng.random() < _RESYNTHESISED_SHARE:
+            face = self._generators.resynthesise(image, landmarks, rng)
+            return resynthesis_blend(face.image, face.resampled, image, landmarks, rng)
         if rng.random() < 0.65:
             return self_blend(image, landmarks, rng)
         # The donor is the face of most similar pose among a few dozen of the same kind, never the same clip.
@@ -220,7 +227,7 @@ class BlendedBatches:
         if not strangers:
             return self_blend(image, landmarks, rng)
         donor = strangers[0]
-        return swap_blend(self._reader.read(donor), donor.landmarks, image, landmarks, rng)
+        return swap_blend(self._reader.read(donor), donor.known_landmarks, image, landmarks, rng)
 
     def _with_counterpart(self, forgery: Sample, rng: np.random.Generator) -> list[_Row]:
         real, seed = self._counterpart(forgery, rng), rng.integers(2**62)
@@ -256,7 +263,7 @@ class BlendedBatches:
         return _Row(crop, logits, cells)
 
     def _read(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        image, landmarks = self._reader.read(sample), sample.landmarks
+        image, landmarks = self._reader.read(sample), sample.known_landmarks
         if rng.random() < 0.5:
             image, landmarks = flip(image, landmarks)
         return image, landmarks

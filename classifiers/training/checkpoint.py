@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from classifiers.atomic_file import remove_parts, replacing
 from classifiers.datasets import DataError
-from classifiers.training.journal import Round
+from classifiers.errors import SettingsError
+from classifiers.training.journal import EpochFigures
 
 if TYPE_CHECKING:
     import keras
-
 
 CHECKPOINT = "checkpoint.npz"
 """Its name in the folder of a run."""
 
 
 class Checkpoint:
-    """Variables of network and optimiser, states of random generators among them, and the rounds so far.
+    """Variables of network and optimiser, states of random generators among them, and the figures of the epochs so far.
 
     Args:
         file: where it is kept.
@@ -32,37 +32,38 @@ class Checkpoint:
 
     def __init__(self, file: Path) -> None:
         self._file = file
+        remove_parts(file)
 
-    def rounds(self) -> list[Round]:
-        """Read the figures of the rounds that are behind the run; none where there is no checkpoint.
+    def epochs(self) -> list[EpochFigures]:
+        """Read the figures of the epochs that are behind the run; none where there is no checkpoint.
 
         Raises:
             DataError: the file is damaged.
         """
         if not self._file.exists():
             return []
-        return json.loads(str(self._read()["rounds"]))
+        epochs: list[EpochFigures] = json.loads(str(self._read()["epochs"]))
+        return epochs
 
-    def save(self, variables: Sequence[np.ndarray], rounds: Sequence[Round]) -> None:
-        """Write the state as it is after a round."""
-        part = self._file.with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez(file, rounds=np.array(json.dumps(list(rounds))), **{f"v{i}": v for i, v in enumerate(variables)})
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self._file)
+    def save(self, variables: Sequence[np.ndarray], epochs: Sequence[EpochFigures]) -> None:
+        """Write the state as it is after an epoch."""
+        arrays: dict[str, Any] = {f"v{i}": variable for i, variable in enumerate(variables)}
+        with replacing(self._file) as part:
+            np.savez(part, epochs=np.array(json.dumps(list(epochs))), **arrays)
 
     def restore(self, trainer: keras.Model) -> None:
         """Give a compiled network and its optimiser the state that was saved.
 
         Raises:
-            DataError: the file is damaged, or is of another network.
+            DataError: the file is damaged.
+            SettingsError: it is of another network.
         """
         variables = state(trainer)
         arrays = self._read()
+        # The first array is that of the figures.
         saved = [arrays[f"v{i}"] for i in range(len(arrays) - 1)]
         if [v.shape for v in saved] != [tuple(v.shape) for v in variables]:
-            raise DataError(f"the checkpoint {self._file} is of another network; take another folder for this run")
+            raise SettingsError(f"the checkpoint {self._file} is of another network; take another folder for this run")
         for variable, value in zip(variables, saved, strict=True):
             variable.assign(value)
 

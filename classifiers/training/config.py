@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from classifiers.architectures import ARCHITECTURES
-from classifiers.datasets import DataError
+from classifiers.errors import SettingsError
 
 RECIPES = ("labelled", "self_blending")
 """Learn the labels of the data set; or the seams of blends that are made from its real faces, beside its fakes."""
@@ -30,14 +30,14 @@ class TrainingConfig:
     """Settings of a training run.
 
     Raises:
-        DataError: a value that makes no sense.
+        SettingsError: a value that makes no sense.
     """
 
     architecture: str = _option("mobilenet_v2", "network to train", tuple(sorted(ARCHITECTURES)))
     input_size: int = _option(0, "side of the crop in pixels; 0 for the architecture's usual one")
     start: str = _option("random", "first weights: random, imagenet, a model's (a name or a manifest), or a file")
     recipe: str = _option("labelled", "what to learn: the labels, or self-blended faces beside them", RECIPES)
-    generators: str = _option("", "folder of face generators that redraw faces for self_blending; none if empty")
+    generators: str = _option("", "folder of face generators that resynthesise faces for self_blending; none if empty")
     teacher: str = _option("", "model whose features are learnt too: a name or a manifest; none if empty")
     teacher_weight: float = _option(1.0, "weight of the loss of these features")
     hint_weight: float = _option(0.0, "weight of the loss of its hints (vgg16, inception_resnet_v2); none if 0")
@@ -45,7 +45,7 @@ class TrainingConfig:
     batch_folder: str = _option("", "folder in which batches are kept, for this run and others; none are if empty")
     kept_batches: int = _option(0, "how many batches are kept there, and gone through again and again")
     steps: int = _option(3000, "optimiser steps in all, after those of the head")
-    round_steps: int = _option(200, "steps from one validation and checkpoint to the next")
+    steps_per_epoch: int = _option(200, "steps from one validation and checkpoint to the next")
     batch_size: int = _option(32, "crops in a step")
     head_steps: int = _option(0, "steps of a first phase in which only the head learns")
     head_learning_rate: float = _option(1e-3, "peak learning rate of that phase")
@@ -54,12 +54,11 @@ class TrainingConfig:
     weight_decay: float = _option(0.02, "of AdamW")
     ema_momentum: float = _option(0.997, "of the running mean of the weights, which is what is validated and kept")
     label_smoothing: float = _option(0.03, "keeps targets this far from 0 and 1")
-    sparsity: float = _option(0.0, "share of each large kernel that is set to 0 at the start and stays so")
     mask_weight: float = _option(0.5, "weight of the loss of the forged region, where it is known")
     balance: str = _option("sampling", "what to do about classes of unequal size", BALANCES)
     augment: float = _option(1.0, "strength of the augmentation, 0 to 1")
     precision: str = _option("float32", "number format of the arithmetic", PRECISIONS)
-    patience: int = _option(0, "stop after so many rounds without a better one; 0: never")
+    patience: int = _option(0, "stop after so many epochs without a better one; 0: never")
     seed: int = _option(1, "of every random choice")
     loaders: int = _option(2, "threads that make batches")
 
@@ -72,47 +71,49 @@ class TrainingConfig:
                     value = float(value)
                     object.__setattr__(self, item.name, value)
             if type(value) is not type(item.default):
-                raise DataError(f"{item.name} must be of type {type(item.default).__name__}, not {value!r}")
+                raise SettingsError(f"{item.name} must be of type {type(item.default).__name__}, not {value!r}")
             if choices and value not in choices:
-                raise DataError(f"{item.name} must be one of {', '.join(choices)}, not {value!r}")
-            if not isinstance(value, str) and not 0 <= value < math.inf:
-                raise DataError(f"{item.name} must be a number from 0 up, but is {value}")
-        for name in ("steps", "round_steps", "batch_size", "loaders"):
+                raise SettingsError(f"{item.name} must be one of {', '.join(choices)}, not {value!r}")
+            if isinstance(value, (int, float)) and not 0 <= value < math.inf:
+                raise SettingsError(f"{item.name} must be a number from 0 up, but is {value}")
+        for name in ("steps", "steps_per_epoch", "batch_size", "loaders"):
             if getattr(self, name) < 1:
-                raise DataError(f"{name} must be at least 1")
-        if self.steps % self.round_steps or self.head_steps % self.round_steps:
-            raise DataError(
-                f"steps ({self.steps}) and head_steps ({self.head_steps}) must be multiples of round_steps "
-                f"({self.round_steps}): a run is checked and saved after every round"
+                raise SettingsError(f"{name} must be at least 1")
+        if self.steps % self.steps_per_epoch or self.head_steps % self.steps_per_epoch:
+            raise SettingsError(
+                f"steps ({self.steps}) and head_steps ({self.head_steps}) must be multiples of steps_per_epoch "
+                f"({self.steps_per_epoch}): a run is checked and saved after every epoch"
             )
         if (self.hint_weight or self.teacher_share) and not self.teacher:
-            raise DataError("hint_weight and teacher_share need a teacher")
+            raise SettingsError("hint_weight and teacher_share need a teacher")
         if bool(self.batch_folder) != bool(self.kept_batches):
-            raise DataError("batch_folder says where batches are kept and kept_batches how many: give both or neither")
-        if self.ema_momentum >= 1 or self.sparsity >= 1 or self.label_smoothing >= 0.5:
-            raise DataError("ema_momentum must be below 1, sparsity must be below 1, and label_smoothing below 0.5")
+            raise SettingsError(
+                "batch_folder says where batches are kept and kept_batches how many: give both or neither"
+            )
+        if self.ema_momentum >= 1 or self.label_smoothing >= 0.5:
+            raise SettingsError("ema_momentum must be below 1, and label_smoothing below 0.5")
         for name in ("augment", "teacher_share"):
             if getattr(self, name) > 1:
-                raise DataError(f"{name} must lie between 0 and 1, but is {getattr(self, name)}")
+                raise SettingsError(f"{name} must lie between 0 and 1, but is {getattr(self, name)}")
 
     @classmethod
     def from_yaml(cls, path: Path, changes: dict[str, object] | None = None) -> TrainingConfig:
         """Read a configuration, of which `changes` replace some values.
 
         Raises:
-            DataError: the file cannot be read, is no mapping, or has keys or values that make no sense.
+            SettingsError: the file cannot be read, is no mapping, or has keys or values that make no sense.
         """
         import yaml
 
         try:
             values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
         except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise DataError(f"cannot read the configuration {path}: {' '.join(str(error).split())}") from error
+            raise SettingsError(f"cannot read the configuration {path}: {' '.join(str(error).split())}") from error
         if not isinstance(values, dict):
-            raise DataError(f"the configuration {path} must be a mapping of names to values")
+            raise SettingsError(f"the configuration {path} must be a mapping of names to values")
         unknown = sorted(str(name) for name in set(values) - {item.name for item in fields(cls)})
         if unknown:
-            raise DataError(f"the configuration {path} has unknown settings: {', '.join(unknown)}")
+            raise SettingsError(f"the configuration {path} has unknown settings: {', '.join(unknown)}")
         return cls(**{**values, **(changes or {})})
 
     def difference(self, other: TrainingConfig) -> str:

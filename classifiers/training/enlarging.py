@@ -1,6 +1,6 @@
-"""Faces drawn again by published networks for enlarging pictures.
+"""Faces that published super-resolution networks make again.
 
-Programs that swap faces draw small ones and can have them enlarged by such a network before they paste them in. Its
+Programs that swap faces make small ones and can have them enlarged by such a network before they paste them in. Its
 fine texture is then all that tells the face from the picture around it: colours, light and features are right.
 """
 
@@ -9,10 +9,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import cv2
-import ncnn
 import numpy as np
+import numpy.typing as npt
 
-from classifiers.datasets import DataError
+from classifiers.errors import DataError
 
 _SIDES = (128, 256)
 """Pixels of the crop along a side, from the smallest to the largest."""
@@ -22,7 +22,7 @@ _TRIED = (32, 48)
 
 
 class Enlarger:
-    """A network for enlarging RGB pictures, run by ncnn; fit for several threads.
+    """A network that enlarges RGB pictures (super-resolution), run by ncnn; fit for several threads.
 
     Args:
         plan: its `.param` file; the weights lie beside it as `.bin`.
@@ -32,6 +32,9 @@ class Enlarger:
     """
 
     def __init__(self, plan: Path) -> None:
+        import ncnn
+
+        self._as_mat = ncnn.Mat
         self._network = ncnn.Net()
         # In float32, since processors differ in the short types that they have.
         options = self._network.opt
@@ -49,21 +52,21 @@ class Enlarger:
         self._rim = -(-lost // (2 * self._factor))
 
     def side(self, rng: np.random.Generator) -> int:
-        """Choose the side of a crop to draw, in pixels."""
+        """Choose the side of a crop to make again, in pixels."""
         return self._factor * int(rng.integers(_SIDES[0] // self._factor, _SIDES[1] // self._factor + 1))
 
-    def draw(self, crop: np.ndarray) -> np.ndarray:
+    def resynthesise(self, crop: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
         """Shrink an RGB uint8 crop (side, side, 3) by the network's factor and let the network enlarge it again."""
         side, rim = len(crop), self._rim
         shrunk = cv2.resize(crop, (side // self._factor,) * 2, interpolation=cv2.INTER_AREA)
-        drawn = self._run(cv2.copyMakeBorder(shrunk, rim, rim, rim, rim, cv2.BORDER_REFLECT_101))
-        beyond = (len(drawn) - side) // 2
-        return drawn[beyond : beyond + side, beyond : beyond + side]
+        enlarged = self._run(cv2.copyMakeBorder(shrunk, rim, rim, rim, rim, cv2.BORDER_REFLECT_101))
+        beyond = (len(enlarged) - side) // 2
+        return enlarged[beyond : beyond + side, beyond : beyond + side]
 
-    def _run(self, picture: np.ndarray) -> np.ndarray:
+    def _run(self, picture: np.ndarray) -> npt.NDArray[np.uint8]:
         planes = np.ascontiguousarray(picture.transpose(2, 0, 1), np.float32) / 255
         extractor = self._network.create_extractor()
         # A copy, since a first layer that writes over its input fails on memory of NumPy's.
-        extractor.input(self._network.input_names()[0], ncnn.Mat(planes).clone())
-        _, drawn = extractor.extract(self._network.output_names()[0])
-        return np.clip(np.rint(255 * np.array(drawn).transpose(1, 2, 0)), 0, 255).astype(np.uint8)
+        extractor.input(self._network.input_names()[0], self._as_mat(planes).clone())
+        _, enlarged = extractor.extract(self._network.output_names()[0])
+        return np.clip(np.rint(255 * np.array(enlarged).transpose(1, 2, 0)), 0, 255).astype(np.uint8)

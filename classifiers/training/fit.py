@@ -10,20 +10,19 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from classifiers.datasets import DataError
+from classifiers.atomic_file import remove_parts, replacing
+from classifiers.errors import DivergedError
 from classifiers.training.batch import BatchSource, hint_output
 from classifiers.training.checkpoint import CHECKPOINT, Checkpoint, state
 from classifiers.training.config import TrainingConfig
 from classifiers.training.input_pipeline import InputPipeline, WaitingClock
-from classifiers.training.journal import Round, write_journal
-from classifiers.training.pruning import constrain
+from classifiers.training.journal import EpochFigures, write_journal
+from classifiers.training.validation import Predict
 
 log = logging.getLogger(__name__)
 
-Predict = Callable[[np.ndarray], np.ndarray]
-"""Maps uint8 (n, size, size, 3) RGB crops to float32 (n, 2) logits."""
-
 BEST_WEIGHTS = "best.weights.h5"
+"""Weights of the best epoch, in the folder of a run."""
 
 _BATCH = 64
 
@@ -35,42 +34,45 @@ def train(
     validate: Callable[[Predict], dict[str, float]],
     folder: Path,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-) -> list[Round]:
-    """Train a classifier, keep the best round, and go on from the last one after an interruption.
+) -> list[EpochFigures]:
+    """Train a classifier, keep the best epoch, and go on from the last one after an interruption.
 
     On a CPU an interrupted run ends with the same weights as one that was left alone, since everything random follows
     from the seed and the number of the step, and the rest is in the checkpoint.
 
     Args:
-        classifier: as `classifiers.architectures.build` gives it; ends with the weights of the best round. While it
+        classifier: as `classifiers.architectures.build` gives it; ends with the weights of the best epoch. While it
             trains, the network also predicts which cells of its last feature map were forged, and what a teacher sees.
         batches: where training batches come from.
         config: how long and how hard.
-        validate: gives figures of merit; the one called "selection" decides which round is best.
-        folder: gets the journal of the rounds, the weights of the best, and the checkpoint.
+        validate: gives figures of merit; the one called "selection" decides which epoch is best.
+        folder: gets the journal of the epochs, the weights of the best, and the checkpoint.
         callbacks: told of the progress besides.
 
     Returns:
-        Figures of every round: those of the losses, of `validate`, "seconds", and "waiting", the share of the time
+        Figures of every epoch: those of the losses, of `validate`, "seconds", and "waiting", the share of the time
         for which the trainer waited for data.
 
     Raises:
-        DataError: the checkpoint in the folder is damaged or of another network, or the training diverges.
+        DataError: the checkpoint in the folder is damaged.
+        SettingsError: it is of another network.
+        DivergedError: the loss is not a number any more.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    remove_parts(folder / BEST_WEIGHTS)
     checkpoint = Checkpoint(folder / CHECKPOINT)
-    rounds = checkpoint.rounds()
-    if rounds:
+    epochs = checkpoint.epochs()
+    if epochs:
         # The run may have died between its checkpoint and its journal.
-        write_journal(rounds, folder)
+        write_journal(epochs, folder)
     trainer = _with_more_heads(classifier, batches)
     known = KnownCrossEntropy(config.label_smoothing)
     losses = {"logits": known, "mask": known}
     loss_weights = {"logits": 1.0, "mask": config.mask_weight, "teacher": config.teacher_weight}
-    head_rounds = config.head_steps // config.round_steps
-    last_round = head_rounds + config.steps // config.round_steps
-    for first, end, learns_all in ((0, head_rounds, False), (head_rounds, last_round, True)):
-        if len(rounds) > end or end == 0:
+    head_epochs = config.head_steps // config.steps_per_epoch
+    last_epoch = head_epochs + config.steps // config.steps_per_epoch
+    for first, end, learns_all in ((0, head_epochs, False), (head_epochs, last_epoch, True)):
+        if len(epochs) > end or end == 0:
             continue
         _freeze(classifier, frozen=not learns_all)
         trainer.compile(
@@ -79,18 +81,18 @@ def train(
             loss_weights={output: loss_weights.get(output, config.hint_weight) for output in trainer.output_names},
         )
         trainer.optimizer.build(trainer.trainable_variables)
-        if len(rounds) > first:
+        if len(epochs) > first:
             checkpoint.restore(trainer)
-        if len(rounds) < end and not _patience_is_over(rounds, config):
-            pipeline = InputPipeline(batches, config.round_steps, len(rounds), config.loaders)
-            ending = _RoundEnd(classifier, validate, rounds, config, pipeline.clock, checkpoint, folder)
-            pipeline.fit(trainer, [*callbacks, ending], epochs=end, initial_epoch=len(rounds), shuffle=False, verbose=0)
+        if len(epochs) < end and not _patience_is_over(epochs, config):
+            pipeline = InputPipeline(batches, config.steps_per_epoch, len(epochs), config.loaders)
+            ending = _EpochEnd(classifier, validate, epochs, config, pipeline.clock, checkpoint, folder)
+            pipeline.fit(trainer, [*callbacks, ending], epochs=end, initial_epoch=len(epochs), shuffle=False, verbose=0)
         else:
             # What `fit` does at its end, for a run that died between two phases.
             trainer.optimizer.finalize_variable_values(trainer.trainable_variables)
         _freeze(classifier, frozen=False)
     classifier.load_weights(folder / BEST_WEIGHTS)
-    return rounds
+    return epochs
 
 
 class KnownCrossEntropy(keras.losses.Loss):
@@ -163,29 +165,29 @@ def _optimizer(config: TrainingConfig, learns_all: bool) -> keras.optimizers.Opt
     )
 
 
-def _patience_is_over(rounds: Sequence[Round], config: TrainingConfig) -> bool:
-    rounds = rounds[config.head_steps // config.round_steps :]
-    if not config.patience or not rounds:
+def _patience_is_over(epochs: Sequence[EpochFigures], config: TrainingConfig) -> bool:
+    epochs = epochs[config.head_steps // config.steps_per_epoch :]
+    if not config.patience or not epochs:
         return False
-    best = max(range(len(rounds)), key=lambda number: rounds[number]["selection"])
-    return len(rounds) - 1 - best >= config.patience
+    best = max(range(len(epochs)), key=lambda number: epochs[number]["selection"])
+    return len(epochs) - 1 - best >= config.patience
 
 
-class _RoundEnd(keras.callbacks.Callback):
+class _EpochEnd(keras.callbacks.Callback):
     """Validates the running mean of the weights, keeps it if it is the best, and saves the state."""
 
     def __init__(
         self,
         classifier: keras.Model,
         validate: Callable[[Predict], dict[str, float]],
-        rounds: list[Round],
+        epochs: list[EpochFigures],
         config: TrainingConfig,
         clock: WaitingClock,
         checkpoint: Checkpoint,
         folder: Path,
     ) -> None:
         super().__init__()
-        self._classifier, self._validate, self._rounds, self._config = classifier, validate, rounds, config
+        self._classifier, self._validate, self._epochs, self._config = classifier, validate, epochs, config
         self._clock, self._checkpoint, self._folder = clock, checkpoint, folder
         self._begun = time.perf_counter()
 
@@ -197,22 +199,20 @@ class _RoundEnd(keras.callbacks.Callback):
         learnt = [keras.ops.convert_to_numpy(variable) for variable in state(self.model)]
         # From here to the end of the function the network holds the running mean.
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        constrain(self.model.trainable_variables)
         losses = {name: float(value) for name, value in (logs or {}).items()}
         if not np.isfinite(losses["loss"]):
-            raise DataError(f"the loss of round {epoch + 1} is not a number; begin anew with a lower learning rate")
-        figures = {"round": epoch, **losses, **self._validate(self._predict), **measured}
-        if all(figures["selection"] > earlier["selection"] for earlier in self._rounds):
-            part = self._folder / f"part.{BEST_WEIGHTS}"
-            self._classifier.save_weights(part)
-            part.replace(self._folder / BEST_WEIGHTS)
-        self._rounds.append(figures)
+            raise DivergedError(f"the loss of epoch {epoch + 1} is not a number; begin anew with a lower learning rate")
+        figures = {"epoch": epoch, **losses, **self._validate(self._predict), **measured}
+        if all(figures["selection"] > earlier["selection"] for earlier in self._epochs):
+            with replacing(self._folder / BEST_WEIGHTS) as part:
+                self._classifier.save_weights(part)
+        self._epochs.append(figures)
         for variable, value in zip(state(self.model), learnt, strict=True):
             variable.assign(value)
-        self._checkpoint.save(learnt, self._rounds)
-        write_journal(self._rounds, self._folder)
-        log.info("round %d: %s", epoch + 1, {name: round(value, 4) for name, value in figures.items()})
-        if _patience_is_over(self._rounds, self._config):
+        self._checkpoint.save(learnt, self._epochs)
+        write_journal(self._epochs, self._folder)
+        log.info("epoch %d: %s", epoch + 1, {name: round(value, 4) for name, value in figures.items()})
+        if _patience_is_over(self._epochs, self._config):
             self.model.stop_training = True
 
     def _predict(self, crops: np.ndarray) -> np.ndarray:

@@ -20,27 +20,27 @@ Rows = tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]
 
 
 class InputPipeline:
-    """Feeds the batches of a run to Keras, one round of them an epoch.
+    """Feeds the batches of a run to Keras, `steps_per_epoch` of them an epoch.
 
     With TensorFlow they go through `tf.data`, with any other backend through a `keras.utils.PyDataset`.
 
     Args:
         source: makes the batches.
-        round_steps: batches in a round.
-        first_round: the round that training begins with, which is not the first if it is resumed.
+        steps_per_epoch: batches in an epoch.
+        first_epoch: the epoch that training begins with, which is not the first if it is resumed.
         loaders: threads that make batches.
     """
 
-    def __init__(self, source: BatchSource, round_steps: int, first_round: int, loaders: int) -> None:
+    def __init__(self, source: BatchSource, steps_per_epoch: int, first_epoch: int, loaders: int) -> None:
         self.clock = WaitingClock()
-        self._round_steps = round_steps
+        self._steps_per_epoch = steps_per_epoch
         self._failures: list[Exception] = []
         if keras.backend.backend() == "tensorflow":
-            first = first_round * round_steps
+            first = first_epoch * steps_per_epoch
             self._data: object = _tf_dataset(source, first, loaders, self.clock, self._failures)
             self._callbacks: list[keras.callbacks.Callback] = [self.clock]
         else:
-            self._data = _Rounds(source, round_steps, loaders, self.clock)
+            self._data = _Epochs(source, steps_per_epoch, loaders, self.clock)
             self._callbacks = [self.clock, keras.callbacks.LambdaCallback(on_epoch_begin=self._data.start)]
 
     def fit(self, trainer: keras.Model, callbacks: Sequence[keras.callbacks.Callback], **options: object) -> None:
@@ -49,8 +49,8 @@ class InputPipeline:
         Raises:
             Exception: what a loader raised, on every backend.
         """
-        if not isinstance(self._data, _Rounds):
-            options["steps_per_epoch"] = self._round_steps
+        if not isinstance(self._data, _Epochs):
+            options["steps_per_epoch"] = self._steps_per_epoch
         try:
             trainer.fit(self._data, callbacks=[*self._callbacks, *callbacks], **options)
         except Exception:
@@ -61,7 +61,7 @@ class InputPipeline:
 
 
 class WaitingClock(keras.callbacks.Callback):
-    """Measures which share of the time of a round the trainer waited for its batches."""
+    """Measures which share of the time of an epoch the trainer waited for its batches."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -70,7 +70,7 @@ class WaitingClock(keras.callbacks.Callback):
 
     @property
     def share(self) -> float:
-        """Share of the time of the round so far, 0 to 1."""
+        """Share of the time of the epoch so far, 0 to 1."""
         return self._waited / max(self._ended - self._begun, 1e-9)
 
     def delivered(self, asked: float | None = None) -> None:
@@ -110,7 +110,8 @@ def _tf_dataset(
 
     first = source.batch(start)
     names = list(first.targets())
-    shapes = [tf.TensorShape(part.shape) for part in (first.crops, first.weights, *first.targets().values())]
+    arrays: tuple[np.ndarray, ...] = (first.crops, first.weights, *first.targets().values())
+    shapes = [tf.TensorShape(array.shape) for array in arrays]
 
     def load(number: tf.Tensor) -> tuple:
         parts = tf.numpy_function(make, [number], (tf.uint8, *[tf.float32] * (1 + len(names))))
@@ -132,11 +133,11 @@ def _tf_dataset(
     return batches.with_options(options)
 
 
-class _Rounds(keras.utils.PyDataset):
+class _Epochs(keras.utils.PyDataset):
     def __init__(self, source: BatchSource, steps: int, loaders: int, clock: WaitingClock) -> None:
         # One worker: Keras would not begin its queue anew where it peeks at the first batches to learn their shapes.
         super().__init__(workers=1)
-        self._source, self._steps, self._round, self._clock = source, steps, 0, clock
+        self._source, self._steps, self._epoch, self._clock = source, steps, 0, clock
         self._loaders = ThreadPoolExecutor(loaders, thread_name_prefix="loader")
         self._ahead = 2 * loaders
         self._made: dict[int, Future[Batch]] = {}
@@ -145,7 +146,7 @@ class _Rounds(keras.utils.PyDataset):
         return self._steps
 
     def __getitem__(self, step: int) -> Rows:
-        number = self._round * self._steps + step
+        number = self._epoch * self._steps + step
         for wanted in range(number, number + self._ahead):
             if wanted not in self._made:
                 self._made[wanted] = self._loaders.submit(self._source.batch, wanted)
@@ -155,6 +156,6 @@ class _Rounds(keras.utils.PyDataset):
         return _rows(batch)
 
     def start(self, number: int, logs: object = None) -> None:
-        """Go to a round; a resumed run does not begin with the first one."""
-        self._round = number
+        """Go to an epoch; a resumed run does not begin with the first one."""
+        self._epoch = number
         self._made = {made: batch for made, batch in self._made.items() if made >= number * self._steps}

@@ -9,16 +9,16 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
-import tempfile
 import zipfile
 import zlib
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from classifiers.datasets import DataError
+from classifiers.atomic_file import replacing, write_whole
+from classifiers.errors import OutputError
 from classifiers.training.batch import NO_HINTS, Batch, BatchSource
 
 _DAMAGE = (ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile, zlib.error)
@@ -35,7 +35,7 @@ class KeptBatches:
         seed: of the order and of what is mirrored.
 
     Raises:
-        DataError: the folder cannot be written to.
+        OutputError: the folder cannot be written to.
     """
 
     def __init__(self, source: BatchSource, folder: Path, count: int, facts: dict[str, object], seed: int) -> None:
@@ -45,9 +45,9 @@ class KeptBatches:
         self._folder = folder / hashlib.sha256(text).hexdigest()[:16]
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            _publish(self._folder / "facts.json", text)
+            write_whole(self._folder / "facts.json", text)
         except OSError as error:
-            raise DataError(f"batches cannot be kept in {folder}: {error.strerror}") from error
+            raise OutputError(f"batches cannot be kept in {folder}: {error.strerror}") from error
 
     def batch(self, number: int) -> Batch:
         """Give batch `number`, and make it if it is not there."""
@@ -62,27 +62,15 @@ class KeptBatches:
         with contextlib.suppress(FileNotFoundError, *_DAMAGE):
             return _read(file)
         batch = self._source.batch(place)
-        arrays = {item.name: getattr(batch, item.name) for item in fields(batch)}
-        _publish(file, **{name: array for name, array in arrays.items() if array is not None})
+        arrays: dict[str, Any] = {item.name: getattr(batch, item.name) for item in fields(batch)}
+        with replacing(file) as part:
+            np.savez(part, **{name: array for name, array in arrays.items() if array is not None})
         return batch
 
 
 def _read(file: Path) -> Batch:
     with np.load(file, allow_pickle=False) as arrays:
         return Batch(**arrays)
-
-
-def _publish(file: Path, text: bytes = b"", **arrays: np.ndarray) -> None:
-    """Write a file whole or not at all, whoever else is writing it."""
-    handle, part = tempfile.mkstemp(prefix=".part-", dir=file.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            if arrays:
-                np.savez(stream, **arrays)
-            stream.write(text)
-        Path(part).replace(file)
-    finally:
-        Path(part).unlink(missing_ok=True)
 
 
 def _mirrored(batch: Batch, rng: np.random.Generator) -> Batch:

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
 from classifiers.training.augment import augmented_crop, flip, with_history
@@ -13,7 +14,7 @@ from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, targets
 
 
 class LabelledBatches:
-    """Batches that go through a training split in an order of their own in every epoch.
+    """Batches that go through a training split again and again, in another order each time.
 
     Args:
         reader: reads the pictures.
@@ -52,7 +53,7 @@ class LabelledBatches:
             fewest = min(len(found) for found in classes)
             rng = np.random.default_rng(seed)
             classes = [[found[i] for i in sorted(rng.permutation(len(found))[:fewest])] for found in classes]
-        self._decks = classes if balance == "sampling" else [classes[0] + classes[1]]
+        self._pools = classes if balance == "sampling" else [classes[0] + classes[1]]
         self._order = functools.lru_cache(maxsize=4)(self._shuffled)
         counts = [len(found) for found in classes]
         # Of mean 1 over the split, so that the learning rate means the same with and without.
@@ -61,25 +62,25 @@ class LabelledBatches:
     def batch(self, number: int) -> Batch:
         """Make batch `number`."""
         rng = np.random.default_rng((self._seed, 1, number))
-        chosen = [self._card(number * self._size + place) for place in range(self._size)]
+        chosen = [self._sample_at(number * self._size + place) for place in range(self._size)]
         return Batch(
             np.stack([self._crop(sample, rng) for sample in chosen]),
-            np.float32([targets(sample) for sample in chosen]),
+            np.array([targets(sample) for sample in chosen], np.float32),
             np.full((self._size, self._cells, self._cells), UNKNOWN, np.float32),
-            np.float32([self._weights[sample.fake] for sample in chosen]),
+            np.array([self._weights[sample.fake] for sample in chosen], np.float32),
         )
 
-    def _card(self, position: int) -> Sample:
-        """Deal from the decks in turn; each is shuffled anew whenever it has been dealt once."""
-        turn, which = divmod(position, len(self._decks))
-        epoch, place = divmod(turn, len(self._decks[which]))
-        return self._decks[which][self._order(which, epoch)[place]]
+    def _sample_at(self, position: int) -> Sample:
+        """Take from the pools in turn; each is shuffled anew whenever all of it has been taken."""
+        turn, which = divmod(position, len(self._pools))
+        passes, place = divmod(turn, len(self._pools[which]))
+        return self._pools[which][self._order(which, passes)[place]]
 
-    def _shuffled(self, which: int, epoch: int) -> np.ndarray:
-        return np.random.default_rng((self._seed, 2, which, epoch)).permutation(len(self._decks[which]))
+    def _shuffled(self, which: int, passes: int) -> npt.NDArray[np.int64]:
+        return np.random.default_rng((self._seed, 2, which, passes)).permutation(len(self._pools[which]))
 
     def _crop(self, sample: Sample, rng: np.random.Generator) -> np.ndarray:
-        image, landmarks = self._reader.read(sample), sample.landmarks
+        image, landmarks = self._reader.read(sample), sample.known_landmarks
         mirrored, history, jitter = rng.random() < 0.5, *rng.spawn(2)
         if mirrored:
             image, landmarks = flip(image, landmarks)

@@ -1,8 +1,8 @@
-"""Faces drawn again by small autoencoders, so that a detector also meets what a generator leaves inside a face.
+"""Faces that small autoencoders make again, so that a detector also meets what a generator leaves inside a face.
 
-A swapped or animated face was drawn by a decoder that enlarged a small code, then pasted back. A seam can be imitated
+A swapped or animated face was made by a decoder that enlarged a small code, then pasted back. A seam can be imitated
 without one, the decoder's own traces can't: smooth skin, wrong fine texture, the grid of its enlarging layers. So a few
-autoencoders of different decoders learn to draw real faces, and redraw them for training.
+autoencoders of different decoders learn to reconstruct real faces, and resynthesise them for training.
 Published networks for enlarging pictures can join them (`enlarging.py`).
 """
 
@@ -17,6 +17,9 @@ from typing import TYPE_CHECKING, Protocol
 import cv2
 import numpy as np
 
+from classifiers.datasets import Landmarks, Picture
+from classifiers.export import save_openvino
+from classifiers.training.enlarging import Enlarger
 from classifiers.training.self_blending import TEMPLATE, match_colour
 
 if TYPE_CHECKING:
@@ -33,7 +36,7 @@ _COARSE = 16
 """Pixels of the crop along a cell of its coarse picture."""
 
 _AT_A_TIME = 2
-"""Faces that each generator can redraw at a time."""
+"""Faces that each autoencoder can resynthesise at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,23 +93,27 @@ def build_autoencoder(plan: Autoencoder, side: int | None = None) -> keras.Model
     # Light and colour pass by the decoder as a coarse picture, or most of a short training would go into them.
     coarse = layers.AveragePooling2D(_COARSE, dtype="float32")(crop)
     coarse = layers.UpSampling2D(_COARSE, interpolation="bilinear", dtype="float32")(coarse)
-    return Model(crop, layers.Add(dtype="float32", name="drawn")([coarse, details]), name=plan.name)
+    return Model(crop, layers.Add(dtype="float32", name="reconstruction")([coarse, details]), name=plan.name)
 
 
-def drawing_loss(texture: float) -> Callable[[object, object], object]:
-    """Give a loss of drawn crops: colour, edges and, apart from where it lies, the amount of fine texture."""
+def reconstruction_loss(texture: float) -> Callable[[keras.KerasTensor, keras.KerasTensor], keras.KerasTensor]:
+    """Give a loss of reconstructed crops: colour, edges and, apart from where it lies, the amount of fine texture.
+
+    Args:
+        texture: weight of the last.
+    """
     from keras import ops
 
-    def slopes(x: object) -> tuple[object, object]:
+    def slopes(x: keras.KerasTensor) -> tuple[keras.KerasTensor, keras.KerasTensor]:
         return x[:, 1:] - x[:, :-1], x[:, :, 1:] - x[:, :, :-1]
 
-    def amount(slope: object) -> object:
+    def amount(slope: keras.KerasTensor) -> keras.KerasTensor:
         return ops.average_pool(ops.abs(slope), 6, strides=3, padding="valid")
 
-    def loss(target: object, drawn: object) -> object:
-        target, drawn = target / 127.5, drawn / 127.5
-        total = ops.mean(ops.abs(target - drawn))
-        for wanted, got in zip(slopes(target), slopes(drawn), strict=True):
+    def loss(target: keras.KerasTensor, found: keras.KerasTensor) -> keras.KerasTensor:
+        target, found = target / 127.5, found / 127.5
+        total = ops.mean(ops.abs(target - found))
+        for wanted, got in zip(slopes(target), slopes(found), strict=True):
             total = total + ops.mean(ops.abs(wanted - got))
             total = total + texture * ops.mean(ops.abs(amount(wanted) - amount(got)))
         return total
@@ -137,28 +144,28 @@ def cut_face(image: np.ndarray, landmarks: np.ndarray, side: int) -> tuple[np.nd
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Redrawn:
-    """A picture whose face went through a generator's crop, drawn by the generator or not.
+class Resynthesis:
+    """A picture whose face went through a generator's crop, made again by the generator or not.
 
     Attributes:
-        image: RGB uint8, with the face that the generator drew.
+        image: RGB uint8, with the face that the generator made.
         resampled: RGB uint8, with the face as it was, after the same crop and about as soft. It is no forgery.
     """
 
-    image: np.ndarray
-    resampled: np.ndarray
+    image: Picture
+    resampled: Picture
 
 
 class _Network(Protocol):
-    """Draws RGB uint8 crops (side, side, 3) of a face again; fit for several threads."""
+    """Makes RGB uint8 crops (side, side, 3) of a face again; fit for several threads."""
 
     def side(self, rng: np.random.Generator) -> int: ...
 
-    def draw(self, crop: np.ndarray) -> np.ndarray: ...
+    def resynthesise(self, crop: Picture) -> Picture: ...
 
 
 class FaceGenerators:
-    """Networks that redraw faces; fit for several threads.
+    """Networks that resynthesise faces; fit for several threads.
 
     Args:
         folder: holds an `.xml` and a `.bin` of each autoencoder, to be run by OpenVINO, and a `.param` and a `.bin` of
@@ -175,13 +182,10 @@ class FaceGenerators:
         if not self.names:
             raise FileNotFoundError(f"no face generator lies in {folder}")
         self._networks: list[_Network] = [_TrainedAutoencoder(graph) for graph in graphs]
-        if plans:
-            from classifiers.training.enlarging import Enlarger
+        self._networks += [Enlarger(plan) for plan in plans]
 
-            self._networks += [Enlarger(plan) for plan in plans]
-
-    def redraw(self, image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Redrawn:
-        """Let one of the generators redraw a face.
+    def resynthesise(self, image: Picture, landmarks: Landmarks, rng: np.random.Generator) -> Resynthesis:
+        """Let one of the generators make a face again.
 
         Args:
             image: RGB uint8 (height, width, 3).
@@ -190,16 +194,17 @@ class FaceGenerators:
         """
         network = self._networks[rng.integers(len(self._networks))]
         crop, matrix = cut_face(image, landmarks, network.side(rng))
-        drawn = network.draw(crop)
+        made = network.resynthesise(crop)
         if rng.random() < 0.5:
-            drawn = match_colour(drawn, crop, np.ones(crop.shape[:2], bool))
+            made = match_colour(made, crop, np.ones(crop.shape[:2], bool))
         if rng.random() < 0.35:
             # What restoring nets and users' sharpening do to a soft face.
             amount = rng.uniform(0.3, 1.2)
-            drawn = cv2.addWeighted(drawn, 1 + amount, cv2.GaussianBlur(drawn, (0, 0), 1.2), -amount, 0)
+            sharper = cv2.addWeighted(made, 1 + amount, cv2.GaussianBlur(made, (0, 0), 1.2), -amount, 0)
+            made = np.asarray(sharper, np.uint8)
         soft = cv2.GaussianBlur(crop, (0, 0), rng.uniform(0.3, 1.0)) if rng.random() < 0.6 else crop
         way = (cv2.INTER_LINEAR, cv2.INTER_CUBIC)[rng.integers(2)]
-        return Redrawn(*(_paste(face, matrix, image, way) for face in (drawn, soft)))
+        return Resynthesis(*(_paste(face, matrix, image, way) for face in (made, soft)))
 
 
 class _TrainedAutoencoder:
@@ -221,7 +226,7 @@ class _TrainedAutoencoder:
     def side(self, rng: np.random.Generator) -> int:
         return int(self._network.inputs[0].shape[1])
 
-    def draw(self, crop: np.ndarray) -> np.ndarray:
+    def resynthesise(self, crop: Picture) -> Picture:
         request = self._requests.get()
         try:
             output = request.infer([crop[None].astype(np.float32)])[0][0]
@@ -233,7 +238,7 @@ class _TrainedAutoencoder:
 def train_autoencoder(
     plan: Autoencoder, faces: np.ndarray, checkpoints: Sequence[int], folder: Path, seed: int, batch_size: int = 12
 ) -> keras.Model:
-    """Train an autoencoder and keep it as it was at several steps: early ones draw softer faces.
+    """Train an autoencoder and keep it as it was at several steps: early ones make softer faces.
 
     Args:
         plan: what to train.
@@ -250,7 +255,7 @@ def train_autoencoder(
     window = min(96, plan.side)
     model = build_autoencoder(plan, window)
     schedule = keras.optimizers.schedules.CosineDecay(3e-3, checkpoints[-1], alpha=0.05)
-    model.compile(keras.optimizers.Adam(schedule), loss=drawing_loss(plan.texture))
+    model.compile(keras.optimizers.Adam(schedule), loss=reconstruction_loss(plan.texture))
     rng = np.random.default_rng(seed)
     for step in range(1, checkpoints[-1] + 1):
         batch = np.stack([_window(faces[i], window, rng) for i in rng.integers(len(faces), size=batch_size)])
@@ -289,8 +294,6 @@ def _enlarge(x: keras.KerasTensor, decoder: str, filters: int) -> keras.KerasTen
 def _export(plan: Autoencoder, trained: keras.Model, graph_file: Path) -> None:
     import keras
 
-    from classifiers.export import save_openvino
-
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy("float32")
     model = build_autoencoder(plan)
@@ -302,6 +305,6 @@ def _export(plan: Autoencoder, trained: keras.Model, graph_file: Path) -> None:
 def _paste(face: np.ndarray, matrix: np.ndarray, image: np.ndarray, way: int) -> np.ndarray:
     size = image.shape[1::-1]
     back = cv2.warpAffine(face, matrix, size, flags=way | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REFLECT)
-    # Beyond the crop nothing was drawn: the picture stays.
+    # Beyond the crop nothing was made: the picture stays.
     known = cv2.warpAffine(np.full(face.shape[:2], 255, np.uint8), matrix, size, flags=way | cv2.WARP_INVERSE_MAP)
     return np.where((known == 255)[..., None], back, image)

@@ -2,7 +2,7 @@
 
 A real face is blended with a changed copy of itself (self-blended images, Shiohara and Yamasaki, CVPR 2022,
 written from the paper's idea) or with the face of another person of similar pose (face X-ray, Li et al., CVPR
-2020). Five landmarks are all that is known of a face, so the outline that a 68-point model would give is a drawn
+2020). Five landmarks are all that is known of a face, so the outline that a 68-point model would give is a fixed
 template, fitted to the five points and varied at random.
 """
 
@@ -12,11 +12,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from classifiers.training.degrade import jpeg
+from classifiers.datasets import Landmarks, Picture
+from classifiers.degradation import jpeg
 
 # In units of the crop square whose landmarks are `TEMPLATE`: x to the right, y down.
-TEMPLATE = np.float32([[0.360, 0.402], [0.640, 0.402], [0.500, 0.570], [0.378, 0.693], [0.622, 0.693]])
+TEMPLATE = np.array([[0.360, 0.402], [0.640, 0.402], [0.500, 0.570], [0.378, 0.693], [0.622, 0.693]], np.float32)
 _OUTLINES = {
     "face": [
         (0.22, 0.36), (0.30, 0.27), (0.42, 0.24), (0.50, 0.235), (0.58, 0.24), (0.70, 0.27), (0.78, 0.36),
@@ -50,16 +52,16 @@ class Blend:
         target: RGB uint8 (height, width, 3), the picture that received the face. It is the real twin: its ground may
             have been restyled, and were the twin the picture as it was, style alone would give the forgery away.
         mask: float32 (height, width), share of the pixel that was replaced, 0 to 1.
-        drawn: whether a network drew the face that was blended in.
+        generated: whether a network made the face that was blended in.
     """
 
-    image: np.ndarray
-    target: np.ndarray
-    mask: np.ndarray
-    drawn: bool = False
+    image: Picture
+    target: Picture
+    mask: npt.NDArray[np.float32]
+    generated: bool = False
 
 
-def self_blend(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -> Blend:
+def self_blend(image: Picture, landmarks: Landmarks, rng: np.random.Generator) -> Blend:
     """Blend a real face with a changed copy of itself.
 
     Args:
@@ -76,10 +78,10 @@ def self_blend(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generato
 
 
 def swap_blend(
-    donor: np.ndarray,
-    donor_landmarks: np.ndarray,
-    image: np.ndarray,
-    landmarks: np.ndarray,
+    donor: Picture,
+    donor_landmarks: Landmarks,
+    image: Picture,
+    landmarks: Landmarks,
     rng: np.random.Generator,
 ) -> Blend:
     """Blend another person's face onto a real one, warped to its landmarks and matched in colour.
@@ -104,13 +106,13 @@ def swap_blend(
     return _blend(face, image, landmarks, rng)
 
 
-def redrawn_blend(
-    redrawn: np.ndarray, resampled: np.ndarray, image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator
+def resynthesis_blend(
+    resynthesised: Picture, resampled: Picture, image: Picture, landmarks: Landmarks, rng: np.random.Generator
 ) -> Blend:
-    """Blend a face that a network drew onto the picture that it was drawn from.
+    """Blend a face that a network resynthesised onto the picture that it was made from.
 
     Args:
-        redrawn: RGB uint8 (height, width, 3), the picture with its face drawn again.
+        resynthesised: RGB uint8 (height, width, 3), the picture with its face made again by a network.
         resampled: the same with the face only resampled; now and then the real twin has it, under the same mask, so
             that a softer region alone tells nothing.
         image: the picture itself.
@@ -119,10 +121,10 @@ def redrawn_blend(
     """
     mask = _blend_mask(landmarks, image.shape[:2], rng)
     target = _composite(resampled, image, mask) if rng.random() < 0.4 else image
-    return Blend(_composite(redrawn, image, mask), target, mask, drawn=True)
+    return Blend(_composite(resynthesised, image, mask), target, mask, generated=True)
 
 
-def landmark_shape(landmarks: np.ndarray) -> np.ndarray:
+def landmark_shape(landmarks: Landmarks) -> npt.NDArray[np.float32]:
     """Describe pose and expression apart from place and size: float32 (10,), unit norm, centred."""
     centred = landmarks - landmarks.mean(axis=0)
     return (centred / np.linalg.norm(centred)).ravel().astype(np.float32)
@@ -133,7 +135,7 @@ def _blend(source: np.ndarray, target: np.ndarray, landmarks: np.ndarray, rng: n
     return Blend(_composite(source, target, mask), target, mask)
 
 
-def _composite(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> np.ndarray:
+def _composite(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> Picture:
     image = source * mask[..., None] + target * (1 - mask[..., None])
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
@@ -158,7 +160,7 @@ def _blend_mask(landmarks: np.ndarray, shape: tuple[int, int], rng: np.random.Ge
 def _outline(
     region: str, landmarks: np.ndarray, shape: tuple[int, int], shift: np.ndarray, stretch: np.ndarray
 ) -> np.ndarray:
-    points = np.float64(_OUTLINES[region])
+    points = np.array(_OUTLINES[region], np.float64)
     centre = points.mean(axis=0)
     points = (points - centre) * stretch + centre + shift
     to_image = _affine(TEMPLATE, landmarks)
@@ -173,8 +175,8 @@ def _deform(mask: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -
     height, width = mask.shape
     cells = int(rng.integers(3, 7))
     reach = _face_width(landmarks) * rng.uniform(0.0, 0.08)
-    field = rng.normal(0, reach, (cells, cells, 2)).astype(np.float32)
-    field = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
+    coarse = rng.normal(0, reach, (cells, cells, 2)).astype(np.float32)
+    field = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
     x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
     return cv2.remap(mask, x + field[..., 0], y + field[..., 1], cv2.INTER_LINEAR)
 
@@ -184,12 +186,12 @@ def _shift(image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator) -
     height, width = image.shape[:2]
     centre = landmarks.mean(axis=0).astype(float)
     offset = rng.uniform(-0.03, 0.03, 2) * _face_width(landmarks)
-    matrix = cv2.getRotationMatrix2D(tuple(centre), rng.uniform(-3, 3), rng.uniform(0.95, 1.05))
-    matrix[:, 2] += offset
+    turn = cv2.getRotationMatrix2D(tuple(centre), rng.uniform(-3, 3), rng.uniform(0.95, 1.05))
+    matrix = np.column_stack([turn[:, :2], turn[:, 2] + offset])
     moved = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     if rng.random() < 0.3:
-        field = rng.normal(0, 0.012 * _face_width(landmarks), (5, 5, 2)).astype(np.float32)
-        field = cv2.resize(field, (width, height), interpolation=cv2.INTER_CUBIC)
+        coarse = rng.normal(0, 0.012 * _face_width(landmarks), (5, 5, 2)).astype(np.float32)
+        field = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
         x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
         moved = cv2.remap(moved, x + field[..., 0], y + field[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     return moved

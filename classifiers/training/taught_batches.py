@@ -15,24 +15,24 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 import openvino as ov
 from openvino import opset13
 
 from classifiers.architectures.hinted_layer import HintedLayer
-from classifiers.datasets import DataError
-from classifiers.engines.openvino_engine import ONE_STREAM, narrow_maps
+from classifiers.errors import SettingsError
 from classifiers.model_spec import ModelError, ModelSpec
+from classifiers.openvino_graph import bottleneck_maps, compile_for_cpu, dense_head, read_graph, with_byte_input
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, BatchSource
 
 _FILES = ("openvino_graph", "openvino_weights")
-_AFTER_DENSE = {"Result", "Add", "Convert", "Reshape", "Identity"}
 _CROPS_TOGETHER = 8
 _SCALED_OVER = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Seen:
-    """What a teacher sees in n crops.
+class TeacherOutput:
+    """What a teacher says of n crops.
 
     Attributes:
         features: float32 (n, width), what its last layer reads.
@@ -40,13 +40,13 @@ class Seen:
         maps: float32 (n, side, side, channels), what it has come to on the way, by side.
     """
 
-    features: np.ndarray
-    logits: np.ndarray
-    maps: dict[int, np.ndarray]
+    features: npt.NDArray[np.float32]
+    logits: npt.NDArray[np.float32]
+    maps: dict[int, npt.NDArray[np.float32]]
 
 
 class Teacher:
-    """A trained model that says what it sees.
+    """A trained model from which another one learns (knowledge distillation).
 
     Args:
         model: has OpenVINO files, and ends in a dense layer.
@@ -66,39 +66,33 @@ class Teacher:
     def __init__(self, model: ModelSpec, threads: int) -> None:
         if not model.files.keys() >= set(_FILES):
             raise ModelError(f"model {model.name!r} cannot be a teacher before `facewitness export --format openvino`")
-        core = ov.Core()
-        weights = ov.Tensor(np.frombuffer(model.read(_FILES[1]), np.uint8))
-        graph = core.read_model(model.read(_FILES[0]), weights)
-        graph.reshape([-1, model.crop_size, model.crop_size, 3])
-        node = graph.outputs[0].get_node()
-        # Between the dense layer and the output there are its bias and changes of form.
-        while node.get_type_name() != "MatMul":
-            if node.get_type_name() not in _AFTER_DENSE:
-                raise ModelError(f"model {model.name!r} cannot be a teacher: it does not end in a dense layer")
-            node = node.input_value(0).get_node()
+        graph = read_graph(model)
+        head = dense_head(graph)
+        if head is None:
+            raise ModelError(f"model {model.name!r} cannot be a teacher: it does not end in a dense layer")
         # Of networks side by side the maps of one size become one.
-        narrow = {side: opset13.concat(ports, 1).output(0) for side, ports in narrow_maps(graph).items()}
-        ports = [node.input_value(0), graph.outputs[0].get_node().input_value(0), *narrow.values()]
-        converted = ov.preprocess.PrePostProcessor(ov.Model(ports, graph.get_parameters()))
-        converted.input().tensor().set_element_type(ov.Type.u8)
-        settings = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": threads, **ONE_STREAM}
-        network = core.compile_model(converted.build(), "CPU", settings)
+        bottlenecks = {side: opset13.concat(ports, 1).output(0) for side, ports in bottleneck_maps(graph).items()}
+        ports = [head.features, graph.outputs[0].get_node().input_value(0), *bottlenecks.values()]
+        network = compile_for_cpu(with_byte_input(ov.Model(ports, graph.get_parameters())), threads)
         # Not one a thread: TensorFlow's loaders are threads that Python forgets after every call.
         self._requests: queue.SimpleQueue[ov.InferRequest] = queue.SimpleQueue()
         for _ in range(threads):
             self._requests.put(network.create_infer_request())
         self._last = threading.local()
         self.size, self.template, self.sha256 = model.crop_size, model.crop_template, model.files[_FILES[1]].sha256
-        self.width = node.input_value(0).get_partial_shape()[1].get_length()
-        self.map_channels = {side: port.get_partial_shape()[1].get_length() for side, port in narrow.items()}
+        self.width = head.weights.shape[1]
+        self.map_channels: dict[int, int] = {
+            side: port.get_partial_shape()[1].get_length() for side, port in bottlenecks.items()
+        }
 
-    def see(self, crops: np.ndarray) -> Seen:
-        """Look at uint8 (n, size, size, 3) RGB crops, once where a thread asks twice in a row."""
+    def predict(self, crops: npt.NDArray[np.uint8]) -> TeacherOutput:
+        """Classify (n, size, size, 3) RGB crops, once where a thread asks twice in a row."""
         if getattr(self._last, "crops", None) is not crops:
-            self._last.crops, self._last.seen = crops, self._look(crops)
-        return self._last.seen
+            self._last.crops, self._last.output = crops, self._run(crops)
+        output: TeacherOutput = self._last.output
+        return output
 
-    def _look(self, crops: np.ndarray) -> Seen:
+    def _run(self, crops: npt.NDArray[np.uint8]) -> TeacherOutput:
         parts = [crops[start : start + _CROPS_TOGETHER] for start in range(0, len(crops), _CROPS_TOGETHER)]
         request = self._requests.get()
         try:
@@ -107,7 +101,7 @@ class Teacher:
             self._requests.put(request)
         features, logits, *maps = (np.concatenate(values) for values in zip(*found, strict=True))
         by_side = zip(self.map_channels, maps, strict=True)
-        return Seen(features, logits, {side: values.transpose(0, 2, 3, 1) for side, values in by_side})
+        return TeacherOutput(features, logits, {side: values.transpose(0, 2, 3, 1) for side, values in by_side})
 
 
 class TaughtBatches:
@@ -128,14 +122,14 @@ class TaughtBatches:
         """Make batch `number`."""
         batch = self._source.batch(number)
         mean, spread = self._mean_and_spread()
-        return replace(batch, teacher=(self._teacher.see(batch.crops).features - mean) / spread)
+        return replace(batch, teacher=(self._teacher.predict(batch.crops).features - mean) / spread)
 
     def _mean_and_spread(self) -> tuple[np.ndarray, np.float32]:
         # Not before a batch is asked for: where all of them are kept, none ever is.
         with self._scaling:
             if self._scale is None:
                 batches = (self._source.batch(number) for number in range(_SCALED_OVER))
-                seen = np.concatenate([self._teacher.see(batch.crops).features for batch in batches])
+                seen = np.concatenate([self._teacher.predict(batch.crops).features for batch in batches])
                 mean = seen.mean(axis=0)
                 # One spread for all: by its own, a feature that is hardly ever active would count most.
                 self._scale = mean, (seen - mean).std()
@@ -157,7 +151,7 @@ class HintedBatches:
         teacher_share: of the targets, 0 to 1; where none is known, the teacher's is taken.
 
     Raises:
-        DataError: the teacher has no map for a layer.
+        SettingsError: the teacher has no map for a layer.
     """
 
     def __init__(
@@ -171,14 +165,14 @@ class HintedBatches:
     ) -> None:
         self._source, self._teacher, self._layers, self._cells = source, teacher, layers, cells
         if layers and not teacher.map_channels:
-            raise DataError("this teacher gives no hints: it has no maps of few channels; leave hint_weight at 0")
+            raise SettingsError("this teacher gives no hints: it has no maps of few channels; leave hint_weight at 0")
         # The map whose cells are about as large.
         self._sides = {
             name: min(teacher.map_channels, key=lambda side: abs(math.log(side * layer.step / size)))
             for name, layer in self._layers.items()
         }
         self._size, self._teacher_share, self.teacher_features = size, teacher_share, source.teacher_features
-        self.hint_channels = {name: teacher.map_channels[side] for name, side in self._sides.items()}
+        self.hint_channels: Mapping[str, int] = {name: teacher.map_channels[side] for name, side in self._sides.items()}
         self._scales: dict[str, tuple[np.ndarray, np.float32]] | None = None
         self._scaling = threading.Lock()
 
@@ -186,7 +180,7 @@ class HintedBatches:
         """Make batch `number`."""
         batch = self._source.batch(number)
         scales = self._hint_scales()
-        seen = self._teacher.see(batch.crops)
+        seen = self._teacher.predict(batch.crops)
         hints = {name: (self._hint(seen, name) - mean) / spread for name, (mean, spread) in scales.items()}
         return replace(batch, hints=hints, logits=self._softened(batch.logits, seen.logits))
 
@@ -202,14 +196,14 @@ class HintedBatches:
             if self._scales is None:
                 self._scales = {}
                 crops = [self._source.batch(number).crops for number in range(_SCALED_OVER if self._layers else 0)]
-                seen = [self._teacher.see(each) for each in crops]
+                seen = [self._teacher.predict(each) for each in crops]
                 for name in self._layers:
                     values = np.concatenate([self._hint(each, name) for each in seen])
                     mean = values.mean(axis=(0, 1, 2))
                     self._scales[name] = mean, (values - mean).std()
             return self._scales
 
-    def _hint(self, seen: Seen, name: str) -> np.ndarray:
+    def _hint(self, seen: TeacherOutput, name: str) -> np.ndarray:
         return _at_cells(seen.maps[self._sides[name]], self._layers[name], self._cells[name], self._size)
 
 

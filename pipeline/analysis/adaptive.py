@@ -15,7 +15,7 @@ import numpy as np
 
 from classifiers.calibration import Thresholds
 from pipeline.analysis.aggregate import MIN_QUALITY, Evidence
-from pipeline.results.parts import Label, Observation, Track, label_of
+from pipeline.results.parts import Label, Observation, Track, label_of, logits_of
 
 FEWEST = 16
 """Plans of fewer frames are not cut into rounds."""
@@ -62,16 +62,16 @@ def doubted(tracks: Sequence[Track], errors: float) -> list[Track]:
 
 
 def _moved(track: Track, errors: float) -> list[Observation]:
-    logits = np.stack([observation.logits for observation in track.observations])
+    logits = logits_of(track.observations)
     # A track of one observation is too little evidence wherever there are rounds.
     spread = logits.std(axis=0, ddof=1) if len(logits) > 1 else 0.0
     moved = logits + np.float32(errors * spread / np.sqrt(len(logits)))
     return [replace(observation, logits=row) for observation, row in zip(track.observations, moved, strict=True)]
 
 
-def _may_others_count(evidence: Evidence) -> bool:
+def _may_others_count(evidence: Evidence | None) -> bool:
     """Tell whether somebody was seen too seldom to count yet, who may be seen often enough in the other frames."""
-    return any(
+    return evidence is not None and any(
         not item.supported and np.mean([o.quality for o in item.track.observations]) >= MIN_QUALITY
         for item in evidence.tracks
     )

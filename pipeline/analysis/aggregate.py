@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass, replace
 import numpy as np
 
 from classifiers.calibration import Calibration, Scores, Thresholds
-from pipeline.results.parts import Observation, Segment, Track, TrackEvidence
+from pipeline.results.parts import Observation, Segment, Track, TrackEvidence, logits_of
 
 MIN_OBSERVATIONS = 3
 """Fewer sampled frames with a face are too little evidence, unless the file has no more frames."""
@@ -81,7 +81,8 @@ def weigh(
 
 def _scored(track: Track, calibration: Calibration) -> Track:
     """Give the same track with the score of each face."""
-    scored = [replace(o, score=calibration.scores(*o.logits).fake) for o in track.observations]
+    rows = zip(track.observations, logits_of(track.observations), strict=True)
+    scored = [replace(o, score=calibration.scores(*row).fake) for o, row in rows]
     return replace(track, observations=scored)
 
 
@@ -106,7 +107,7 @@ def _stretches(observations: Sequence[Observation], calibration: Calibration) ->
     if 0 < len(planned) < len(observations):
         return _stretches(planned, calibration)[:1] + _stretches(_as_planned(observations), calibration)[1:]
     groups = np.array_split(np.arange(len(observations)), min(len(observations), _STEPS))
-    logits = np.stack([o.logits for o in observations]).astype(np.float64)
+    logits = logits_of(observations).astype(np.float64)
     quality = np.array([max(o.quality, 1e-3) for o in observations])
     steps = np.stack([np.average(logits[g], axis=0, weights=quality[g]) for g in groups])
     weights = np.array([quality[g].sum() for g in groups])
@@ -155,7 +156,7 @@ def _segments(item: TrackEvidence, stretches: Sequence[_Stretch], strong_score: 
         times = [
             o.time_s
             for o in item.track.observations
-            if part.start_s <= o.time_s <= part.end_s and o.score >= strong_score
+            if part.start_s <= o.time_s <= part.end_s and o.score is not None and o.score >= strong_score
         ]
         # None is strong where two outputs, each raised in another frame, make the mean higher than either.
         first, last = (times[0], times[-1]) if times else (part.start_s, part.end_s)
@@ -169,7 +170,7 @@ def _track_max(tracks: Sequence[TrackEvidence], calibration: Calibration) -> Sco
 
 
 def _all_logits(tracks: Sequence[TrackEvidence]) -> np.ndarray:
-    return np.stack([o.logits for item in tracks for o in item.track.observations]).astype(np.float64)
+    return logits_of([o for item in tracks for o in item.track.observations]).astype(np.float64)
 
 
 def _score_table(tracks: Sequence[TrackEvidence], calibration: Calibration) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -74,7 +74,7 @@ class FaceSearch(Generic[Cut]):
         self.frames = 0
         self.cuts: dict[Observation, Cut] = {}
 
-    def search(self, frames: Iterator[Frame], *, refinement: bool = False) -> MediaError | None:
+    def search(self, frames: Generator[Frame, None, None], *, refinement: bool = False) -> MediaError | None:
         """Search some more frames; they may lie between those of an earlier call.
 
         Args:
@@ -88,7 +88,7 @@ class FaceSearch(Generic[Cut]):
             StoppedError: `stopped` was set.
         """
         try:
-            with contextlib.closing(frames):  # type: ignore[type-var]  # iterators of frames are generators
+            with contextlib.closing(frames):
                 for batch in self._batches(frames):
                     self._search_batch(batch, refinement)
         except MediaError as error:

@@ -73,8 +73,8 @@ def _own_cgroups(root: Path, proc: Path) -> Iterator[Path]:
 def _quota(folder: Path) -> float | None:
     """Cores' worth of CPU time that a cgroup may take."""
     quota, _, period = (_read(folder / "cpu.max") or "").partition(" ")
-    quota = quota or _read(folder / "cpu.cfs_quota_us")
-    period = period or _read(folder / "cpu.cfs_period_us")
+    quota = quota or _read(folder / "cpu.cfs_quota_us") or ""
+    period = period or _read(folder / "cpu.cfs_period_us") or ""
     if not quota or not period or quota == "max" or int(quota) <= 0:
         return None
     return int(quota) / int(period)

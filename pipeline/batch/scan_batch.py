@@ -162,6 +162,7 @@ def _scan_in_processes(
             message = "the process that scanned this file was killed, perhaps for want of memory"
             return scanner.failure(source.path, message)
 
+    processes: WorkerProcesses[Input, Verdict]
     with WorkerProcesses(partial(_load, settings, cores), workers, at_a_time) as processes:
         yield from _results(inputs, scan, processes.stop, scanner, writer, workers * at_a_time, overwrite)
 

@@ -14,7 +14,6 @@ from typing import Generic, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
-Prepare = Callable[[], Callable[[Task], Result]]
 
 # Forking a process that has threads of OpenVINO may lock up the child.
 _SPAWN = multiprocessing.get_context("spawn")
@@ -33,10 +32,10 @@ class WorkerProcesses(Generic[Task, Result]):
         at_a_time: tasks that each of them does at a time.
     """
 
-    def __init__(self, prepare: Prepare, processes: int, at_a_time: int) -> None:
+    def __init__(self, prepare: Callable[[], Callable[[Task], Result]], processes: int, at_a_time: int) -> None:
         self._prepare = prepare
-        self._workers = [_Worker(prepare, at_a_time) for _ in range(processes)]
-        self._free: queue.SimpleQueue[tuple[_Worker, int]] = queue.SimpleQueue()
+        self._workers: list[_Worker[Task, Result]] = [_Worker(prepare, at_a_time) for _ in range(processes)]
+        self._free: queue.SimpleQueue[tuple[_Worker[Task, Result], int]] = queue.SimpleQueue()
         self._alone = threading.Lock()
         self._stopped = False
         for slot in range(at_a_time):
@@ -77,7 +76,7 @@ class WorkerProcesses(Generic[Task, Result]):
             if self._stopped:
                 raise WorkerDiedError
             try:
-                alone = _Worker(self._prepare, 1)
+                alone: _Worker[Task, Result] = _Worker(self._prepare, 1)
                 try:
                     return alone.do(task, 0)
                 finally:
@@ -86,10 +85,10 @@ class WorkerProcesses(Generic[Task, Result]):
                 raise WorkerDiedError from None
 
 
-class _Worker:
+class _Worker(Generic[Task, Result]):
     """One process with a connection for each task that it does at a time; it is started anew when it has died."""
 
-    def __init__(self, prepare: Prepare, slots: int) -> None:
+    def __init__(self, prepare: Callable[[], Callable[[Task], Result]], slots: int) -> None:
         self._prepare = prepare
         self._slots = slots
         self._starting = threading.Lock()
@@ -134,7 +133,7 @@ class _Worker:
             self._connections = tuple(our for our, _ in pipes)
 
 
-def _serve(prepare: Prepare, connections: list[Connection], log_level: int) -> None:
+def _serve(prepare: Callable[[], Callable[[Task], Result]], connections: list[Connection], log_level: int) -> None:
     """Do what comes through each connection until it is closed."""
     # Ctrl-C goes to all processes at the terminal; the first one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)

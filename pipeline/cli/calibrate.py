@@ -49,8 +49,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Calibrate, write the model and say what changed."""
     from classifiers import ModelError, find_model
-    from classifiers.datasets import DataError
-    from classifiers.evaluation.calibrate import calibrate
+    from classifiers.errors import ClassifierError
+    from classifiers.evaluation.calibration_fitting import calibrate
     from extractors import DetectorUnavailableError
     from pipeline.results.writers import WriteError
 
@@ -66,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         predictions = _predict(spec, samples, options)
         calibrated = calibrate(spec, predictions, options.method, options.fpr)
         manifest = _write(calibrated, others, options.output)
-    except (DataError, ModelError, DetectorUnavailableError, ValueError) as error:
+    except (ClassifierError, ModelError, DetectorUnavailableError, ValueError) as error:
         print(f"facewitness calibrate: {error}", file=sys.stderr)
         return 2
     except (WriteError, OSError) as error:

@@ -62,9 +62,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train what is to be trained, measure all and write the comparison."""
     from classifiers import ModelError
-    from classifiers.datasets import DataError
     from classifiers.datasets.leakage import check_usable
-    from classifiers.evaluation.predictions import choose_split
+    from classifiers.datasets.selection import choose_split
+    from classifiers.errors import ClassifierError
     from extractors.align import LANDMARK_TEMPLATE
 
     set_up_logging(options.debug, "classifiers")
@@ -75,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         loaded = _models(options)
         require_training_libraries()
         configs = [training_config(options, architecture=name) for name in _architectures(options)]
-        from classifiers.training.run import check_config
+        from classifiers.training.checks import check_config
 
         for config in configs:
             check_config(config, LANDMARK_TEMPLATE)
@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
         specs = [_train(config, samples, options) for config in configs]
         contenders = _measure([*specs, *loaded], test, options)
         _write(contenders, options)
-    except (DataError, ModelError, MissingLibraryError, ValueError) as error:
+    except (ClassifierError, ModelError, MissingLibraryError, ValueError) as error:
         print(f"facewitness compare: {error}", file=sys.stderr)
         return 2
     except OSError as error:

@@ -70,7 +70,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(options: argparse.Namespace) -> int:
     """Measure the models, write the figures and print the main ones."""
     from classifiers import ModelError, find_model
-    from classifiers.datasets import DataError
+    from classifiers.errors import ClassifierError
     from extractors import DetectorUnavailableError
     from pipeline.media.types import MediaError
     from pipeline.results.writers import WriteError
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
         if options.output is not None:
             _write(evaluations, samples, options)
             print(f"\nFigures and plots are in {options.output}")
-    except (DataError, ModelError, DetectorUnavailableError, MissingLibraryError, ValueError) as error:
+    except (ClassifierError, ModelError, DetectorUnavailableError, MissingLibraryError, ValueError) as error:
         print(f"facewitness evaluate: {error}", file=sys.stderr)
         return 2
     except (WriteError, MediaError, OSError) as error:
@@ -261,7 +261,7 @@ def _unique(names: Sequence[str]) -> list[str]:
 def _write(evaluations: Sequence[Evaluation], samples: Sequence[Sample], options: argparse.Namespace) -> None:
     import json
 
-    from classifiers.evaluation.evaluation import to_csv, to_json
+    from classifiers.evaluation.evaluation_report import to_csv, to_json
     from classifiers.evaluation.plots import write_plots
     from pipeline.results.verdict import display_path
     from pipeline.version import __version__

@@ -49,8 +49,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Measure the data set, write the report and print what it found."""
-    from classifiers.datasets import DataError, PictureReader, open_dataset
+    from classifiers.datasets import PictureReader, open_dataset
     from classifiers.datasets.leakage import find_leaks
+    from classifiers.errors import ClassifierError
     from classifiers.evaluation.explore import explore
     from classifiers.evaluation.explore_report import About, findings, write_report
     from pipeline.results.verdict import display_path
@@ -67,14 +68,14 @@ def run(options: argparse.Namespace) -> int:
         exploration = explore(
             samples, reader, sample_size=options.sample, probe=_probe, progress=lambda s: _bar(s, "measuring")
         )
-    except (DataError, MissingLibraryError) as error:
+    except (ClassifierError, MissingLibraryError) as error:
         print(f"facewitness explore: {error}", file=sys.stderr)
         return 2
     leaks = find_leaks(_bar(samples, "looking for leaks"), reader)
     about = About(display_path(options.dataset), options.layout, f"Facewitness {__version__}")
     try:
         page, *_ = write_report(exploration, leaks, reader, about, Path(options.output))
-    except DataError as error:
+    except ClassifierError as error:
         print(f"facewitness explore: {error}", file=sys.stderr)
         return 1
     for finding in findings(exploration, leaks):

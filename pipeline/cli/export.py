@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     set_up_logging(options.debug)
 
     from classifiers import ModelError, find_model
-    from classifiers.datasets import DataError
+    from classifiers.errors import ClassifierError
     from classifiers.export import MAX_DIFFERENCE, export_model
 
     quantise = options.precision == "int8"
@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
             return 1
         if crops:
             _quantise(spec.name, Path(options.output), *crops)
-    except (ModelError, DataError) as error:
+    except (ModelError, ClassifierError) as error:
         print(f"facewitness export: {error}", file=sys.stderr)
         return 2
     return 0

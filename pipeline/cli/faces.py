@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from classifiers.datasets import Sample
+    from pipeline.workbench.face_crops import CropSettings, FaceCropper
     from pipeline.workbench.face_index import FaceIndex
-    from pipeline.workbench.faces import CropSettings, FaceCropper
 
 _DESCRIPTION = """\
 Cut the faces out of a labelled data set of videos or pictures, as training and evaluation want them.
@@ -59,10 +59,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Cut the crops and say how many there are."""
-    from classifiers.datasets import DataError
+    from classifiers.errors import ClassifierError
     from extractors import DetectorUnavailableError
+    from pipeline.workbench.face_crops import CropSettings, FaceCropper
     from pipeline.workbench.face_index import FaceIndex
-    from pipeline.workbench.faces import CropSettings, FaceCropper, keep_apart, origins
+    from pipeline.workbench.faces import keep_apart, origins
 
     set_up_logging(options.debug, "classifiers")
     paths, output = [Path(dataset) for dataset in options.datasets], Path(options.output)
@@ -72,13 +73,13 @@ def run(options: argparse.Namespace) -> int:
         named = origins(keep_apart({path: _open(path, options.layout) for path in paths}), paths)
         cropper = FaceCropper(settings)
         index = FaceIndex(output, _record(settings, paths, options.layout), overwrite=options.overwrite)
-    except (DataError, DetectorUnavailableError, ValueError) as error:
+    except (ClassifierError, DetectorUnavailableError, ValueError) as error:
         print(f"facewitness faces: {error}", file=sys.stderr)
         return 2
     try:
         with index:
             _extract(named, cropper, index)
-    except DataError as error:
+    except ClassifierError as error:
         print(f"facewitness faces: {error}", file=sys.stderr)
         return 1
     return _summary(index)
@@ -95,10 +96,11 @@ def _check_output(output: Path, paths: list[Path]) -> None:
 
 def _open(path: Path, layout: str) -> list[Sample]:
     from classifiers.datasets import DataError, open_dataset
+    from classifiers.errors import ClassifierError
 
     try:
         return open_dataset(path, layout)
-    except DataError as error:
+    except ClassifierError as error:
         if not path.exists():
             raise
         raise DataError(

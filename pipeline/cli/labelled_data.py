@@ -56,8 +56,9 @@ def chosen_samples(options: argparse.Namespace, default_split: str) -> list[Samp
         DataError: the data set cannot be used, or has no such split.
     """
     from classifiers.datasets import DataError, open_dataset
+    from classifiers.datasets.selection import choose_split
     from classifiers.datasets.splitting import ATTRIBUTES, SPLITS, split_by_group
-    from classifiers.evaluation.predictions import choose_split
+    from classifiers.errors import ClassifierError
 
     samples = open_dataset(options.dataset, options.layout)
     wanted, official = options.split or default_split, {sample.split for sample in samples}
@@ -67,7 +68,7 @@ def chosen_samples(options: argparse.Namespace, default_split: str) -> list[Samp
     by = tuple(options.split_by.split(",")) if options.split_by else ATTRIBUTES
     try:
         samples = split_by_group(samples, by=by)
-    except DataError as error:
+    except ClassifierError as error:
         raise DataError(f"no part {wanted} can be split off: {error}; --split all takes everything") from error
     chosen = choose_split(samples, options.split, default_split)
     if is_lacking:

@@ -98,7 +98,7 @@ def load_samples(options: argparse.Namespace, *, trains: bool = True) -> list[Sa
     from classifiers.datasets import DataError, PictureReader, open_dataset
     from classifiers.datasets.leakage import find_leaks
     from classifiers.datasets.splitting import SPLITS, split_by_group
-    from classifiers.training.run import check_trainable
+    from classifiers.training.checks import check_trainable
 
     samples = split_by_group(open_dataset(Path(options.dataset), options.layout), by=tuple(options.split_by.split(",")))
     if trains:
@@ -121,7 +121,7 @@ def load_samples(options: argparse.Namespace, *, trains: bool = True) -> list[Sa
 def run(options: argparse.Namespace) -> int:
     """Train, and say where the model is and how good it was on the validation split."""
     from classifiers import ModelError
-    from classifiers.datasets import DataError
+    from classifiers.errors import ClassifierError
 
     set_up_logging(options.debug, "classifiers")
     folder = Path(options.output)
@@ -129,15 +129,15 @@ def run(options: argparse.Namespace) -> int:
         require_training_libraries()
         config = training_config(options)
         spec = train_folder(config, load_samples(options), folder)
-    except (DataError, ModelError, MissingLibraryError) as error:
+    except (ClassifierError, ModelError, MissingLibraryError) as error:
         print(f"facewitness train: {error}", file=sys.stderr)
         return 2
     except OSError as error:
-        print(f"facewitness train: {error}; the same command goes on from the last round", file=sys.stderr)
+        print(f"facewitness train: {error}; the same command goes on from the last epoch", file=sys.stderr)
         return 1
-    with (folder / "rounds.csv").open(encoding="utf-8", newline="") as file:
+    with (folder / "epochs.csv").open(encoding="utf-8", newline="") as file:
         best = max(csv.DictReader(file), key=lambda row: float(row["selection"]))
-    print(f"best round {int(best['round']) + 1}: selection {float(best['selection']):.3f} on the validation split")
+    print(f"best epoch {int(best['epoch']) + 1}: selection {float(best['selection']):.3f} on the validation split")
     print(f"{float(best['waiting']):.0%} of its training time went into waiting for data")
     print(f"{spec.thresholds.operating_point}\n\nUse it with --model {folder / 'manifest.json'}")
     return 0
@@ -157,7 +157,7 @@ def _progress_bar(config: TrainingConfig) -> keras.callbacks.Callback:
     from tqdm import tqdm
 
     class Bar(keras.callbacks.Callback):
-        """One bar over all steps, which shows the figures of the last round."""
+        """One bar over all steps, which shows the figures of the last epoch."""
 
         def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
             total = config.head_steps + config.steps
@@ -165,7 +165,7 @@ def _progress_bar(config: TrainingConfig) -> keras.callbacks.Callback:
             self.bar = tqdm(total=total, unit="step", desc=config.architecture, disable=None, leave=False)
 
         def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            self.bar.update(epoch * config.round_steps - self.bar.n)
+            self.bar.update(epoch * config.steps_per_epoch - self.bar.n)
 
         def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
             self.bar.update()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import os
 import re
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
+from typing import TypeVar, cast
 
 from pipeline.media.types import MAX_PIXELS, MediaError, quoted
 
@@ -31,12 +33,14 @@ _CONTAINERS = (
     "gxf,rm,nut,wtv,dv,mjpeg,yuv4mpegpipe,mp3,wav,w64,aac,flac,aiff,caf,ac3,eac3,dts,amr,ape,wv,tta"
 )
 
-INPUT_OPTIONS = {
+INPUT_OPTIONS: dict[str, object] = {
     "protocol_whitelist": "file",
     "format_whitelist": _CONTAINERS,
     "max_pixels": MAX_PIXELS,
 }
 """Options for every input: no network, no second file, no picture too large for memory."""
+
+Output = TypeVar("Output")
 
 _GENERAL_OPTIONS = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info")
 
@@ -61,7 +65,7 @@ class Binary:
     version: str
     origin: str
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"ffmpeg {self.version} ({self.origin})"
 
 
@@ -175,6 +179,8 @@ class Process:
             )
         except OSError as error:
             raise MediaError("error", f"{quoted(source)} could not be read: ffmpeg does not run ({error}).") from error
+        self._stdout = cast(io.BufferedReader, self._process.stdout)
+        self._stderr = cast(io.BufferedReader, self._process.stderr)
         self._threads = [threading.Thread(target=task, daemon=True) for task in (self._read_log, self._watch)]
         for thread in self._threads:
             thread.start()
@@ -185,8 +191,8 @@ class Process:
     def __exit__(self, *exception: object) -> None:
         self._process.kill()
         self._settle()
-        self._process.stdout.close()
-        self._process.stderr.close()
+        self._stdout.close()
+        self._stderr.close()
 
     def read_into(self, buffer: memoryview) -> bool:
         """Fill a buffer from standard output; False if the output ends before it is full.
@@ -196,7 +202,7 @@ class Process:
         """
         filled = 0
         while filled < len(buffer):
-            count = self._wait_for(partial(self._process.stdout.readinto1, buffer[filled:]))
+            count = self._wait_for(partial(self._stdout.readinto1, buffer[filled:]))
             if not count:
                 return False
             filled += count
@@ -208,7 +214,7 @@ class Process:
         Raises:
             MediaError: status "timeout", if ffmpeg hangs.
         """
-        while line := self._wait_for(partial(self._process.stdout.readline, _LINE_BYTES)):
+        while line := self._wait_for(partial(self._stdout.readline, _LINE_BYTES)):
             yield line
 
     def finish(self) -> int:
@@ -238,7 +244,7 @@ class Process:
         reason = self.first_error or "ffmpeg gives no reason"
         return MediaError("undecodable", f"{name} could not be decoded: {reason}.")
 
-    def _wait_for(self, step: Callable[[], object]) -> object:
+    def _wait_for(self, step: Callable[[], Output]) -> Output:
         """Do what may block, under the eye of the watch."""
         self._last_sign = time.monotonic()
         self._waiting = True
@@ -264,7 +270,7 @@ class Process:
                 return
 
     def _read_log(self) -> None:
-        while line := self._process.stderr.readline(_LINE_BYTES):
+        while line := self._stderr.readline(_LINE_BYTES):
             self._last_sign = time.monotonic()
             text = line.decode("utf-8", "replace").rstrip("\r\n")
             if _ERROR.match(text):

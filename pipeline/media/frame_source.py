@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.media.decoding import open_frames
 from pipeline.media.prefetch import Prefetch
@@ -16,7 +17,7 @@ from pipeline.media.video_frames import runs
 HELD_BYTES = 128 << 20
 """Frames that wait for a later round take no more memory than this."""
 
-Rounds = Callable[[np.ndarray], Iterator[np.ndarray]]
+Rounds = Callable[[npt.NDArray[np.float64]], Iterator[npt.NDArray[np.float64]]]
 """From the times of a plan's frames to those to look at, round by round; the next is asked for when one was seen."""
 
 
@@ -36,7 +37,7 @@ class FrameSource:
         self._plan = plan
         self.warnings: list[str] = []
 
-    def in_order(self) -> Iterator[Frame]:
+    def in_order(self) -> Generator[Frame, None, None]:
         """Give all frames of the plan.
 
         Raises:
@@ -44,7 +45,7 @@ class FrameSource:
         """
         return self._decode(self._plan)
 
-    def in_rounds(self, rounds: Rounds) -> Iterator[tuple[Iterator[Frame], bool]]:
+    def in_rounds(self, rounds: Rounds) -> Iterator[tuple[Generator[Frame, None, None], bool]]:
         """Give the frames of one round after the other, each in order of time.
 
         Where the file has to be decoded from end to end to get at some frames, that is done once, and those of later
@@ -67,7 +68,9 @@ class FrameSource:
             else:
                 yield (frame for frame in held if times_s[nearest(times_s, frame.time_s)] in wanted_s), refinement
 
-    def _all_but_held(self, times_s: np.ndarray, wanted_s: np.ndarray, held: list[Frame]) -> Iterator[Frame]:
+    def _all_but_held(
+        self, times_s: npt.NDArray[np.float64], wanted_s: npt.NDArray[np.float64], held: list[Frame]
+    ) -> Generator[Frame, None, None]:
         room = HELD_BYTES
         with contextlib.closing(self._decode(self._plan)) as frames:
             for frame in frames:
@@ -77,11 +80,11 @@ class FrameSource:
                     room -= frame.nbytes
                     held.append(frame)
 
-    def _at_times(self, times_s: np.ndarray) -> Iterator[Frame]:
+    def _at_times(self, times_s: npt.NDArray[np.float64]) -> Generator[Frame, None, None]:
         for start in range(0, len(times_s), MAX_COUNT):
             yield from self._decode(SamplingPlan.at_times(times_s[start : start + MAX_COUNT]))
 
-    def _decode(self, plan: SamplingPlan) -> Iterator[Frame]:
+    def _decode(self, plan: SamplingPlan) -> Generator[Frame, None, None]:
         reader = open_frames(self._media, plan)
         try:
             with Prefetch(reader) as frames:

@@ -5,7 +5,7 @@ Unlike ffmpeg it knows the EXIF orientation of every format, animated WebP in al
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
 from itertools import count
@@ -31,7 +31,7 @@ from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MAX_PIXELS, Frame, MediaError, MediaInfo, quoted
 
 # Opened by their classes, because Image.open would warn of any picture above 89 megapixels.
-_OPENERS = {
+_OPENERS: dict[str, Callable[[Path], Image.Image]] = {
     "avif": AvifImagePlugin.AvifImageFile,
     "bmp": BmpImagePlugin.BmpImageFile,
     "gif": GifImagePlugin.GifImageFile,

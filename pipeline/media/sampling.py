@@ -16,6 +16,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 DEFAULT_COUNT = 32
 
@@ -48,7 +49,7 @@ class SamplingPlan:
     times_s: tuple[float, ...] | None = None
     tolerance: float = 0.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.count is not None and self.fps is not None:
             raise ValueError("a sampling plan has a count or a rate, not both")
         if self.count is not None and not 1 <= self.count <= MAX_COUNT:
@@ -58,7 +59,7 @@ class SamplingPlan:
         if not 0 <= self.tolerance < 0.5:
             raise ValueError(f"a tolerance is at least 0 and less than half a slice, not {self.tolerance}")
 
-    def __str__(self):
+    def __str__(self) -> str:
         if self.times_s is not None:
             return f"{len(self.times_s)} chosen frames"
         if self.count is not None:
@@ -107,7 +108,9 @@ class SamplingPlan:
             raise ValueError(f"a plan of chosen frames takes 1 to {MAX_COUNT} of them, not {len(times)}")
         return cls(times_s=times)
 
-    def choose(self, times_s: np.ndarray, end_s: float, cheaper: Sequence[np.ndarray] = ()) -> np.ndarray:
+    def choose(
+        self, times_s: npt.NDArray[np.float64], end_s: float, cheaper: Sequence[npt.NDArray[np.int64]] = ()
+    ) -> npt.NDArray[np.int64]:
         """Choose among the frames of one video.
 
         Args:
@@ -144,13 +147,14 @@ class SamplingPlan:
         return preferred if (np.diff(preferred) > 0).all() else chosen
 
 
-def nearest(times_s: np.ndarray, wanted_s: np.ndarray) -> np.ndarray:
+def nearest(times_s: npt.NDArray[np.float64], wanted_s: npt.ArrayLike) -> npt.NDArray[np.int64]:
     """Give the index of the time nearest to each wanted one, the earlier of two as near.
 
     Args:
         times_s: Not empty, ascending.
         wanted_s: In any order.
     """
+    wanted_s = np.asarray(wanted_s)
     after = np.searchsorted(times_s, wanted_s).clip(1, max(len(times_s) - 1, 1))
     before = after - 1
     after = np.minimum(after, len(times_s) - 1)

@@ -38,20 +38,22 @@ class MediaError(Exception):
         super().__init__(status, message)
         self.status = status
 
-    def __str__(self):
-        return self.args[1]
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class Pixels(Protocol):
-    """An upright picture as its decoder gave it; RGB is made only of what is asked for.
+    """An upright picture as its decoder gave it; RGB is made only of what is asked for."""
 
-    Attributes:
-        samples: uint8, as they came.
-        shape: height, width and 3.
-    """
+    @property
+    def samples(self) -> npt.NDArray[np.uint8]:
+        """The numbers as they came."""
+        ...
 
-    samples: npt.NDArray[np.uint8]
-    shape: tuple[int, ...]
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Height, width and 3."""
+        ...
 
     @property
     def image(self) -> npt.NDArray[np.uint8]:
@@ -84,7 +86,7 @@ class Frame:
     pixels: Pixels
 
     @property
-    def image(self) -> np.ndarray:
+    def image(self) -> npt.NDArray[np.uint8]:
         """The whole picture, uint8 (height, width, 3), RGB; where that takes long, 5 ms for 1080p, it is kept."""
         return self.pixels.image
 
@@ -93,7 +95,7 @@ class Frame:
         """Bytes of memory that the picture takes as it came."""
         return self.pixels.samples.nbytes
 
-    def shrunk(self, side: int) -> np.ndarray:
+    def shrunk(self, side: int) -> npt.NDArray[np.uint8]:
         """Give the picture so small that its longer side is at most `side` pixels, RGB uint8; 1 ms from 1080p."""
         height, width, _ = self.pixels.shape
         scale = side / max(width, height)
@@ -172,16 +174,16 @@ class MediaInfo:
     decoder: str
     stream: int
     keyframe_gap_s: float
-    frame_times_s: np.ndarray = field(repr=False, compare=False)
-    key_frames: np.ndarray = field(repr=False, compare=False)
-    anchor_frames: np.ndarray = field(repr=False, compare=False)
+    frame_times_s: npt.NDArray[np.float64] = field(repr=False, compare=False)
+    key_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
+    anchor_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
 
     @property
     def frame_count(self) -> int:
         """Number of frames that the container lists. Fields that are coded one by one count as frames here."""
         return len(self.frame_times_s)
 
-    def choose(self, plan: SamplingPlan) -> np.ndarray:
+    def choose(self, plan: SamplingPlan) -> npt.NDArray[np.int64]:
         """Give the frames that a plan takes: indices into `frame_times_s`, int64, strictly ascending."""
         cheaper = [frames for frames in (self.key_frames, self.anchor_frames) if len(frames)]
         return plan.choose(self.frame_times_s, self.end_s, cheaper)

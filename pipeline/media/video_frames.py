@@ -22,7 +22,7 @@ import numpy as np
 from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary, has_filter
 from pipeline.media.pixels import RgbPixels, YuvLayout, YuvPixels
 from pipeline.media.sampling import TICK_TOLERANCE, SamplingPlan, nearest
-from pipeline.media.types import Frame, MediaError, MediaInfo, quoted
+from pipeline.media.types import Frame, MediaError, MediaInfo, Pixels, quoted
 
 SEEK_GAP_S = 5.0
 """Frames further apart than this are sought one by one, nearer ones are picked from one pass over what lies between.
@@ -63,7 +63,7 @@ def read(
             for frame in decoded:
                 frames += 1
                 yield frame
-    if not frames:
+    if not frames and report.failure:
         raise report.failure
     # Where fields are coded one by one, the container lists each, and two make a frame.
     if frames < len(chosen) / (2 if info.interlaced else 1):
@@ -133,7 +133,7 @@ def _pass(
     """Decode from the first to the last chosen frame, and keep those that are chosen."""
     times_s = info.frame_times_s
     starts_s = _window_starts(times_s, chosen)
-    options = {"threads": _THREADS}
+    options: dict[str, object] = {"threads": _THREADS}
     position_s = 0.0
     if info.container in _SEEKABLE and starts_s[0] > max(_SEEK_START_S, info.keyframe_gap_s):
         # A little before a key frame ffmpeg would decode all since the last one.
@@ -184,11 +184,11 @@ def _listed(times_s: np.ndarray, time_s: float) -> tuple[int | None, float]:
     return None, time_s
 
 
-def _next_picture(process: Process, info: MediaInfo, layout: YuvLayout | None) -> RgbPixels | YuvPixels | None:
+def _next_picture(process: Process, info: MediaInfo, layout: YuvLayout | None) -> Pixels | None:
     size = layout.nbytes if layout else info.height * info.width * 3
     # Memory of its own, which goes back to the system with the picture; of the heap little would.
     samples = np.frombuffer(mmap.mmap(-1, size), np.uint8)
-    if not process.read_into(memoryview(samples).cast("B")):
+    if not process.read_into(memoryview(samples.data).cast("B")):
         return None
     return YuvPixels(layout, samples) if layout else RgbPixels(samples.reshape(info.height, info.width, 3))
 

@@ -53,7 +53,8 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
     if not len(times.presentation_s):
         raise process.failure()
 
-    rotation_deg, mirrored = 0, False
+    rotation_deg: int = 0
+    mirrored: bool | None = False
     if stream.display_angle is not None:
         rotation_deg, mirrored = _orientation(path, stream, stall_timeout_s)
     sideways = rotation_deg in (90, 270)
@@ -305,7 +306,7 @@ def _orientation(path: Path, stream: _VideoStream, stall_timeout_s: float) -> tu
         process.finish()
     start = data.find(b"tkhd") + 44  # of the box: version and flags, times, ids, layer, volume
     if start < 44 or len(data) < start + 36:
-        return round(-stream.display_angle / 90) * 90 % 360, None
+        return round(-(stream.display_angle or 0.0) / 90) * 90 % 360, None
     # Rows of the matrix are where one step to the right and one step down in the stored picture lead.
     right_x, right_y, _, down_x, down_y = np.frombuffer(data, ">i4", 5, start).tolist()
     mirrored = right_x * down_y - right_y * down_x < 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -214,6 +215,18 @@ class InputRecord:
         if media is None:
             return cls(display_path(path))
         return cls(display_path(path), media.sha256, media.bytes, ProbeRecord.of(media))
+
+
+def logits_of(observations: Sequence[Observation]) -> npt.NDArray[np.float32]:
+    """Stack the logits of observations, float32 (n, 2).
+
+    Raises:
+        ValueError: one has none; earlier versions stored results without them.
+    """
+    rows = [observation.logits for observation in observations if observation.logits is not None]
+    if len(rows) < len(observations):
+        raise ValueError("there are faces without logits: their result was stored by a version that kept none")
+    return np.stack(rows)
 
 
 def display_path(path: os.PathLike[str] | str) -> str:

@@ -113,7 +113,7 @@ class Verdict:
             "input": asdict(self.input),
             "model": _without_none(asdict(self.model)) if self.model else None,
             "tool": asdict(self.tool) if self.tool else None,
-            "sampling": _without_none(asdict(self.sampling)) if self.sampling else None,
+            "sampling": _sampling(self.sampling) if self.sampling else None,
             "timing_s": {stage: rounded(seconds, 3) for stage, seconds in self.timing_s.items()},
             "warnings": list(self.warnings),
         }
@@ -134,10 +134,10 @@ class Verdict:
             raise NotAResultError("is not a result of `facewitness scan`")
         parts = valid_parts(document)
         unreadable = [name for name in schema()["properties"] if name not in parts]
-        tracks = _tracks(parts.get("tracks", []))
+        tracks = _read_tracks(parts.get("tracks", []))
         if "tracks" in parts and len(tracks) < len(document["tracks"]):
             unreadable.append("tracks")
-        status, label, scores = parts.get("status", "error"), parts.get("verdict"), _scores(parts)
+        status, label, scores = parts.get("status", "error"), parts.get("verdict"), _read_scores(parts)
         thresholds = Thresholds(**parts["thresholds"]) if parts.get("thresholds") else None
         # A verdict without its parts, or parts of one without a verdict, would be shown as what they are not.
         if status == "ok" and (label is None or scores is None or thresholds is None):
@@ -146,7 +146,7 @@ class Verdict:
         if status != "ok":
             label = scores = None
         return cls(
-            input=_input(parts.get("input")),
+            input=_read_input(parts.get("input")),
             status=status,
             message=parts.get("message"),
             label=label,
@@ -156,7 +156,7 @@ class Verdict:
             tracks=tracks,
             segments=[Segment(**item) for item in parts.get("segments", [])],
             model=ModelIdentity(**parts["model"]) if parts.get("model") else None,
-            sampling=_sampling(parts.get("sampling")),
+            sampling=_read_sampling(parts.get("sampling")),
             timing_s=parts.get("timing_s", {}),
             warnings=parts.get("warnings", []),
             tool=Tool(**parts["tool"]) if parts.get("tool") else None,
@@ -170,7 +170,8 @@ class Verdict:
 
     def _repr_html_(self) -> str | None:
         """Show the verdict in a notebook, which asks for a method of this name."""
-        return type(self).html_view(self) if type(self).html_view else None
+        view = type(self).html_view
+        return view(self) if view else None
 
 
 def read_verdict(text: bytes | str) -> Verdict | None:
@@ -221,21 +222,28 @@ def _observation(seen: Observation) -> dict[str, Any]:
     }
 
 
+def _sampling(record: SamplingRecord) -> dict[str, Any]:
+    rounds = {} if record.rounds is None else {"rounds": list(record.rounds)}
+    return {"plan": record.plan, "frames": record.frames, **rounds}
+
+
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _scores(parts: Mapping[str, Any]) -> Scores | None:
+def _read_scores(parts: Mapping[str, Any]) -> Scores | None:
     components = parts.get("components") or {}
-    values = (parts.get("score"), components.get("manipulated"), components.get("generated"))
-    return None if None in values else Scores(*values)
+    fake, manipulated, generated = parts.get("score"), components.get("manipulated"), components.get("generated")
+    if fake is None or manipulated is None or generated is None:
+        return None
+    return Scores(fake, manipulated, generated)
 
 
-def _tracks(items: Sequence[Mapping[str, Any]]) -> list[TrackEvidence]:
+def _read_tracks(items: Sequence[Mapping[str, Any]]) -> list[TrackEvidence]:
     # Of two tracks with one id nobody could tell whose faces are whose: the first is kept.
     by_id: dict[int, TrackEvidence] = {}
     for item in items:
-        scores = _scores(item)
+        scores = _read_scores(item)
         if scores is not None and item["id"] not in by_id:
             track = Track(item["id"], [_read_observation(seen) for seen in item["observations"]])
             by_id[track.id] = TrackEvidence(track, scores, item["supported"])
@@ -255,7 +263,7 @@ def _read_observation(seen: Mapping[str, Any]) -> Observation:
     )
 
 
-def _input(part: Mapping[str, Any] | None) -> InputRecord:
+def _read_input(part: Mapping[str, Any] | None) -> InputRecord:
     if part is None:
         return InputRecord("")
     facts = part["probe"]
@@ -263,7 +271,7 @@ def _input(part: Mapping[str, Any] | None) -> InputRecord:
     return InputRecord(part["path"], part["sha256"], part["bytes"], probe)
 
 
-def _sampling(part: Mapping[str, Any] | None) -> SamplingRecord | None:
+def _read_sampling(part: Mapping[str, Any] | None) -> SamplingRecord | None:
     if part is None:
         return None
     return SamplingRecord(part["plan"], part["frames"], tuple(part["rounds"]) if "rounds" in part else None)

@@ -20,27 +20,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from classifiers.datasets import DataError, Sample
-from pipeline.results.verdict import FAILURES, Status
+from classifiers.datasets.face_crops import COLUMNS, NO_FACE_COLUMNS
+from pipeline.results.parts import FAILURES, Status
 from pipeline.version import __version__
-
-if TYPE_CHECKING:
-    from pipeline.workbench.faces import FaceCrop
+from pipeline.workbench.face_crops import FaceCrop
 
 SCHEMA = "facewitness/faces/1"
-
-# fmt: off
-COLUMNS = (
-    "file", "label", "split", "family", "source", "clip", "person", "time_s", "width", "height",
-    "face_width_original", "box", "landmarks", "origin",
-)
-# fmt: on
-"""Of `faces.csv`. The box is "x y w h" and the landmarks are five "x,y", both in pixels of the crop."""
-
-MISSING_COLUMNS = ("file", "label", "split", "status", "message")
-"""Of `no_face.csv`."""
 
 _CROP_NAME = re.compile(r"-[0-9a-f]{10}-\d{3}\.jpg$")
 
@@ -70,7 +57,7 @@ class FaceIndex:
         record = self._earlier_record()
         if record is not None and not overwrite:
             self._check(record)
-        faces, missing = _read(folder / "faces.csv", COLUMNS), _read(folder / "no_face.csv", MISSING_COLUMNS)
+        faces, missing = _read(folder / "faces.csv", COLUMNS), _read(folder / "no_face.csv", NO_FACE_COLUMNS)
         if overwrite:
             faces, missing = [], []
         elif record is not None and not record.get("complete"):
@@ -81,7 +68,7 @@ class FaceIndex:
         self.finished = {row["origin"] for row in faces} | {row["file"] for row in missing}
         self._faces, self._missing = _Count(faces, "origin"), _Count(missing, "file")
         _write_whole(folder / "faces.csv", _csv(COLUMNS, faces, header=True))
-        _write_whole(folder / "no_face.csv", _csv(MISSING_COLUMNS, missing, header=True))
+        _write_whole(folder / "no_face.csv", _csv(NO_FACE_COLUMNS, missing, header=True))
         self._write_record(complete=False)
 
     def __enter__(self) -> FaceIndex:
@@ -125,8 +112,8 @@ class FaceIndex:
             DataError: it cannot be written.
         """
         values = (origin, _label(sample), sample.split, status, message)
-        row = dict(zip(MISSING_COLUMNS, values, strict=True))
-        _append(self.folder / "no_face.csv", _csv(MISSING_COLUMNS, [row]))
+        row = dict(zip(NO_FACE_COLUMNS, values, strict=True))
+        _append(self.folder / "no_face.csv", _csv(NO_FACE_COLUMNS, [row]))
         self.finished.add(origin)
         self._missing.add([row])
 

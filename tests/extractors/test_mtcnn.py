@@ -12,7 +12,8 @@ from skimage import data
 
 from extractors import DetectorUnavailableError
 from extractors.face import overlap
-from extractors.mtcnn import MTCNN, WEIGHTS_PATH, load_weights
+from extractors.mtcnn.detector import MTCNN
+from extractors.mtcnn.networks import WEIGHTS_PATH, load_weights
 
 PORTRAIT = data.astronaut()[:300, 75:375]
 
@@ -201,18 +202,3 @@ def test_finds_the_faces_of_the_reference(mtcnn, reference, size):
             np.testing.assert_allclose(face.landmarks, other.landmarks, atol=0.02 * other.box[2])
             assert face.confidence == pytest.approx(other.confidence, abs=1e-3)
     assert found >= 5
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("shape", [(1, 1), (5, 300), (12, 12), (40, 40)])
-def test_reference_finds_nothing_in_tiny_images(reference, shape):
-    assert reference.detect([np.full((*shape, 3), 200, np.uint8)]) == [[]]
-
-
-@pytest.mark.slow
-def test_reference_keeps_the_contract(reference):
-    image = cv2.resize(data.astronaut(), (1024, 1024), interpolation=cv2.INTER_CUBIC)
-    [[face]] = reference.detect([image])
-    assert face.box.dtype == np.float32 and face.landmarks.dtype == np.float32
-    assert face.landmarks.shape == (5, 2) and type(face.confidence) is float
-    np.testing.assert_allclose(face.landmarks[0], [406, 200], atol=8)

@@ -30,7 +30,7 @@ def valid_parts(document: Mapping[str, Any]) -> dict[str, Any]:
     Parts are looked at one by one, so that a result of another version, or one that was changed by hand, still gives
     what it can.
     """
-    found = {}
+    found: dict[str, Any] = {}
     for name in schema()["properties"]:
         value = document.get(name)
         if name == "tracks" and isinstance(value, list):

@@ -13,7 +13,7 @@ import pytest
 from skimage import data
 
 from classifiers.datasets import DataError, PictureReader, Sample, face_shards
-from classifiers.datasets.leakage import check_usable, find_leaks
+from classifiers.datasets.leakage import check_usable, find_leaks, without_unreadable
 from tests.tiny_shards import write_shards
 
 _PICTURES = {name: getattr(data, name)() for name in ("astronaut", "coffee", "chelsea", "rocket")}
@@ -175,3 +175,11 @@ def test_usable(clean):
 def test_not_usable(clean, choose, splits, message):
     with pytest.raises(DataError, match=message):
         check_usable(choose(clean), splits)
+
+
+def test_unreadable_pictures_are_left_out_as_long_as_they_are_few(clean):
+    clean[1].path.write_bytes(b"no picture")
+    report = find_leaks(clean, PictureReader())
+    assert without_unreadable(clean, report, 0.25) == [clean[0], *clean[2:]]
+    with pytest.raises(DataError, match=r"1 of 4 pictures cannot be read, more than --max-unreadable 0\.2 allows"):
+        without_unreadable(clean, report, 0.2)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-
 import pytest
 
-from classifiers.datasets import LAYOUTS, DataError, open_dataset
+from classifiers.datasets import DataError, open_dataset
+from classifiers.errors import SettingsError
 from tests.tiny_shards import write_shards
-
-
-def test_every_layout_is_registered_with_what_it_needs():
-    for module in map(importlib.import_module, LAYOUTS.values()):
-        assert callable(module.recognises) and callable(module.samples) and module.LOOKS_FOR
 
 
 def test_shards_are_not_taken_for_tables(tmp_path):
@@ -24,7 +18,7 @@ def test_table_goes_before_the_names_of_folders(tree):
     text = "path,label,person\nreal/1.jpg,real,anna\nfake/1.jpg,fake,anna\n"
     root = tree("real/1.jpg", "fake/1.jpg", **{"table.csv": text})
     assert {s.person for s in open_dataset(root)} == {"anna"}
-    assert {s.person for s in open_dataset(root, layout="labelled_folders")} == {""}
+    assert {s.person for s in open_dataset(root, layout="class_folders")} == {""}
 
 
 def test_unknown_layout_says_what_was_looked_for(tree):
@@ -50,7 +44,7 @@ def test_layout_that_the_path_does_not_have(tree):
 
 
 def test_name_of_no_layout(tree):
-    with pytest.raises(DataError, match="'imagenet'; choose from: auto, face_crops, "):
+    with pytest.raises(SettingsError, match="'imagenet'; choose from: auto, face_crops, "):
         open_dataset(tree("real/1.jpg"), layout="imagenet")
 
 

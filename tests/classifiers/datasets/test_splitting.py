@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from classifiers.datasets import DataError, Sample
 from classifiers.datasets.splitting import split_by_group
+from classifiers.errors import SettingsError
 
 _VALUES = st.sampled_from(["", "", "a", "b", "c", "d", "e", "f"])
 _FACTS = st.tuples(st.booleans(), _VALUES, _VALUES, _VALUES, st.sampled_from(["", "train", "val", "test", "dev"]))
@@ -196,7 +197,7 @@ def test_group_that_is_larger_than_its_share_is_told(caplog):
 
 
 def test_unknown_attribute():
-    with pytest.raises(DataError, match="held together by clip, person or source, not by camera"):
+    with pytest.raises(SettingsError, match="held together by clip, person or source, not by camera"):
         split_by_group(_stills(9, 9), by=("clip", "camera"))
 
 

@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import Scanner
-from pipeline.analysis.adaptive import CLOSER_FRAMES, FEWEST, doubted, rounds
+from pipeline.analysis.adaptive import FEWEST, REFINEMENT_FRAMES, doubted, rounds
 from pipeline.analysis.aggregate import Evidence, weigh
-from pipeline.results.verdict import schema
+from pipeline.results.schema import schema
 from tests.evidence import IDENTITY, THRESHOLDS, track
 from tests.media_files import run_ffmpeg
 
@@ -49,7 +49,7 @@ def test_any_of_the_three_verdicts_can_be_settled(settled):
 def test_frames_that_disagree_are_looked_at_in_full_and_closer():
     *planned, closer = rounds(TIMES, judged(DIVIDED), THRESHOLDS)
     assert sorted(np.concatenate(planned)) == sorted(TIMES)
-    assert len(closer) == CLOSER_FRAMES
+    assert len(closer) == REFINEMENT_FRAMES
 
 
 def test_without_a_face_every_frame_is_looked_at_and_none_closer():
@@ -121,7 +121,7 @@ def test_an_adaptive_scan_looks_at_fewer_frames(scanners):
     verdict = scanners[1].scan(SAMPLES / "two_people.mp4")
     times = {o.time_s for item in verdict.tracks for o in item.track.observations}
     assert verdict.sampling.frames < 32
-    assert max(times) - min(times) > 0.6 * verdict.media.duration_s
+    assert max(times) - min(times) > 0.6 * verdict.input.probe.duration_s
 
 
 def test_frames_that_are_sought_one_by_one_are_decoded_round_by_round(scanners, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_components_of_a_short_track_lie_between_those_of_its_observations(rows,
     for column, score in enumerate((item.scores.manipulated, item.scores.generated)):
         chances = [sigmoid(row[column]) for row in rows]
         assert min(chances) - 1e-6 <= score <= max(chances) + 1e-6
-    assert item.scores.fake <= max(item.observation_scores) + 1e-6
+    assert item.scores.fake <= max(o.score for o in item.track.observations) + 1e-6
 
 
 @given(any_tracks)
@@ -67,7 +68,7 @@ def test_scores_are_calibrated():
     assert evidence.scores.manipulated == pytest.approx(sigmoid(2))
     assert evidence.scores.generated == pytest.approx(sigmoid(-31))
     assert evidence.scores.fake == pytest.approx(sigmoid(0.9 * 2 - 0.2))
-    assert evidence.tracks[0].observation_scores == pytest.approx([evidence.scores.fake] * 4)
+    assert [o.score for o in evidence.tracks[0].track.observations] == pytest.approx([evidence.scores.fake] * 4)
 
 
 def test_better_observations_weigh_more():
@@ -142,7 +143,7 @@ def test_segment_may_be_strong_though_none_of_its_observations_is():
     calibration = Calibration("", "", concave, concave, Platt(1.0, 0.0))
     alternating = track([(1.0, -1.0), (-1.0, 1.0)] * 4)
     evidence = weigh([alternating], 32, calibration, Thresholds(sigmoid(1.6), 0.2, ""))
-    assert max(evidence.tracks[0].observation_scores) < sigmoid(1.6) < evidence.scores.fake
+    assert max(o.score for o in evidence.tracks[0].track.observations) < sigmoid(1.6) < evidence.scores.fake
     assert [(segment.start_s, segment.end_s) for segment in evidence.segments] == [(0.0, 7.0)]
 
 
@@ -224,14 +225,12 @@ def test_confident_pooling_keeps_the_clear_faces_if_they_are_many(logits, counte
 def test_a_closer_look_does_not_pull_the_whole_to_where_it_is():
     few = track(manipulated(*[-2.0] * 8))
     looked_closer = track(manipulated(*[-2.0] * 8, *[3.0] * 6))
-    for observation in looked_closer.observations[8:]:
-        observation.closer = True
+    looked_closer.observations[8:] = [replace(o, refinement=True) for o in looked_closer.observations[8:]]
     assert weighed(looked_closer).scores == weighed(few).scores
 
 
 def test_a_closer_look_shows_a_part_that_the_plan_only_touched():
     planned = manipulated(*[-3.0] * 30, 4.0, 4.0)
     looked_closer = track([*planned, *manipulated(*[4.0] * 12)])
-    for observation in looked_closer.observations[32:]:
-        observation.closer = True
+    looked_closer.observations[32:] = [replace(o, refinement=True) for o in looked_closer.observations[32:]]
     assert weighed(looked_closer).scores.fake > weighed(track(planned)).scores.fake + 0.3

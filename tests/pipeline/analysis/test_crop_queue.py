@@ -12,8 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.analysis.crop_queue import CropQueue
-from pipeline.analysis.tracks import Observation
-from tests.evidence import face
 
 
 class Brightness:
@@ -36,18 +34,12 @@ def crop(level: int) -> np.ndarray:
     return np.full((4, 4, 3), level, np.uint8)
 
 
-def observation() -> Observation:
-    return Observation(0, 0.0, face(0, 0, 100), 1.0)
-
-
 def classify(queue: CropQueue, levels: list[int]) -> list[float]:
     """One file: the first logit of each crop."""
-    seen = [observation() for _ in levels]
     with queue.open() as crops:
-        for level, each in zip(levels, seen, strict=True):
-            crops.add(crop(level), [each])
+        logits = [crops.submit(crop(level)) for level in levels]
         crops.finish()
-    return [float(each.logits[0]) for each in seen]
+    return [float(each.result(0)[0]) for each in logits]
 
 
 @settings(max_examples=40, deadline=None)
@@ -70,7 +62,7 @@ def test_batches_cross_the_borders_of_files():
         with queue.open() as crops:
             both_open.wait()
             for _ in range(12):
-                crops.add(crop(level), [observation()])
+                crops.submit(crop(level))
             crops.finish()
 
     with ThreadPoolExecutor(2) as threads:
@@ -90,23 +82,21 @@ def test_a_file_does_not_wait_for_one_that_has_no_faces():
         assert classify(queue, [5]) == [5]
 
 
-def test_a_repeated_picture_is_classified_once():
-    engine = Brightness()
-    seen = [observation() for _ in range(3)]
-    with CropQueue(engine, 8).open() as crops:
-        crops.add(crop(7), seen)
-        crops.finish()
-    assert [float(each.logits[0]) for each in seen] == [7, 7, 7]
-    assert engine.batches == [1]
-
-
 def test_more_crops_may_follow_a_wait():
     with CropQueue(Brightness(), 8).open() as crops:
         for level in (1, 2):
-            seen = observation()
-            crops.add(crop(level), [seen])
+            logits = crops.submit(crop(level))
             crops.finish()
-            assert seen.logits[0] == level
+            assert logits.result(0)[0] == level
+
+
+def test_a_failure_of_the_network_reaches_whoever_holds_the_logits():
+    with CropQueue(Brightness(), 8).open() as crops:
+        logits = crops.submit(crop(255))
+        with pytest.raises(RuntimeError, match="too bright"):
+            crops.finish()
+    with pytest.raises(RuntimeError, match="too bright"):
+        logits.result(0)
 
 
 def test_a_failure_of_the_network_reaches_the_file_and_none_after_it():
@@ -118,46 +108,45 @@ def test_a_failure_of_the_network_reaches_the_file_and_none_after_it():
 
 def test_a_file_whose_crop_failed_takes_no_more():
     with CropQueue(Brightness(), 1).open() as crops:
-        crops.add(crop(255), [observation()])
+        crops.submit(crop(255))
         with pytest.raises(RuntimeError, match="too bright"):
-            crops.add(crop(1), [observation()])
+            crops.submit(crop(1))
 
 
 def test_a_file_that_waits_for_another_one_is_idle():
+    first_is_in, network_is_busy, first_waits = threading.Event(), threading.Event(), threading.Event()
+
     class Slow(Brightness):
         def predict(self, crops: np.ndarray) -> np.ndarray:
-            busy.set()
-            waiting.wait(20)
+            network_is_busy.set()
+            first_waits.wait(20)
             time.sleep(0.5)
             return super().predict(crops)
 
     queue = CropQueue(Slow(), 2)
-    busy, waiting = threading.Event(), threading.Event()
+    both_open = threading.Barrier(2)
 
-    def finish_late() -> float:
+    def wait_for_the_other() -> float:
         with queue.open() as crops:
             both_open.wait()
-            crops.add(crop(2), [observation()])
-            batch_complete.wait(20)
-            busy.wait(20)
-            waiting.set()
+            crops.submit(crop(2))
+            first_is_in.set()
+            network_is_busy.wait(20)
+            first_waits.set()
             before = time.thread_time()
             crops.finish()
             return time.thread_time() - before
 
-    def complete() -> None:
+    def complete_the_batch() -> None:
         with queue.open() as crops:
             both_open.wait()
-            while len(queue._entries) < 1:
-                time.sleep(0.001)
-            batch_complete.set()
-            crops.add(crop(1), [observation()])
+            first_is_in.wait(20)
+            crops.submit(crop(1))
             crops.finish()
 
-    both_open, batch_complete = threading.Barrier(2), threading.Event()
     with ThreadPoolExecutor(2) as threads:
-        spent = threads.submit(finish_late)
-        threads.submit(complete).result()
+        spent = threads.submit(wait_for_the_other)
+        threads.submit(complete_the_batch).result()
         assert spent.result() < 0.2
 
 
@@ -165,6 +154,6 @@ def test_crops_of_a_file_that_broke_off_are_forgotten():
     engine = Brightness()
     queue = CropQueue(engine, 8)
     with queue.open() as crops:
-        crops.add(crop(255), [observation()])
+        crops.submit(crop(255))
     assert classify(queue, [3]) == [3]
     assert engine.batches == [1]

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import cv2
 import jsonschema
-import numpy as np
 import psutil
 import pytest
 from skimage import data
 
-from pipeline import Scanner
+from pipeline import Scanner, Verdict, scan
 from pipeline.media.sampling import SamplingPlan
-from pipeline.results.verdict import schema
+from pipeline.results.parts import TrackEvidence, label_of
+from pipeline.results.schema import schema
 from tests.media_files import run_ffmpeg
 
 SAMPLES = Path(__file__).parents[3] / "sample_videos"
@@ -36,34 +36,39 @@ def portrait(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def scanned(scanner: Scanner, path: Path) -> dict:
-    result = scanner.scan(path).to_json()
-    jsonschema.validate(result, schema())
-    return json.loads(json.dumps(result))
+def scanned(scanner: Scanner, path: Path) -> Verdict:
+    """Scan a file, as its result is stored and read again."""
+    document = json.loads(json.dumps(scanner.scan(path).to_json()))
+    jsonschema.validate(document, schema())
+    return Verdict.from_json(document)
+
+
+def judged(verdict: Verdict) -> list[TrackEvidence]:
+    return [item for item in verdict.tracks if item.supported]
 
 
 def test_a_clip_of_one_person_has_one_track_over_its_whole_length(scanner):
-    result = scanned(scanner, SAMPLES / "real.mp4")
-    assert result["status"] == "ok"
-    (track,) = (track for track in result["tracks"] if track["supported"])
-    assert len(track["observations"]) == 16
-    assert track["start_s"] < 0.5
-    assert track["end_s"] > result["input"]["probe"]["duration_s"] - 0.5
+    verdict = scanned(scanner, SAMPLES / "real.mp4")
+    assert verdict.status == "ok"
+    (item,) = judged(verdict)
+    assert len(item.track.observations) == 16
+    assert item.track.start_s < 0.5
+    assert item.track.end_s > verdict.input.probe.duration_s - 0.5
 
 
-def test_the_manipulated_clip_scores_higher_than_the_real_one(scanner):
+def test_the_manipulated_clip_is_told_from_the_real_one(scanner):
     real, fake = (scanned(scanner, SAMPLES / name) for name in ("real.mp4", "manipulated.mp4"))
-    assert fake["score"] > real["score"] + 0.1
-    assert fake["components"]["manipulated"] > real["components"]["manipulated"]
+    assert (real.label, fake.label) == ("likely_real", "likely_fake")
+    assert fake.scores.manipulated > real.scores.manipulated
 
 
 def test_of_two_people_the_manipulated_one_is_named(scanner):
-    result = scanned(scanner, SAMPLES / "two_people.mp4")
-    assert result["status"] == "ok"
-    people = [track for track in result["tracks"] if track["supported"]]
-    left, right = sorted(people, key=lambda track: track["observations"][0]["box"][0])
-    assert left["score"] > right["score"] + 0.1
-    assert result["score"] == left["score"]
+    verdict = scanned(scanner, SAMPLES / "two_people.mp4")
+    assert verdict.label == "likely_fake"
+    left, right = sorted(judged(verdict), key=lambda item: item.track.observations[0].face.box[0])
+    assert label_of(left.scores.fake, verdict.thresholds) == "likely_fake"
+    assert label_of(right.scores.fake, verdict.thresholds) != "likely_fake"
+    assert verdict.score == left.scores.fake
 
 
 def test_whoever_wants_no_more_verdicts_can_go_on_scanning(scanner):
@@ -73,47 +78,50 @@ def test_whoever_wants_no_more_verdicts_can_go_on_scanning(scanner):
     assert scanner.scan(SAMPLES / "real.mp4").status == "ok"
 
 
+def test_one_file_is_scanned_in_one_line():
+    assert scan(SAMPLES / "no_face.mp4", detector="dlib-hog").status == "no_face"
+
+
 def test_no_face_is_a_status_and_never_a_score(scanner):
-    result = scanned(scanner, SAMPLES / "no_face.mp4")
-    assert result["status"] == "no_face"
-    assert result["score"] is None
-    assert result["verdict"] is None
-    assert "no face" in result["message"]
+    verdict = scanned(scanner, SAMPLES / "no_face.mp4")
+    assert (verdict.status, verdict.label, verdict.score) == ("no_face", None, None)
+    assert "no face" in verdict.message
 
 
 @pytest.mark.parametrize("name", ["rotated.mp4", "variable_rate.mp4"])
-def test_how_a_clip_is_stored_hardly_changes_its_score(scanner, name):
+def test_how_a_clip_is_stored_does_not_change_its_verdict(scanner, name):
     real, other = (scanned(scanner, SAMPLES / clip) for clip in ("real.mp4", name))
-    assert other["status"] == "ok"
-    assert sum(track["supported"] for track in other["tracks"]) == 1
-    assert other["score"] == pytest.approx(real["score"], abs=0.15)
-    box, upright = (np.array(r["tracks"][0]["observations"][0]["box"]) for r in (other, real))
-    assert box == pytest.approx(upright, abs=0.5 * upright[2])
+    assert (other.status, other.label) == (real.status, real.label)
+    (item,) = judged(other)
+    # Other pixels of another encoder, sampled at other times.
+    assert other.score == pytest.approx(real.score, abs=0.04)
+    box, upright = (each.track.observations[0].face.box for each in (item, judged(real)[0]))
+    assert box == pytest.approx(upright, abs=0.5 * float(upright[2]))
 
 
 def test_the_name_of_a_file_does_not_change_its_result(scanner, tmp_path):
     renamed = tmp_path / "deepfake_fake_manipulated.mp4"
     renamed.write_bytes((SAMPLES / "real.mp4").read_bytes())
-    results = [scanned(scanner, path) for path in (SAMPLES / "real.mp4", renamed)]
-    for result in results:
-        del result["timing_s"], result["input"]["path"]
-    assert results[0] == results[1]
+    documents = [scanned(scanner, path).to_json() for path in (SAMPLES / "real.mp4", renamed)]
+    for document in documents:
+        del document["timing_s"], document["input"]["path"]
+    assert documents[0] == documents[1]
 
 
 def test_an_image_is_a_video_of_one_frame(scanner, portrait):
-    result = scanned(scanner, portrait)
-    assert result["status"] == "ok"
-    assert result["sampling"]["frames"] == 1
-    assert result["input"]["probe"]["kind"] == "image"
-    assert [len(track["observations"]) for track in result["tracks"] if track["supported"]] == [1]
+    verdict = scanned(scanner, portrait)
+    assert verdict.status == "ok"
+    assert verdict.sampling.frames == 1
+    assert verdict.input.probe.kind == "image"
+    assert [len(item.track.observations) for item in judged(verdict)] == [1]
 
 
 def test_a_video_of_one_frame_gives_the_verdict_of_the_image(scanner, portrait, tmp_path):
     clip = tmp_path / "one.mkv"
     run_ffmpeg("-i", portrait, "-c:v", "ffv1", "-pix_fmt", "bgr0", clip)
     still, video = scanned(scanner, portrait), scanned(scanner, clip)
-    assert video["status"] == "ok"
-    assert video["score"] == pytest.approx(still["score"], abs=0.02)
+    assert (video.status, video.label) == ("ok", still.label)
+    assert video.score == pytest.approx(still.score, abs=0.02)
 
 
 def test_a_face_seen_too_briefly_is_insufficient_evidence(scanner, portrait, tmp_path):
@@ -124,11 +132,10 @@ def test_a_face_seen_too_briefly_is_insufficient_evidence(scanner, portrait, tmp
         *("-loop", "1", "-t", "5", "-i", portrait),
         *("-filter_complex", f"[0][1]overlay=enable='{show}'", "-pix_fmt", "yuv420p", clip),
     )
-    result = scanned(scanner, clip)
-    assert result["status"] == "insufficient_evidence"
-    assert result["verdict"] is None
-    assert result["tracks"]
-    assert "--frames" in result["message"]
+    verdict = scanned(scanner, clip)
+    assert (verdict.status, verdict.label) == ("insufficient_evidence", None)
+    assert verdict.tracks
+    assert "--frames" in verdict.message
 
 
 def test_a_truncated_clip_gives_a_verdict_and_a_warning(scanner, tmp_path):
@@ -136,9 +143,9 @@ def test_a_truncated_clip_gives_a_verdict_and_a_warning(scanner, tmp_path):
     run_ffmpeg("-i", SAMPLES / "real.mp4", "-c", "copy", fragmented)
     content = fragmented.read_bytes()
     cut.write_bytes(content[: len(content) // 2])
-    result = scanned(scanner, cut)
-    assert result["status"] == "ok"
-    assert result["warnings"]
+    verdict = scanned(scanner, cut)
+    assert verdict.status == "ok"
+    assert verdict.warnings
 
 
 def test_a_file_that_may_not_be_read_is_an_error(scanner, tmp_path):
@@ -151,30 +158,32 @@ def test_a_file_that_may_not_be_read_is_an_error(scanner, tmp_path):
         tmp_path.chmod(0o755)
         os.seteuid(65534)
     try:
-        result = scanned(scanner, locked)
+        verdict = scanned(scanner, locked)
     finally:
         if is_root:
             os.seteuid(0)
-    assert result["status"] == "error"
-    assert "locked.mp4" in result["message"]
+    assert verdict.status == "error"
+    assert "locked.mp4" in verdict.message
 
 
 def test_every_detector_sees_the_same_person(portrait):
-    boxes = []
+    found = []
     for detector in ("mtcnn", "dlib-hog"):
-        result = scanned(Scanner(detector=detector), portrait)
-        boxes.append(max(result["tracks"], key=lambda track: track["score"])["observations"][0]["landmarks"])
-        assert result["model"]["detector"] == detector
-    assert np.array(boxes[0]) == pytest.approx(np.array(boxes[1]), abs=8)
+        verdict = scanned(Scanner(detector=detector), portrait)
+        assert verdict.model.detector == detector
+        most_suspicious = max(verdict.tracks, key=lambda item: item.scores.fake)
+        found.append(most_suspicious.track.observations[0].face.landmarks)
+    assert found[0] == pytest.approx(found[1], abs=8)
 
 
-def test_a_large_picture_is_scanned_like_a_small_one(scanner, portrait, tmp_path):
+def test_a_large_picture_gets_the_verdict_of_a_small_one(scanner, portrait, tmp_path):
     image = cv2.imread(str(portrait))
     large = tmp_path / "large.png"
     cv2.imwrite(str(large), cv2.resize(image, None, fx=6, fy=6, interpolation=cv2.INTER_CUBIC))
-    small_result, large_result = scanned(scanner, portrait), scanned(scanner, large)
-    assert large_result["status"] == "ok"
-    assert large_result["score"] == pytest.approx(small_result["score"], abs=0.25)
+    small_one, large_one = scanned(scanner, portrait), scanned(scanner, large)
+    assert large_one.status == "ok"
+    assert large_one.label == small_one.label
+    assert large_one.score == pytest.approx(small_one.score, abs=0.1)
 
 
 _SCAN = """

@@ -38,7 +38,7 @@ sys.meta_path[sys.meta_path.index(PathFinder)] = WithoutTensorFlow
 """
 TWO_DEVICES = "--xla_force_host_platform_device_count=2"
 SMALL = [
-    "--input-size", "64", "--steps", "4", "--round-steps", "2", "--batch-size", "4", "--warmup-steps", "1",
+    "--input-size", "64", "--steps", "4", "--steps-per-epoch", "2", "--batch-size", "4", "--warmup-steps", "1",
     "--split-by", "clip",
 ]  # fmt: skip
 
@@ -63,7 +63,7 @@ def facewitness(*arguments: object, backend: str = "tensorflow", before: str = "
 def test_trained_model_scans(shards, tmp_path):
     run = facewitness("train", shards, "-o", tmp_path / "run", "--architecture", "cnn", *SMALL)
     assert run.returncode == 0, run.stderr
-    assert "waiting for data" in run.stdout and "best round" in run.stdout
+    assert "waiting for data" in run.stdout and "best epoch" in run.stdout
     manifest = tmp_path / "run" / "manifest.json"
     (model,) = json.loads(manifest.read_text())["models"]
     assert model["crop_size"] == 64 and {"keras", "openvino_graph"} <= set(model["files"])
@@ -92,11 +92,11 @@ def test_trained_model_scans(shards, tmp_path):
 def test_network_learns_from_a_teacher_and_from_batches_that_are_kept(shards, tmp_path, backend):
     pytest.importorskip(backend)
     kept = ["--batch-folder", tmp_path / "kept", "--kept-batches", "3", "--teacher", "mobilenet_v2"]
-    longer = ["--steps", "60", "--round-steps", "20", "--learning-rate", "3e-3"]
+    longer = ["--steps", "60", "--steps-per-epoch", "20", "--learning-rate", "3e-3"]
     learn = ["train", shards, "--architecture", "cnn", *SMALL, *longer, *kept]
     run = facewitness(*learn, "-o", tmp_path / "run", backend=backend)
     assert run.returncode == 0, run.stderr
-    with (tmp_path / "run" / "rounds.csv").open(newline="") as file:
+    with (tmp_path / "run" / "epochs.csv").open(newline="") as file:
         losses = [float(row["teacher_loss"]) for row in csv.DictReader(file)]
     assert losses[-1] < 0.8 * losses[0]
     files = {file: file.stat().st_mtime_ns for file in (tmp_path / "kept").rglob("*.npz")}
@@ -106,10 +106,10 @@ def test_network_learns_from_a_teacher_and_from_batches_that_are_kept(shards, tm
 
     # A network with other cells learns from the same batches, one that asks for others does not.
     learn[learn.index("cnn")] = "mesonet"
-    again = facewitness(*learn, "-o", tmp_path / "again", "--steps", "2", "--round-steps", "2")
+    again = facewitness(*learn, "-o", tmp_path / "again", "--steps", "2", "--steps-per-epoch", "2")
     assert again.returncode == 0, again.stderr
     assert files == {file: file.stat().st_mtime_ns for file in (tmp_path / "kept").rglob("*.npz")}
-    other = facewitness(*learn, "-o", tmp_path / "other", "--augment", "0.5", "--steps", "2", "--round-steps", "2")
+    other = facewitness(*learn, "-o", tmp_path / "other", "--augment", "0.5", "--steps", "2", "--steps-per-epoch", "2")
     assert other.returncode == 0, other.stderr
     assert len(list((tmp_path / "kept").rglob("*.npz"))) > len(files)
 
@@ -119,15 +119,15 @@ def test_network_learns_from_a_teacher_and_from_batches_that_are_kept(shards, tm
 def test_layers_within_a_network_learn_from_hints(shards, tmp_path, backend):
     pytest.importorskip(backend)
     learn = ["train", shards, "-o", tmp_path / "run", "--architecture", "vgg16", *SMALL, "--input-size", "32"]
-    hints = ["--teacher", "mobilenet_v2", "--hint-weight", "1", "--steps", "30", "--round-steps", "10"]
+    hints = ["--teacher", "mobilenet_v2", "--hint-weight", "1", "--steps", "30", "--steps-per-epoch", "10"]
     run = facewitness(*learn, *hints, "--learning-rate", "3e-4", backend=backend)
     assert run.returncode == 0, run.stderr
-    with (tmp_path / "run" / "rounds.csv").open(newline="") as file:
-        rounds = list(csv.DictReader(file))
+    with (tmp_path / "run" / "epochs.csv").open(newline="") as file:
+        epochs = list(csv.DictReader(file))
     (model,) = json.loads((tmp_path / "run" / "manifest.json").read_text())["models"]
     assert (model["crop_size"], model["crop_cut_size"]) == (32, 224)
     for layer in ("block3_conv3", "block4_conv3", "block5_conv3"):
-        losses = [float(row[f"hint_{layer}_loss"]) for row in rounds]
+        losses = [float(row[f"hint_{layer}_loss"]) for row in epochs]
         assert losses[-1] < 0.9 * losses[0]
 
 
@@ -225,7 +225,7 @@ def test_comparison(shards, tmp_path):
     ("arguments", "sentence"),
     [
         (["train", "nowhere", "-o", "run"], "there is no file and no folder nowhere"),
-        (["train", "nowhere", "-o", "run", "--steps", "5"], "multiples of round_steps"),
+        (["train", "nowhere", "-o", "run", "--steps", "5"], "multiples of steps_per_epoch"),
         (["train", "nowhere", "-o", "run", "--config", "none.yaml"], "cannot read the configuration none.yaml"),
         (["compare", "nowhere", "-o", "run"], "nothing to compare"),
         (["compare", "nowhere", "-o", "run", "--architectures", "cnn,nn"], "no architecture is called 'nn'"),

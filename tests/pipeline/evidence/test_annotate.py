@@ -19,7 +19,7 @@ from pipeline.evidence.pictures import PicturesError
 from pipeline.media import MediaInfo, open_frames, probe
 from pipeline.media.ffmpeg import find_binary
 from pipeline.media.sampling import SamplingPlan
-from pipeline.results.verdict import schema
+from pipeline.results.schema import schema
 from pipeline.results.writers import WriteError
 from tests import evidence
 from tests.media_files import run_ffmpeg, write_video

@@ -14,7 +14,9 @@ from jsonschema import Draft202012Validator
 from skimage import data, io
 
 from pipeline.media import probe
-from pipeline.results.verdict import FAILURES, display_path, label_of, schema
+from pipeline.results.parts import FAILURES, display_path, label_of
+from pipeline.results.schema import schema
+from pipeline.results.verdict import NotAResultError, Verdict, read_verdict
 from tests.evidence import THRESHOLDS, verdict
 
 VALIDATOR = Draft202012Validator(schema())
@@ -96,7 +98,7 @@ CONTRADICTIONS = {
     "score in words": ("ok", {"score": "0.9"}),
     "threshold above 1": ("ok", {"thresholds": {"likely_fake": 70, "likely_real": 0.3, "operating_point": "x"}}),
     "no total time": ("ok", {"timing_s": {"decode": 1.0}}),
-    "another schema": ("ok", {"schema": "facewitness/verdict/2"}),
+    "another schema": ("ok", {"schema": "facewitness/verdict/3"}),
     "field that nobody knows": ("ok", {"probability": 0.9}),
 }
 
@@ -161,3 +163,97 @@ def test_path_that_is_no_utf8_is_spelt_out():
 @given(st.text(st.characters(exclude_categories=["Cs"]), min_size=1))
 def test_path_that_is_utf8_is_given_as_it_is(path):
     assert display_path(path) == path
+
+
+def as_stored(document: object) -> object:
+    return json.loads(json.dumps(document, allow_nan=False))
+
+
+def as_version_1(document: dict) -> dict:
+    """The same result as the first schema had it."""
+    document = as_stored(document)
+    for track in document["tracks"]:
+        for observation in track["observations"]:
+            del observation["logits"]
+    return document | {"schema": "facewitness/verdict/1"}
+
+
+@given(
+    st.sampled_from(["ok", "no_face", "insufficient_evidence", *FAILURES]),
+    st.lists(st.lists(st.tuples(st.floats(-9, 9), st.floats(-9, 9)), min_size=3, max_size=9), min_size=1, max_size=3),
+)
+def test_what_was_stored_is_read_back_whole(status, logits):
+    document = as_stored(verdict(status=status, logits=logits).to_json())
+    read = Verdict.from_json(document)
+    assert as_stored(read.to_json()) == document
+    assert (read.status, read.label, read.unreadable) == (status, document["verdict"], ())
+    rows = [o.logits for item in read.tracks for o in item.track.observations]
+    assert not rows or np.array_equal(np.stack(rows), np.concatenate([np.float32(row) for row in logits]))
+
+
+def test_facts_about_the_file_are_read_back(tmp_path: Path):
+    path = tmp_path / "portrait.png"
+    io.imsave(path, data.astronaut())
+    seen = verdict(path, media=probe(path))
+    assert Verdict.from_json(as_stored(seen.to_json())).input == seen.input
+
+
+def test_results_of_the_first_schema_are_valid_and_read():
+    document = as_version_1(verdict(logits=[REAL, FAKE]).to_json())
+    assert list(Draft202012Validator(schema(1)).iter_errors(document)) == []
+    read = Verdict.from_json(document)
+    assert (read.label, read.score, read.unreadable, read.has_foreign_schema) == ("likely_fake", 0.982, (), False)
+    assert [o.logits for o in read.tracks[0].track.observations] == [None] * 20
+    assert read_verdict(json.dumps(document)).label == "likely_fake"
+
+
+@pytest.mark.parametrize("document", [None, 17, "text", [], {}, {"schema": 1}, {"schema": "facewitness/faces/1"}])
+def test_what_is_no_result_is_refused(document):
+    with pytest.raises(NotAResultError, match="is not a result of"):
+        Verdict.from_json(document)
+
+
+DAMAGE = {
+    "no thresholds": ({"thresholds": None}, "thresholds", "error"),
+    "a track that is no track": ({"tracks": [17]}, "tracks", "ok"),
+    "a score in words": ({"score": "high"}, "score", "error"),
+    "a verdict of another name": ({"verdict": "REAL"}, "verdict", "error"),
+    "a model without a name": ({"model": {"engine": "openvino"}}, "model", "ok"),
+}
+
+
+@pytest.mark.parametrize(("change", "name", "status"), DAMAGE.values(), ids=DAMAGE.keys())
+def test_damaged_parts_are_left_out_and_named(change, name, status):
+    document = as_stored(verdict(logits=[REAL, FAKE]).to_json()) | change
+    read = Verdict.from_json(document)
+    assert read.unreadable == (name,)
+    assert (read.status, read.score is None) == (status, status != "ok")
+    assert read_verdict(json.dumps(document)) is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("box", [1, 2, 3]), ("landmarks", [[1, 2]] * 4), ("time_s", -1), ("frame", True), ("logits", [1]), ("score", "1")],
+)
+def test_a_track_with_an_impossible_face_is_left_out(field, value):
+    document = as_stored(verdict(logits=[REAL, FAKE]).to_json())
+    document["tracks"][0]["observations"][3][field] = value
+    read = Verdict.from_json(document)
+    assert [item.track.id for item in read.tracks] == [2]
+    assert read.unreadable == ("tracks",)
+
+
+def test_a_strange_fact_does_not_cost_the_name_of_the_file(tmp_path: Path):
+    path = tmp_path / "portrait.png"
+    io.imsave(path, data.astronaut())
+    document = as_stored(verdict(path, media=probe(path)).to_json())
+    document["input"]["probe"] |= {"width": "wide", "colour": "blue"}
+    read = Verdict.from_json(document)
+    assert (read.input.path, read.input.probe.width, read.input.probe.height) == (str(path), None, 512)
+
+
+def test_a_result_of_a_later_schema_gives_what_it_can():
+    document = as_stored(verdict(logits=[FAKE]).to_json()) | {"schema": "facewitness/verdict/9"}
+    read = Verdict.from_json(document)
+    assert (read.label, read.has_foreign_schema) == ("likely_fake", True)
+    assert read_verdict(json.dumps(document)) is None

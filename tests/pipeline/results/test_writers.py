@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.batch.inputs import Input
-from pipeline.results.writers import FORMATS, Result, ResultWriter, WriteError, json_line, table, table_row
+from pipeline.results.input import Input
+from pipeline.results.table import table, table_row
+from pipeline.results.verdict import Verdict
+from pipeline.results.writers import FORMATS, ResultWriter, WriteError, json_line
 from tests.evidence import verdict
 
 FAKE = ((4.0, -20.0),) * 20
@@ -18,7 +20,7 @@ REAL = ((-2.0, -20.0),) * 20
 AWKWARD = 'two\nlines, a comma and a "quote".mp4'
 
 
-def laid_out(results: list[dict]) -> str:
+def laid_out(results: list[Verdict]) -> str:
     return table([table_row(result) for result in results])
 
 
@@ -26,14 +28,19 @@ def source(path: str, relative: str | None = None) -> Input:
     return Input(Path(path), Path(relative or Path(path).name))
 
 
-def result(path: str, status: str = "ok", **details: object) -> Result:
-    return verdict(Path(path), status, **details).to_json()
+def result(path: str, status: str = "ok", **details: object) -> Verdict:
+    return verdict(Path(path), status, **details)
 
 
-def write_all(folder: Path, result_format: str, results: dict[str, Result]) -> None:
+def stored(writer: ResultWriter, path: str) -> dict | None:
+    found = writer.stored(source(path))
+    return found and found.to_json()
+
+
+def write_all(folder: Path, result_format: str, results: dict[str, Verdict]) -> None:
     writer = ResultWriter(folder, result_format)
-    for path, document in results.items():
-        writer.write(source(path), document)
+    for path, each in results.items():
+        writer.write(source(path), each)
     writer.close()
 
 
@@ -42,7 +49,7 @@ def read_csv(path: Path) -> list[list[str]]:
         return list(csv.reader(file))
 
 
-def read_jsonl(folder: Path) -> list[Result]:
+def read_jsonl(folder: Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "results.jsonl").read_text().splitlines()]
 
 
@@ -51,7 +58,7 @@ def files_in(folder: Path) -> set[str]:
 
 
 @pytest.fixture
-def results() -> dict[str, Result]:
+def results() -> dict[str, Verdict]:
     return {
         "a.mp4": result("a.mp4", logits=[FAKE]),
         "b.jpg": result("b.jpg", "no_face"),
@@ -62,8 +69,8 @@ def results() -> dict[str, Result]:
 @pytest.mark.parametrize("result_format", ["json", "csv"])
 def test_one_json_file_for_each_input(tmp_path, results, result_format):
     write_all(tmp_path, result_format, results)
-    for path, document in results.items():
-        assert json.loads((tmp_path / f"{path}.json").read_text()) == document
+    for path, each in results.items():
+        assert json.loads((tmp_path / f"{path}.json").read_text()) == each.to_json()
 
 
 def test_files_of_each_format(tmp_path, results):
@@ -80,7 +87,7 @@ def test_files_of_each_format(tmp_path, results):
 
 def test_json_lines_in_order(tmp_path, results):
     write_all(tmp_path, "jsonl", results)
-    assert read_jsonl(tmp_path) == list(results.values())
+    assert read_jsonl(tmp_path) == [each.to_json() for each in results.values()]
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "cp1252"])
@@ -135,7 +142,7 @@ def test_result_is_on_disk_before_the_next_one_is_made(tmp_path, result_format):
     assert writer.stored(source("a.mp4")) is None
     writer.write(source("a.mp4"), result("a.mp4"))
     # The writer is never closed, as if the process had been killed.
-    assert ResultWriter(tmp_path, result_format).stored(source("a.mp4")) == result("a.mp4")
+    assert stored(ResultWriter(tmp_path, result_format), "a.mp4") == result("a.mp4").to_json()
 
 
 @pytest.mark.parametrize("result_format", FORMATS)
@@ -143,24 +150,36 @@ def test_later_run_finds_and_keeps_the_results_of_an_earlier_one(tmp_path, resul
     write_all(tmp_path, result_format, results)
     writer = ResultWriter(tmp_path, result_format)
     for path in results:
-        writer.write(source(path), writer.stored(source(path)))
+        writer.keep(writer.stored(source(path)))
     assert writer.stored(source("new.mp4")) is None
     writer.write(source("new.mp4"), result("new.mp4"))
     writer.close()
     assert len(read_csv(tmp_path / "results.csv")) == 1 + len(results) + 1
     again = ResultWriter(tmp_path, result_format)
-    for path, document in results.items():
-        assert again.stored(source(path)) == document
-    assert again.stored(source("new.mp4")) == result("new.mp4")
+    for path, each in results.items():
+        assert stored(again, path) == each.to_json()
+    assert stored(again, "new.mp4") == result("new.mp4").to_json()
+
+
+@pytest.mark.parametrize("result_format", FORMATS)
+def test_results_of_the_first_schema_are_found_and_stay_as_they_are(tmp_path, results, result_format):
+    write_all(tmp_path, result_format, results)
+    name = "results.jsonl" if result_format == "jsonl" else "a.mp4.json"
+    old = (tmp_path / name).read_text().replace("facewitness/verdict/2", "facewitness/verdict/1")
+    (tmp_path / name).write_text(old)
+    writer = ResultWriter(tmp_path, result_format)
+    writer.keep(writer.stored(source("a.mp4")))
+    writer.close()
+    assert (tmp_path / name).read_text() == old
 
 
 @pytest.mark.parametrize("result_format", FORMATS)
 def test_new_result_takes_the_place_of_the_old_one(tmp_path, result_format):
     write_all(tmp_path, result_format, {"a.mp4": result("a.mp4", "timeout"), "b.mp4": result("b.mp4")})
     write_all(tmp_path, result_format, {"a.mp4": result("a.mp4", logits=[FAKE])})
-    stored = ResultWriter(tmp_path, result_format)
-    assert stored.stored(source("a.mp4"))["status"] == "ok"
-    assert stored.stored(source("b.mp4")) == result("b.mp4"), "what was not scanned again is kept"
+    again = ResultWriter(tmp_path, result_format)
+    assert again.stored(source("a.mp4")).status == "ok"
+    assert stored(again, "b.mp4") == result("b.mp4").to_json(), "what was not scanned again is kept"
     if result_format == "jsonl":
         assert len(read_jsonl(tmp_path)) == 2
 
@@ -173,12 +192,12 @@ def test_line_that_was_cut_off_costs_only_its_own_result(tmp_path, results, left
     listing.write_text(listing.read_text()[: -len(last) - 1] + last[: int(len(last) * left)])
 
     writer = ResultWriter(tmp_path, "jsonl")
-    assert writer.stored(source("b.jpg")) == results["b.jpg"]
+    assert stored(writer, "b.jpg") == results["b.jpg"].to_json()
     assert writer.stored(source(AWKWARD)) is None
     writer.write(source(AWKWARD), results[AWKWARD])
     writer.write(source("new.mp4"), result("new.mp4"))
     writer.close()
-    assert read_jsonl(tmp_path) == [*results.values(), result("new.mp4")]
+    assert read_jsonl(tmp_path) == [each.to_json() for each in [*results.values(), result("new.mp4")]]
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "17", '{"input": {}}', "\x00", "null"])
@@ -190,7 +209,7 @@ def test_file_that_holds_no_result_is_as_good_as_none(tmp_path, result_format, c
     assert writer.stored(source("a.mp4")) is None
     writer.write(source("a.mp4"), result("a.mp4"))
     writer.close()
-    assert ResultWriter(tmp_path, result_format).stored(source("a.mp4")) == result("a.mp4")
+    assert stored(ResultWriter(tmp_path, result_format), "a.mp4") == result("a.mp4").to_json()
 
 
 def test_without_a_folder_nothing_is_written_or_stored(tmp_path, monkeypatch):
@@ -225,14 +244,14 @@ def test_folder_is_made(tmp_path):
 def test_name_that_is_no_utf8(tmp_path, result_format):
     name = os.fsdecode(b"caf\xe9.mp4")
     write_all(tmp_path, result_format, {name: result(name)})
-    assert ResultWriter(tmp_path, result_format).stored(source(name)) == result(name)
+    assert stored(ResultWriter(tmp_path, result_format), name) == result(name).to_json()
     assert read_csv(tmp_path / "results.csv")[1][0] == "caf\\xe9.mp4"
 
 
 def test_line_of_json_has_no_line_break():
-    document = result(AWKWARD, "error", message="line\u2028separator\nand break")
-    assert len(json_line(document).splitlines()) == 1
-    assert json.loads(json_line(document)) == document
+    failed = result(AWKWARD, "error", message="line\u2028separator\nand break")
+    assert len(json_line(failed).splitlines()) == 1
+    assert json.loads(json_line(failed)) == failed.to_json()
 
 
 def test_table_has_a_row_for_each_input(results):

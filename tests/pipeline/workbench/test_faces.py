@@ -23,8 +23,9 @@ from PIL import Image
 
 from classifiers.datasets import DataError, Sample
 from extractors import create_detector
+from pipeline.workbench.face_crops import CropSettings, FaceCropper
 from pipeline.workbench.face_index import COLUMNS, FaceIndex
-from pipeline.workbench.faces import CropSettings, FaceCropper, Outcome, extract_faces, keep_apart, origins
+from pipeline.workbench.faces import Outcome, extract_faces, keep_apart, origins
 from tests.media_files import write_video
 from tests.tiny_shards import FACE, FACE_LANDMARKS
 
@@ -235,7 +236,8 @@ import sys
 from pathlib import Path
 from classifiers.datasets import Sample
 from pipeline.workbench.face_index import FaceIndex
-from pipeline.workbench.faces import CropSettings, FaceCropper, extract_faces, origins
+from pipeline.workbench.face_crops import CropSettings, FaceCropper
+from pipeline.workbench.faces import extract_faces, origins
 data, out = map(Path, sys.argv[1:])
 named = origins([Sample(path, False) for path in sorted(data.iterdir())], [data])
 with FaceIndex(out, {"frames": 3}) as index:
