@@ -40,6 +40,11 @@ def blocks(page: Path, language: str) -> list[str]:
     return [body for _, found, body in _FENCE.findall(page.read_text(encoding="utf-8")) if found == language]
 
 
+def programs(page: Path) -> list[str]:
+    """Give the Python that a page shows, but for the lines that registries are given."""
+    return [block for block in blocks(page, "python") if not block.lstrip().startswith('"')]
+
+
 def spans(page: Path) -> list[str]:
     """Give what stands in backticks in the text of a page."""
     return _CODE.findall(_FENCE.sub("", page.read_text(encoding="utf-8")))
@@ -117,7 +122,9 @@ def test_links_lead_somewhere(page):
 
 @pages
 def test_files_that_are_named_exist(page):
-    included = re.findall(r'^--8<-- "(.+)"$', page.read_text(encoding="utf-8"), re.MULTILINE)
+    text = page.read_text(encoding="utf-8")
+    included = re.findall(r'^--8<-- "(.+)"$', text, re.MULTILINE)
+    assert len(included) == len(re.findall(r"^-+8 *<", text, re.MULTILINE)), "a file is not included but quoted"
     shown = re.findall(r"(?:scripts|tests|classifiers|extractors|pipeline|docs)/[\w./-]+", "".join(blocks(page, "sh")))
     words = [word for span in spans(page) for word in span.split()]
     paths = [word for word in words if "/" in word and word.partition("/")[0] in TOP_FOLDERS]
@@ -160,9 +167,7 @@ def test_make_targets_and_extras_exist(page):
 
 @pages
 def test_python_is_whole_and_imports_what_is_there(page):
-    for block in blocks(page, "python"):
-        if block.lstrip().startswith(("--8<--", '"')):
-            continue
+    for block in programs(page):
         for node in ast.walk(ast.parse(block)):
             if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] in TOP_FOLDERS:
                 module = importlib.import_module(node.module)
@@ -176,9 +181,7 @@ def test_python_runs(page, tmp_path, monkeypatch):
     """Each block as if it were a program of its own, beside the sample videos and a stored result of one."""
     (tmp_path / "sample_videos").symlink_to(ROOT / "sample_videos")
     monkeypatch.chdir(tmp_path)
-    for block in blocks(page, "python"):
-        if block.lstrip().startswith(("--8<--", '"')):
-            continue
+    for block in programs(page):
         if "results/" in block:
             assert main(["scan", "sample_videos/two_people.mp4", "-o", "results"]) == 0
         exec(compile(block, named(page), "exec"), {"__name__": "__main__"})
