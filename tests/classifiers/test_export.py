@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from classifiers import ModelError, ModelSpec, create_engine, find_model
+from classifiers.architectures import build
 from classifiers.calibration import UNCALIBRATED
-from classifiers.export import MAX_DIFFERENCE, ExportedModel, export_model, export_openvino
+from classifiers.export import MAX_DIFFERENCE, ExportedModel, export_model, export_openvino, save_network
 from classifiers.model_spec import Agreement, write_manifest
 from pipeline.cli import main
 from tests.classifiers.small_models import crops_of, model_of
@@ -63,6 +64,21 @@ def test_folder_of_exports_is_a_model_to_scan_with(cnn, tmp_path, capsys):
     other = model_of("cnn", 48, tmp_path / "other")
     with pytest.raises(ModelError, match="already holds other weights of a model called 'cnn'"):
         export_model(other, "openvino", tmp_path / "exported")
+
+
+@slow
+def test_trained_network_becomes_a_model_that_is_not_calibrated(tmp_path):
+    network = build("cnn", input_size=32)
+    template = tuple((x, y) for x, y in find_model().crop_template)
+    model = save_network(network, tmp_path, crop_template=template, crop_cut_size=48, card="card.md")
+    write_manifest(tmp_path / "manifest.json", [model])
+    assert find_model(str(tmp_path / "manifest.json")) == model
+    assert (model.name, model.architecture, model.crop_size, model.crop_cut_size) == ("cnn", "cnn", 32, 48)
+    expected = network.predict_on_batch(crops_of(32).astype(np.float32))
+    for engine in ("openvino", "keras"):
+        np.testing.assert_allclose(create_engine(engine, model).predict(crops_of(32)), expected, atol=1e-3)
+    scores = model.calibration.scores(0.0, -30.0)
+    assert scores.manipulated == 0.5 and model.thresholds.likely_real == model.thresholds.likely_fake == 0.5
 
 
 @slow
