@@ -19,16 +19,22 @@ Unit: the side of the square. Measured on 8,000 camera and video faces, then mad
 
 
 class TakesCrops(Protocol):
-    """What says which crops it takes, as a trained model does; the three are those of `CropGeometry`."""
+    """What says which crops it takes, as a trained model does; see `CropGeometry`."""
 
     @property
-    def crop_size(self) -> int: ...  # noqa: D102
+    def crop_size(self) -> int:
+        """Side of the crop in pixels."""
+        ...
 
     @property
-    def crop_template(self) -> tuple[tuple[float, float], ...]: ...  # noqa: D102
+    def crop_template(self) -> tuple[tuple[float, float], ...]:
+        """Where the five landmarks lie in it."""
+        ...
 
     @property
-    def crop_cut_size(self) -> int: ...  # noqa: D102
+    def crop_cut_size(self) -> int:
+        """Side in pixels at which it is cut."""
+        ...
 
 
 class Pixels(Protocol):

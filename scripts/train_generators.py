@@ -18,8 +18,9 @@ import numpy as np
 from train_default import default_samples
 
 from classifiers.datasets import PictureReader
+from classifiers.training.autoencoder import Autoencoder, train_autoencoder
 from classifiers.training.blended_batches import SourceBalanced
-from classifiers.training.resynthesis import Autoencoder, cut_face, train_autoencoder
+from classifiers.training.resynthesis import cut_face
 
 PLANS = {
     "training": (

@@ -59,4 +59,5 @@ def _primary_capsule(features: keras.KerasTensor, name: str) -> keras.KerasTenso
     return layers.Reshape((1, -1), dtype="float32", name=name)(x)
 
 
-CAPSNET = Architecture(features, input_size=224, smallest_size=16, head=_logits)
+# VGG-19 is built to its end before the rest of it is left out.
+CAPSNET = Architecture(features, input_size=224, smallest_size=32, head=_logits)

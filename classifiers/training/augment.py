@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
-from classifiers.datasets import AlignFace
+from classifiers.datasets import AlignFace, Landmarks, Picture
 from classifiers.degradation import degrade, overlay, recolour
 
 
-def flip(image: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def flip(image: Picture, landmarks: Landmarks) -> tuple[Picture, Landmarks]:
     """Mirror a picture and its five landmarks, whose right and left change places."""
     mirrored = landmarks[[1, 0, 2, 4, 3]].copy()
     mirrored[:, 0] = image.shape[1] - 1 - mirrored[:, 0]
     return np.ascontiguousarray(image[:, ::-1]), mirrored
 
 
-def jitter_landmarks(landmarks: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def jitter_landmarks(landmarks: Landmarks, rng: np.random.Generator) -> Landmarks:
     """Move landmarks as another detector or frame would, and the whole crop a little."""
     centre = landmarks.mean(axis=0)
     reach = float(np.linalg.norm(landmarks - centre, axis=1).mean())
@@ -27,21 +28,21 @@ def jitter_landmarks(landmarks: np.ndarray, rng: np.random.Generator) -> np.ndar
 
 
 def with_history(
-    image: np.ndarray, landmarks: np.ndarray, rng: np.random.Generator, strength: float
-) -> tuple[np.ndarray, np.ndarray]:
+    image: Picture, landmarks: Landmarks, rng: np.random.Generator, strength: float
+) -> tuple[Picture, Landmarks]:
     """Give a picture the history that it may have had before it came into a data set."""
     old = degrade(image, rng, 0.7 * strength) if rng.random() < 0.5 else image
     return old, scaled(landmarks, image, old)
 
 
 def augmented_crop(
-    image: np.ndarray,
-    landmarks: np.ndarray,
+    image: Picture,
+    landmarks: Landmarks,
     align: AlignFace,
     history: np.random.Generator,
     jitter: np.random.Generator,
     strength: float,
-) -> np.ndarray:
+) -> Picture:
     """Colour, overlay and degrade a whole picture, then cut the crop as another detector might have.
 
     Args:
@@ -62,8 +63,8 @@ def augmented_crop(
 
 
 def augmented_mask(
-    mask: np.ndarray,
-    landmarks: np.ndarray,
+    mask: npt.NDArray[np.float32],
+    landmarks: Landmarks,
     align: AlignFace,
     jitter: np.random.Generator,
     strength: float,
@@ -74,10 +75,10 @@ def augmented_mask(
     return cv2.resize(crop, (cells, cells), interpolation=cv2.INTER_AREA)
 
 
-def _jittered(landmarks: np.ndarray, jitter: np.random.Generator, strength: float) -> np.ndarray:
+def _jittered(landmarks: Landmarks, jitter: np.random.Generator, strength: float) -> Landmarks:
     return landmarks + strength * (jitter_landmarks(landmarks, jitter) - landmarks)
 
 
-def scaled(landmarks: np.ndarray, image: np.ndarray, resized: np.ndarray) -> np.ndarray:
+def scaled(landmarks: Landmarks, image: Picture, resized: Picture) -> Landmarks:
     """Take landmarks of one picture to a resized copy of it."""
     return landmarks * (resized.shape[1] / image.shape[1], resized.shape[0] / image.shape[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import pickle
 import sys
@@ -15,9 +14,10 @@ import numpy as np
 import pytest
 
 from classifiers import ModelError, find_model
-from classifiers.architectures import ARCHITECTURES, LABELS, build, hinted_layers, load
+from classifiers.architectures import ARCHITECTURES, build, find_architecture, hinted_layers, load
 from classifiers.architectures.mobilenet_efficientnet import BRANCHES
 from classifiers.stored_network import load_network
+from tests.classifiers.networks import output_of, run, two_faces
 from tests.tiny_shards import FACE
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-SIZES = {name: max(48, importlib.import_module(module).SMALLEST_SIZE) for name, module in ARCHITECTURES.items()}
 CHANNELS = {
     "capsnet": 256,
     "cnn": 256,
@@ -48,86 +47,23 @@ CHANNELS = {
 }
 
 
-@pytest.fixture(scope="module", params=ARCHITECTURES)
-def network(request) -> keras.Model:
-    return build(request.param, input_size=SIZES[request.param])
-
-
 @pytest.fixture(scope="module")
 def cnn() -> keras.Model:
     return build("cnn", input_size=32)
 
 
-def run(network: keras.Model, crops: np.ndarray) -> np.ndarray:
+@pytest.mark.parametrize("name", CHANNELS)
+def test_feature_maps_have_the_channels_of_the_paper(name):
+    network = build(name, input_size=max(48, find_architecture(name).smallest_size))
+    assert network.get_layer("features").output.shape[3] == CHANNELS[name]
+
+
+@pytest.mark.parametrize("name", ["efficientnet_lite2", "mobilenet_efficientnet", "mobilenet_v2", "vgg16"])
+def test_networks_whose_normalisation_is_folded_or_never_was(name):
     import keras
 
-    return keras.ops.convert_to_numpy(network(crops, training=False))
-
-
-def output_of(network: keras.Model, layer: str, crops: np.ndarray) -> np.ndarray:
-    import keras
-
-    return run(keras.Model(network.input, network.get_layer(layer).output), crops)
-
-
-def colours(network: keras.Model) -> np.ndarray:
-    """Crops in plain black, white, red and blue."""
-    size = network.input_shape[1]
-    values = np.float32([[0, 0, 0], [255, 255, 255], [255, 0, 0], [0, 0, 255]])
-    return np.broadcast_to(values[:, None, None], (4, size, size, 3)).copy()
-
-
-def two_faces(size: int) -> np.ndarray:
-    return np.stack([FACE[:size, :size], FACE[40 : 40 + size, 50 : 50 + size]]).astype(np.float32)
-
-
-def test_crop_becomes_two_logits(network):
-    logits = run(network, colours(network))
-    assert logits.shape == (4, len(LABELS)) == (4, 2)
-    assert logits.dtype == np.float32 and np.isfinite(logits).all()
-    assert len(np.unique(logits, axis=0)) == 4
-
-
-def test_features_are_the_last_map(network):
-    features = output_of(network, "features", colours(network))
-    assert features.ndim == 4 and features.shape[3] == CHANNELS[network.name]
-    assert network.layers[-1].name == "logits"
-    if network.name != "capsnet":
-        kernel, bias = map(np.asarray, network.get_layer("logits").get_weights())
-        np.testing.assert_allclose(
-            features.mean(axis=(1, 2)) @ kernel + bias, run(network, colours(network)), rtol=1e-3, atol=1e-3
-        )
-
-
-def test_weights_go_through_files(network, tmp_path):
-    import keras
-
-    crops = two_faces(network.input_shape[1])
-    network.save(tmp_path / "saved.keras")
-    network.save_weights(tmp_path / "saved.weights.h5")
-    expected = run(network, crops)
-    np.testing.assert_array_equal(run(load(tmp_path / "saved.keras"), crops), expected)
-    np.testing.assert_array_equal(
-        run(build(network.name, input_size=crops.shape[1], weights=tmp_path / "saved.weights.h5"), crops), expected
-    )
-    loaded_by_keras = keras.models.load_model(tmp_path / "saved.keras", compile=False, safe_mode=True)
-    np.testing.assert_array_equal(run(loaded_by_keras, crops), expected)
-
-
-def test_running_statistics_keep_up_with_short_trainings(network):
-    import keras
-
-    momenta = [layer.momentum for layer in network.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    assert set(momenta) <= {0.9}
-    without = ("efficientnet_lite2", "mobilenet_efficientnet", "mobilenet_v2", "vgg16")
-    assert bool(momenta) == (network.name not in without)
-
-
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_crop_smaller_than_the_strides_allow(name):
-    smallest = importlib.import_module(ARCHITECTURES[name]).SMALLEST_SIZE
-    with pytest.raises(ValueError, match=f"{name} takes crops of at least {smallest} pixels, not {smallest - 1}"):
-        build(name, input_size=smallest - 1)
+    network = build(name, input_size=48)
+    assert not any(isinstance(layer, keras.layers.BatchNormalization) for layer in network.layers)
 
 
 @pytest.mark.parametrize("name", ["cnn", "mesonet", "mesoinception"])
@@ -166,7 +102,7 @@ def test_what_cannot_be_joined():
 
 
 def test_usual_size_is_the_published_one_or_224():
-    sizes = {name: importlib.import_module(module).INPUT_SIZE for name, module in ARCHITECTURES.items()}
+    sizes = {name: find_architecture(name).input_size for name in ARCHITECTURES}
     published = {"xception": 299, "inception_resnet_v2": 299, "mesonet": 256, "mesoinception": 256, "cnn": 128}
     assert sizes == {name: published.get(name, 224) for name in ARCHITECTURES}
     assert build("mobilenet_v2").input_shape == (None, 224, 224, 3)
@@ -214,7 +150,8 @@ def test_network_with_published_weights_computes_what_the_published_one_does(nam
     import keras
 
     class_name, module, layer = PUBLISHED[name]
-    crops = two_faces(SIZES[name])
+    size = max(48, find_architecture(name).smallest_size)
+    crops = two_faces(size)
     publish, prepare = getattr(keras.applications, class_name), getattr(keras.applications, module).preprocess_input
     # Of the published preprocessing of EfficientNetV2 nothing is outside of the network, nor written to the file.
     options = {"include_preprocessing": False} if name.startswith("efficientnet") else {}
@@ -222,7 +159,7 @@ def test_network_with_published_weights_computes_what_the_published_one_does(nam
     published = publish(include_top=False, weights=None, input_shape=crops.shape[1:], **options)
     published.save(tmp_path / "published.h5")
     expected = output_of(published, layer, pixels.astype(np.float32))
-    found = output_of(build(name, input_size=SIZES[name], weights=tmp_path / "published.h5"), "features", crops)
+    found = output_of(build(name, input_size=size, weights=tmp_path / "published.h5"), "features", crops)
     assert expected.std() > 0
     np.testing.assert_allclose(found / expected.std(), expected / expected.std(), atol=1e-3)
 

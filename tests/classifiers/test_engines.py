@@ -1,4 +1,4 @@
-"""What runs the networks: all engines say the same, however crops come in batches."""
+"""Which engine and precision run a model, and what each engine does that others do not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import openvino as ov
 import pytest
 from openvino import opset13
 
-from classifiers import ENGINES, Engine, ModelError, create_engine, find_model, shipped_models
+from classifiers import Engine, ModelError, create_engine, find_model, shipped_models
 from classifiers.engines.openvino_engine import adds_int8_exactly
 from classifiers.model_spec import ModelFile
 from extractors.align import CropGeometry, align_face
@@ -47,37 +47,6 @@ def crops() -> np.ndarray:
 def logits(openvino, crops) -> np.ndarray:
     """Of all crops at once."""
     return openvino.predict(crops)
-
-
-def test_logits_are_two_numbers_for_each_crop(crops, logits):
-    assert logits.shape == (len(crops), 2) and logits.dtype == np.float32
-    assert np.isfinite(logits).all()
-    assert len(np.unique(logits.round(3), axis=0)) > 25
-
-
-@pytest.mark.parametrize("count", [0, 1, 33])
-def test_logits_of_a_crop_do_not_depend_on_how_many_there_are(openvino, crops, logits, count):
-    # An engine works through them in parts.
-    found = openvino.predict(crops[:count])
-    assert found.shape == (count, 2)
-    np.testing.assert_allclose(found, logits[:count], atol=1e-4)
-
-
-def test_logits_of_a_crop_do_not_depend_on_its_neighbours(openvino, crops, logits):
-    np.testing.assert_allclose(openvino.predict(crops[[34, 3, 28]]), logits[[34, 3, 28]], atol=1e-4)
-
-
-def test_earlier_logits_and_crops_stay_as_they_were(openvino, crops):
-    some, other = crops[:1].copy(), crops[30:31].copy()
-    first = openvino.predict(some)
-    kept = first.copy()
-    openvino.predict(other)
-    np.testing.assert_array_equal(first, kept)
-    np.testing.assert_array_equal(some, crops[:1])
-
-
-def test_number_of_threads_does_not_matter(crops, logits):
-    np.testing.assert_allclose(create_engine("openvino", MODEL).predict(crops[:2]), logits[:2], atol=1e-4)
 
 
 def test_auto_is_openvino_on_the_cpu_in_full_precision():
@@ -149,7 +118,7 @@ def test_bfloat16_computes_the_whole_graph(tmp_path, skips):
     logits = opset13.matmul(opset13.reduce_mean(mapped, [2, 3]), weights, False, False)
     ov.save_model(ov.Model([logits], [pixels]), tmp_path / "graph.xml", compress_to_fp16=False)
     files = {
-        kind: ModelFile(name, sha256((tmp_path / name).read_bytes()).hexdigest())
+        kind: ModelFile.of(tmp_path / name)
         for kind, name in (("openvino_graph", "graph.xml"), ("openvino_weights", "graph.bin"))
     }
     model = replace(MODEL, crop_size=8, folder=tmp_path, files=MODEL.files | files)
@@ -224,21 +193,6 @@ def test_unknown_engine():
         create_engine("caffe", MODEL)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
-def test_model_without_files_for_the_engine(engine):
-    lacking = replace(MODEL, files={"keras": ModelFile("missing.keras", "0" * 64)})
-    with pytest.raises(ModelError, match=r"has no openvino_|has no onnx file|missing\.keras"):
-        create_engine(engine, lacking)
-
-
-def test_damaged_onnx_file(tmp_path):
-    pytest.importorskip("onnxruntime")
-    (tmp_path / "text.onnx").write_text("weights")
-    entry = ModelFile("text.onnx", sha256(b"weights").hexdigest())
-    with pytest.raises(ModelError, match=f"the ONNX file of model {MODEL.name!r} cannot be loaded"):
-        create_engine("onnxruntime", replace(MODEL, files={**MODEL.files, "onnx": entry}, folder=tmp_path))
-
-
 def in_process(script: str, **environment: str) -> str:
     run = subprocess.run(
         [sys.executable, "-c", script],
@@ -303,19 +257,14 @@ assert not loaded, loaded
 
 
 @pytest.mark.slow
-def test_tensorflow_and_openvino_give_the_same_logits(crops, logits):
-    reference = create_engine("tensorflow", MODEL)
-    assert (reference.name, reference.precision, reference.device) == ("tensorflow", "f32", "CPU")
-    expected = reference.predict(crops)
-    assert expected.shape == logits.shape and expected.dtype == np.float32
-    np.testing.assert_allclose(logits, expected, atol=1e-3)
-    np.testing.assert_allclose(reference.predict(crops[:1]), expected[:1], atol=1e-4)
-    assert reference.predict(crops[:0]).shape == (0, 2)
-    assert create_engine("keras", MODEL).name == "keras"
-    other = replace(find_model("mobilenet_v2"), crop_size=96)
-    with pytest.raises(ModelError, match="holds a mobilenet_v2 for crops of 224 pixels, not a mobilenet_v2 for 96"):
-        create_engine("keras", other)
-    with pytest.raises(ModelError, match="the keras engine runs where Keras does, on the CPU, not on NPU"):
-        create_engine("keras", MODEL, device="npu")
-    # Too late for another number of threads in this process, but no reason to fail.
+def test_too_late_for_another_number_of_threads_in_tensorflow():
+    create_engine("tensorflow", MODEL).predict(np.zeros((1, 224, 224, 3), np.uint8))
+    # But no reason to fail.
     assert create_engine("tensorflow", MODEL, threads=2).name == "tensorflow"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ["keras", "tensorflow"])
+def test_keras_runs_where_it_does(engine):
+    with pytest.raises(ModelError, match=f"the {engine} engine runs where Keras does, on the CPU, not on NPU"):
+        create_engine(engine, MODEL, device="npu")

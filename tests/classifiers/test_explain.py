@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
 
 import cv2
@@ -101,7 +100,7 @@ def small_model(folder: Path, head) -> ModelSpec:
     graph = ov.Model([head(ops.transpose(cells, np.int64([0, 2, 3, 1])))], [crop], "small")
     ov.save_model(graph, folder / "small.xml", compress_to_fp16=False)
     files = {"openvino_graph": "small.xml", "openvino_weights": "small.bin"}
-    entries = {name: ModelFile(file, sha256((folder / file).read_bytes()).hexdigest()) for name, file in files.items()}
+    entries = {name: ModelFile.of(folder / file) for name, file in files.items()}
     return replace(MODEL, name="small", crop_size=SIZE, files={**MODEL.files, **entries}, folder=folder)
 
 
@@ -157,9 +156,7 @@ def test_capsule_network_is_explained_by_occlusion(tmp_path):
     build("capsnet", input_size=32).save(tmp_path / "capsnet.keras")
     export_openvino(tmp_path / "capsnet.keras", tmp_path / "capsnet.xml")
     files = {"keras": "capsnet.keras", "openvino_graph": "capsnet.xml", "openvino_weights": "capsnet.bin"}
-    entries = {
-        name: ModelFile(file, sha256((tmp_path / file).read_bytes()).hexdigest()) for name, file in files.items()
-    }
+    entries = {name: ModelFile.of(tmp_path / file) for name, file in files.items()}
     model = replace(MODEL, name="capsnet", architecture="capsnet", crop_size=32, files=entries, folder=tmp_path)
     crop = cv2.resize(FACE, (32, 32), interpolation=cv2.INTER_AREA)
     heat = HeatMapper(model, threads=1).heat(crop[None])

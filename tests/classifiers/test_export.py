@@ -2,87 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import subprocess
 import sys
 from dataclasses import replace
-from hashlib import sha256
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from classifiers import ModelError, ModelSpec, create_engine, find_model
-from classifiers.architectures import ARCHITECTURES, build
+from classifiers.architectures import build
 from classifiers.calibration import UNCALIBRATED
-from classifiers.export import MAX_DIFFERENCE, ExportedModel, export_model, export_openvino
-from classifiers.model_spec import Agreement, ModelFile, write_manifest
+from classifiers.export import MAX_DIFFERENCE, ExportedModel, export_model, export_openvino, save_network
+from classifiers.model_spec import Agreement, write_manifest
 from pipeline.cli import main
-from tests.tiny_shards import FACE, write_shards
+from tests.classifiers.small_models import crops_of, model_of
+from tests.tiny_shards import write_shards
 
 slow = pytest.mark.slow
-
-
-def model_of(name: str, size: int, folder: Path) -> ModelSpec:
-    """A model whose logits differ from crop to crop, as those of a trained one do."""
-    import keras
-
-    rng = np.random.default_rng(0)
-    # Of some random weights all crops look alike to a capsule network.
-    keras.utils.set_random_seed(1)
-    network = build(name, input_size=size)
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.BatchNormalization):
-            weights = layer.get_weights()
-            layer.set_weights([*weights[:-2], rng.normal(0, 0.1, weights[-2].shape), weights[-1] * 0.9])
-    head = network.get_layer("logits")
-    kernel, bias = head.get_weights()
-    spread = network.predict_on_batch(crops_of(size).astype(np.float32)).std(axis=0)
-    if name != "capsnet":
-        head.set_weights([kernel * np.minimum(1 / spread, 1e4), bias])
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.keras"
-    network.save(file)
-    return replace(
-        find_model(),
-        name=name,
-        architecture=name,
-        crop_size=size,
-        files={"keras": ModelFile(file.name, sha256(file.read_bytes()).hexdigest())},
-        folder=folder,
-    )
-
-
-def crops_of(size: int) -> np.ndarray:
-    """Five crops of a face and one of noise, uint8 RGB."""
-    corners = [(0, 0), (20, 30), (50, 60), (70, 40), (100, 100)]
-    noise = np.random.default_rng(0).integers(0, 256, (size, size, 3), np.uint8)
-    return np.stack([*(FACE[y : y + size, x : x + size] for y, x in corners), noise])
 
 
 @pytest.fixture(scope="module")
 def cnn(tmp_path_factory) -> ModelSpec:
     return model_of("cnn", 32, tmp_path_factory.mktemp("cnn"))
-
-
-@slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("name", ARCHITECTURES)
-def test_engines_agree_on_every_architecture(name, tmp_path):
-    pytest.importorskip("onnxruntime")
-    pytest.importorskip("tf2onnx")
-    size = max(32, importlib.import_module(ARCHITECTURES[name]).SMALLEST_SIZE)
-    model = model_of(name, size, tmp_path / "model")
-    for file_format in ("openvino", "onnx"):
-        assert export_model(model, file_format, tmp_path / "exported").agrees
-    exported = find_model(str(tmp_path / "exported/manifest.json"))
-    expected = create_engine("tensorflow", exported).predict(crops_of(size))
-    # Ten times the tolerance: logits that do not differ would agree whatever the engines did.
-    assert expected.std(axis=0).min() > 0.01
-    for engine in ("openvino", "onnxruntime", "keras"):
-        np.testing.assert_allclose(create_engine(engine, exported).predict(crops_of(size)), expected, atol=1e-3)
 
 
 @slow
@@ -124,8 +67,23 @@ def test_folder_of_exports_is_a_model_to_scan_with(cnn, tmp_path, capsys):
 
 
 @slow
+def test_trained_network_becomes_a_model_that_is_not_calibrated(tmp_path):
+    network = build("cnn", input_size=32)
+    template = tuple((x, y) for x, y in find_model().crop_template)
+    model = save_network(network, tmp_path, crop_template=template, crop_cut_size=48, card="card.md")
+    write_manifest(tmp_path / "manifest.json", [model])
+    assert find_model(str(tmp_path / "manifest.json")) == model
+    assert (model.name, model.architecture, model.crop_size, model.crop_cut_size) == ("cnn", "cnn", 32, 48)
+    expected = network.predict_on_batch(crops_of(32).astype(np.float32))
+    for engine in ("openvino", "keras"):
+        np.testing.assert_allclose(create_engine(engine, model).predict(crops_of(32)), expected, atol=1e-3)
+    scores = model.calibration.scores(0.0, -30.0)
+    assert scores.manipulated == 0.5 and model.thresholds.likely_real == model.thresholds.likely_fake == 0.5
+
+
+@slow
 def test_model_that_cannot_be_exported(cnn, tmp_path):
-    with pytest.raises(ModelError, match="no format is called 'caffe'; there are openvino, onnx, saved_model, tflite"):
+    with pytest.raises(ValueError, match="no format is called 'caffe'; there are openvino, onnx, saved_model, tflite"):
         export_model(cnn, "caffe", tmp_path)
     (tmp_path / "manifest.json").write_text("[]")
     with pytest.raises(ModelError, match=r"manifest\.json is not a manifest of models"):

@@ -19,7 +19,7 @@ from classifiers.export import export_model
 from classifiers.model_spec import Agreement, write_manifest
 from classifiers.quantize import quantize_model, scores_of
 from pipeline.cli import main
-from tests.classifiers.test_export import model_of
+from tests.classifiers.small_models import model_of
 from tests.tiny_shards import FACE, write_shards
 
 pytestmark = [

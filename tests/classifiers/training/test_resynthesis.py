@@ -85,7 +85,7 @@ def test_an_empty_folder_is_refused(tmp_path):
 
 @pytest.mark.slow
 def test_trained_autoencoder_resynthesises_faces(tmp_path):
-    from classifiers.training.resynthesis import Autoencoder, train_autoencoder
+    from classifiers.training.autoencoder import Autoencoder, train_autoencoder
 
     plan = Autoencoder("small", "shuffle", side=32, halvings=2, code=4, texture=1.0)
     faces = np.stack([cut_face(FACE, FACE_LANDMARKS + shift, 32)[0] for shift in range(4)])
