@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from classifiers.model_spec import FAST, shipped_models
+from classifiers.training.config import TrainingConfig
 from pipeline.cli import main
 from pipeline.results.schema import schema
 
@@ -185,6 +186,12 @@ def test_python_runs(page, tmp_path, monkeypatch):
         if "results/" in block:
             assert main(["scan", "sample_videos/two_people.mp4", "-o", "results"]) == 0
         exec(compile(block, named(page), "exec"), {"__name__": "__main__"})
+
+
+@pages
+def test_settings_are_those_of_a_training(page):
+    for block in blocks(page, "yaml"):
+        TrainingConfig(**yaml.safe_load(block))
 
 
 def test_readme_is_short():
