@@ -15,12 +15,17 @@ from pathlib import Path
 import pytest
 import yaml
 
+from classifiers import ENGINES
+from classifiers.architectures import ARCHITECTURES
+from classifiers.datasets import LAYOUTS
 from classifiers.model_spec import FAST, shipped_models
 from classifiers.training.config import TrainingConfig
+from extractors import DETECTORS
 from pipeline.cli import main
 from pipeline.results.schema import schema
 
 ROOT = Path(__file__).parent.parent
+NOTEBOOK = ROOT / "docs" / "example.ipynb"
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 TOP_FOLDERS = ("classifiers", "docs", "extractors", "pipeline", "sample_videos", "scripts", "tests")
 
@@ -133,6 +138,13 @@ def test_files_that_are_named_exist(page):
         assert any(ROOT.glob(path.rstrip("/,"))), f"{path} does not exist"
 
 
+def test_files_that_the_notebook_names_exist():
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    text = "".join(line for cell in cells if cell["cell_type"] == "markdown" for line in cell["source"])
+    paths = [span for span in _CODE.findall(text) if span.partition("/")[0] in TOP_FOLDERS]
+    assert paths and all((ROOT / path).exists() for path in paths), paths
+
+
 @pages
 def test_commands_are_understood(page, parse):
     for arguments in commands(page):
@@ -192,6 +204,22 @@ def test_python_runs(page, tmp_path, monkeypatch):
 def test_settings_are_those_of_a_training(page):
     for block in blocks(page, "yaml"):
         TrainingConfig(**yaml.safe_load(block))
+
+
+@pytest.mark.parametrize(
+    ("page", "registry"),
+    [
+        ("scan.md", DETECTORS),
+        ("scan.md", ENGINES),
+        ("tasks/train.md", ARCHITECTURES),
+        ("tasks/explore.md", LAYOUTS),
+        ("models/index.md", shipped_models()),
+        ("limits.md", shipped_models()),
+    ],
+)
+def test_choices_are_all_named(page, registry):
+    missing = set(registry) - {span.strip("`") for span in spans(ROOT / "docs" / page)}
+    assert not missing
 
 
 def test_readme_is_short():
