@@ -1,11 +1,12 @@
 # make scan    install into .venv, scan sample_videos, print the table, write JSON to out/
 # make test    the fast tests;  make test-slow  the others;  make lint
+# make docs    build the documentation into site/
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: scan test test-slow lint clean
+.PHONY: scan test test-slow lint docs clean
 
 scan: $(VENV)/scan-installed
 	$(BIN)/facewitness scan sample_videos -o out
@@ -20,8 +21,12 @@ lint: $(VENV)/dev-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+docs: $(VENV)/docs-installed
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "The documentation is in site/index.html"
+
 clean:
-	rm -rf $(VENV) out
+	rm -rf $(VENV) out site
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -34,4 +39,8 @@ $(VENV)/scan-installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/dev-installed: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@ $(VENV)/scan-installed
+
+$(VENV)/docs-installed: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	@touch $@ $(VENV)/scan-installed
