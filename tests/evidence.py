@@ -14,16 +14,16 @@ from classifiers.calibration import Calibration, Platt, Thresholds
 from extractors import Face
 from extractors.align import LANDMARK_TEMPLATE
 from pipeline.analysis.aggregate import weigh
-from pipeline.analysis.tracks import Observation, Track
 from pipeline.media import MediaInfo
-from pipeline.results.verdict import ModelIdentity, SamplingRecord, Status, Verdict, label_of
+from pipeline.results.parts import InputRecord, ModelIdentity, Observation, SamplingRecord, Status, Track, label_of
+from pipeline.results.verdict import Verdict
 
 UNCHANGED = Platt(1.0, 0.0)
 IDENTITY = Calibration("identity", "nothing", UNCHANGED, UNCHANGED, UNCHANGED)
 """Scores are the sigmoids of the logits themselves."""
 
 THRESHOLDS = Thresholds(0.7, 0.3, "made up for tests")
-MODEL = ModelIdentity("test", "0" * 64, "openvino", "f32", "CPU", "identity", "nothing", "mtcnn", "track_max")
+MODEL = ModelIdentity("test", "0" * 64, "openvino", "f32", "identity", "nothing", "mtcnn", "track_max", "CPU")
 
 
 def face(left: float, top: float, size: float) -> Face:
@@ -57,15 +57,15 @@ def verdict(
     evidence = weigh(tracks if seen else [], 32, IDENTITY, THRESHOLDS)
     scores = evidence.scores if status == "ok" else None
     return Verdict(
-        path=path,
+        input=InputRecord.of(path, media),
         status=status,
         message=None if status == "ok" else message,
         label=label_of(scores.fake, THRESHOLDS) if scores else None,
         scores=scores,
+        score_kind="calibrated",
         thresholds=THRESHOLDS,
         tracks=evidence.tracks,
         segments=evidence.segments if scores else [],
-        media=media,
         model=MODEL,
         sampling=SamplingRecord("32 frames", 32),
         timing_s={"decode": 0.5, "total": 1.25},

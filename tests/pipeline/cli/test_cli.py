@@ -21,7 +21,7 @@ import pytest
 from classifiers import shipped_models
 from pipeline import __version__
 from pipeline.cli import main
-from pipeline.results.verdict import schema
+from pipeline.results.schema import schema
 from tests.media_files import run_ffmpeg
 
 SAMPLES = Path(__file__).parents[3] / "sample_videos"

@@ -19,7 +19,8 @@ from pipeline.evidence.pictures import PicturesError
 from pipeline.media import MediaInfo, open_frames, probe
 from pipeline.media.ffmpeg import find_binary
 from pipeline.media.sampling import SamplingPlan
-from pipeline.results.verdict import schema
+from pipeline.results.schema import schema
+from pipeline.results.verdict import Verdict
 from pipeline.results.writers import WriteError
 from tests import evidence
 from tests.media_files import run_ffmpeg, write_video
@@ -47,7 +48,7 @@ def frames(count: int, size: tuple[int, int] = SIZE) -> Iterator[np.ndarray]:
         yield image
 
 
-def result_of(path: Path, persons: Sequence[Person], **changes: object) -> dict:
+def result_of(path: Path, persons: Sequence[Person], **changes: object) -> Verdict:
     """What scanning would have said of a file, valid against the schema."""
     result = evidence.verdict(path, media=probe(path)).to_json()
     observation = result["tracks"][0]["observations"][0]
@@ -72,7 +73,7 @@ def result_of(path: Path, persons: Sequence[Person], **changes: object) -> dict:
         none = {"status": "no_face", "verdict": None, "score": None, "message": "no face was found", "segments": []}
         result |= {**none, "components": nothing}
     jsonschema.validate(result, schema())
-    return result
+    return Verdict.from_json(result)
 
 
 def shown(path: Path) -> tuple[MediaInfo, list[np.ndarray]]:
@@ -338,7 +339,7 @@ def test_another_file_of_the_same_name(tmp_path, clip):
 
 def test_file_that_could_not_be_scanned(tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
-    result = evidence.verdict(tmp_path / "text.mp4", "undecodable", ()).to_json()
+    result = evidence.verdict(tmp_path / "text.mp4", "undecodable", ())
     with pytest.raises(PicturesError, match="cannot be annotated, because it could not be scanned"):
         annotate(result, tmp_path / "text.mp4", tmp_path / "copy.mp4")
 
