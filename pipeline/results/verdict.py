@@ -173,10 +173,9 @@ class Verdict:
         if not isinstance(document, dict) or not str(document.get("schema", "")).startswith("facewitness/verdict/"):
             raise NotAResultError("is not a result of `facewitness scan`")
         parts = valid_parts(document)
-        unreadable = [name for name in schema()["properties"] if name not in parts]
         tracks = _tracks(parts.get("tracks", []))
-        if "tracks" in parts and len(tracks) < len(document["tracks"]):
-            unreadable.append("tracks")
+        is_short = "tracks" in parts and len(tracks) < len(document["tracks"])
+        unreadable = [name for name in schema()["properties"] if name not in parts or (name == "tracks" and is_short)]
         status, label, scores = parts.get("status", "error"), parts.get("verdict"), _scores(parts)
         thresholds = Thresholds(**parts["thresholds"]) if parts.get("thresholds") else None
         # A verdict without its parts, or parts of one without a verdict, would be shown as what they are not.

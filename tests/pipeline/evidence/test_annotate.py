@@ -50,11 +50,11 @@ def frames(count: int, size: tuple[int, int] = SIZE) -> Iterator[np.ndarray]:
 
 def result_of(path: Path, persons: Sequence[Person], **changes: object) -> Verdict:
     """What scanning would have said of a file, valid against the schema."""
-    result = evidence.verdict(path, media=probe(path)).to_json()
-    observation = result["tracks"][0]["observations"][0]
-    result["tracks"] = [
+    document = evidence.verdict(path, media=probe(path)).to_json()
+    observation = document["tracks"][0]["observations"][0]
+    document["tracks"] = [
         {
-            **result["tracks"][0],
+            **document["tracks"][0],
             "id": number,
             "start_s": person.seen[0][0],
             "end_s": person.seen[-1][0],
@@ -67,13 +67,13 @@ def result_of(path: Path, persons: Sequence[Person], **changes: object) -> Verdi
         }
         for number, person in enumerate(persons, start=1)
     ]
-    result |= changes
+    document |= changes
     if not persons:
         nothing = {"manipulated": None, "generated": None}
         none = {"status": "no_face", "verdict": None, "score": None, "message": "no face was found", "segments": []}
-        result |= {**none, "components": nothing}
-    jsonschema.validate(result, schema())
-    return Verdict.from_json(result)
+        document |= {**none, "components": nothing}
+    jsonschema.validate(document, schema())
+    return Verdict.from_json(document)
 
 
 def shown(path: Path) -> tuple[MediaInfo, list[np.ndarray]]:
