@@ -11,6 +11,7 @@ from typing import Any
 
 from classifiers.architectures import ARCHITECTURES, LABELS
 from classifiers.calibration import Calibration, Thresholds, calibrator_from_json
+from classifiers.file_parts import read_file
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 MANIFEST = WEIGHTS_FOLDER / "manifest.json"
@@ -117,6 +118,8 @@ class ModelSpec:
     def read(self, file_format: str) -> bytes:
         """Read one of the model's files, after checking that it is the one that the manifest names.
 
+        A file that repeats others may be stored without what it repeats: see `classifiers.file_parts`.
+
         Raises:
             ModelError: there is no such file, or it is not what the manifest says.
         """
@@ -124,12 +127,15 @@ class ModelSpec:
         if entry is None:
             raise ModelError(f"model {self.name!r} has no {file_format} file; choose an engine that it has files for")
         path = self.folder / entry.file
+        damaged = f"{path} is not the file that model {self.name!r} was released with; install it again"
         try:
-            content = path.read_bytes()
+            content = read_file(path)
         except OSError as error:
-            raise ModelError(f"cannot read {path} of model {self.name!r}: {error.strerror}") from error
+            raise ModelError(f"cannot read {error.filename} of model {self.name!r}: {error.strerror}") from error
+        except ValueError as error:
+            raise ModelError(damaged) from error
         if hashlib.sha256(content).hexdigest() != entry.sha256:
-            raise ModelError(f"{path} is not the file that model {self.name!r} was released with; install it again")
+            raise ModelError(damaged)
         return content
 
     def check_heat_maps(self) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from pipeline.results import notebook
 from pipeline.version import __version__
 
 if TYPE_CHECKING:
@@ -31,13 +32,14 @@ def __getattr__(name: str) -> object:
         return import_module("pipeline.workbench")
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    found = getattr(import_module(f"pipeline.{_MODULES[name]}"), name)
-    import_module("pipeline.results.verdict").Verdict.html_view = _html_view
-    return found
+    return getattr(import_module(f"pipeline.{_MODULES[name]}"), name)
 
 
 def _html_view(verdict: Verdict) -> str:
-    """Draw a verdict for a notebook; the pages are loaded when one is shown, not when one is made."""
+    """Draw a verdict for a notebook; what draws is loaded when one is shown, not when one is made."""
     from pipeline.evidence.notebook_view import to_html
 
     return to_html(verdict)
+
+
+notebook.html_view = _html_view

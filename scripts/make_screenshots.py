@@ -13,6 +13,7 @@ import json
 import shutil
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
@@ -50,9 +51,9 @@ def main() -> int:
         pages.mkdir()
         scanner = Scanner()
         for video in sorted(SAMPLES.glob("*.mp4")):
-            result = scanner.scan(video).to_json()
-            result["input"]["path"] = f"sample_videos/{video.name}"
-            (pages / f"{video.name}.json").write_text(json.dumps(result), encoding="utf-8")
+            verdict = scanner.scan(video)
+            named = replace(verdict, input=replace(verdict.input, path=f"sample_videos/{video.name}"))
+            (pages / f"{video.name}.json").write_text(json.dumps(named.to_json()), encoding="utf-8")
         report_folder(pages, media=SAMPLES)
         browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         for name, page, scheme, first, last in PICTURES:

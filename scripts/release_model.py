@@ -8,6 +8,7 @@ With --compact the weights are rounded to 8 bits and kept once for both formats,
 computes in int8 needs weights of its own, so there is one only with --int8. Calibration and thresholds are fitted on
 the validation sources only. The model card is written by hand; whether heat maps show what was altered is measured by
 tests/classifiers/test_explain.py. An earlier release stays as it is until all of the new one is made, and then goes.
+Afterwards scripts/share_weights.py stores what several files hold only once.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from classifiers.evaluation.calibration_fitting import (
 )
 from classifiers.evaluation.metrics import expected_calibration_error, roc_auc
 from classifiers.export import save_network
+from classifiers.file_parts import make_whole
 from classifiers.model_spec import MANIFEST, WEIGHTS_FOLDER, ModelSpec, read_manifest, write_manifest
 from classifiers.quantize import RANGE_CROPS, quantize_model
 from classifiers.training.blended_batches import BlendedBatches, Mixture
@@ -79,6 +81,9 @@ def main() -> None:
         manifest = arguments.folder / MANIFEST.name
         models = read_manifest(manifest) if manifest.exists() else {}
         before = _files(models.values())
+        # Those that repeat what is now replaced would be lost.
+        for file in before:
+            make_whole(arguments.folder / file)
         for file in _files([spec]):
             (spec.folder / file).replace(arguments.folder / file)
         # Who was the default remains it.

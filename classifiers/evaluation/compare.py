@@ -80,13 +80,13 @@ def contender(
     section, table = evaluation.section(level), evaluation.tables[level]
     _, groups = bootstrap_groups(table.samples)
     right = bootstrap_interval(_accuracy, table.labels, table.scores[:, 0], groups, draws=draws)
-    file = next(file.file for file in spec.files.values() if file.sha256 == engine.weights_sha256)
+    weights = next(kind for kind, file in spec.files.items() if file.sha256 == engine.weights_sha256)
     return Contender(
         name=evaluation.model,
         architecture=spec.architecture,
         crop_size=spec.crop_size,
         parameters=parameters,
-        megabytes=(spec.folder / file).stat().st_size / 1e6,
+        megabytes=len(spec.read(weights)) / 1e6,
         crops_per_second=crops_per_second(engine, crops),
         engine=engine.name,
         auc=section.figures["auc"],

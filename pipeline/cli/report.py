@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
-    from pipeline.evidence.report.folder import Stored
+    from pipeline.evidence.report import Stored
 
 _DESCRIPTION = """\
 Make an HTML page of a stored result: the verdict and what it means, when each person looked forged, the strongest
@@ -26,7 +26,7 @@ same SHA-256. Without it the page has no pictures and says so.
 exit status: 0 every result got a page, 1 some did not, 2 wrong usage or no result"""
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "report",
@@ -54,17 +54,16 @@ def run(options: argparse.Namespace) -> int:
             return _folder(path, options)
         return _one(path, options)
     except OSError as error:
-        from pipeline.results.verdict import display_path
+        from pipeline.results.parts import display_path
 
         print(f"facewitness report: cannot read {display_path(path)}: {error.strerror}", file=sys.stderr)
         return 2
 
 
 def _one(path: Path, options: argparse.Namespace) -> int:
-    from pipeline.evidence.report.folder import Stored
-    from pipeline.evidence.report.making import make_page
-    from pipeline.evidence.report.reading import NotAResultError
-    from pipeline.results.verdict import display_path
+    from pipeline.evidence.report import Stored, make_page
+    from pipeline.results.parts import display_path
+    from pipeline.results.verdict import NotAResultError
     from pipeline.results.writers import WriteError
 
     page = path.with_suffix(".html")
@@ -87,8 +86,8 @@ def _one(path: Path, options: argparse.Namespace) -> int:
 
 
 def _folder(folder: Path, options: argparse.Namespace) -> int:
-    from pipeline.evidence.report.making import report_folder
-    from pipeline.results.verdict import display_path
+    from pipeline.evidence.report import report_folder
+    from pipeline.results.parts import display_path
     from pipeline.results.writers import WriteError
 
     if options.output:

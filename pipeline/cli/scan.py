@@ -12,9 +12,12 @@ from pipeline.cli.engine_options import add_engine_options
 from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
-    from pipeline.batch.inputs import Input
+    from pipeline.evidence.companion_files import CompanionFiles
     from pipeline.media.sampling import SamplingPlan
-    from pipeline.results.writers import Result, ResultWriter, TableRow
+    from pipeline.results.input import Input
+    from pipeline.results.table import TableRow
+    from pipeline.results.verdict import Verdict
+    from pipeline.results.writers import ResultWriter
 
 _DESCRIPTION = """\
 Scan videos and images for manipulated faces.
@@ -26,7 +29,7 @@ goes on where it stopped.
 exit status: 0 every input got a result, 1 some input could not be scanned or the report not made, 2 wrong usage"""
 
 
-def add_parser(subparsers: argparse._SubParsersAction) -> None:
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "scan",
@@ -89,7 +92,8 @@ def run(options: argparse.Namespace) -> int:
     from pipeline.analysis.resources import worker_processes
     from pipeline.batch.inputs import expand_inputs
     from pipeline.batch.scan_batch import ScannerSettings, scan_batch
-    from pipeline.results.writers import ResultWriter, WriteError, table
+    from pipeline.results.table import table
+    from pipeline.results.writers import ResultWriter, WriteError
 
     set_up_logging(options.debug)
     to_pipe = options.output == "-"
@@ -135,10 +139,13 @@ def run(options: argparse.Namespace) -> int:
     try:
         with ResultWriter(folder, options.format) as writer:
             workers = options.workers or worker_processes()
-            results = scan_batch(inputs, scanner, settings, writer, workers=workers, overwrite=options.overwrite)
+            verdicts = scan_batch(inputs, scanner, settings, writer, workers=workers, overwrite=options.overwrite)
             if drawn:
-                results = _with_pictures(results, inputs, writer, options)
-            rows, failed = _collect(results, len(inputs), to_pipe)
+                from pipeline.evidence.companion_files import CompanionFiles
+
+                wanted = CompanionFiles(options.annotate, options.heatmaps, options.model, options.overwrite)
+                verdicts = _with_companions(verdicts, inputs, writer, wanted)
+            rows, failed = _collect(verdicts, len(inputs), to_pipe)
     except WriteError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return 1
@@ -146,7 +153,7 @@ def run(options: argparse.Namespace) -> int:
         print(table(rows))
         if folder:
             print(f"\nResults are in {folder}")
-    if options.report:
+    if options.report and folder:
         failed = not _report(folder, options.model) or failed
     return 1 if failed else 0
 
@@ -159,48 +166,20 @@ def _plan(options: argparse.Namespace) -> SamplingPlan:
     return SamplingPlan.every_frame() if options.frames == "all" else SamplingPlan.spread(options.frames, SLACK)
 
 
-def _with_pictures(
-    results: Iterator[Result], inputs: Sequence[Input], writer: ResultWriter, options: argparse.Namespace
-) -> Iterator[Result]:
-    """Draw what was asked for of each file that was scanned; what cannot be drawn is told and costs nothing else.
-
-    What an earlier run drew of a result that was kept is kept too.
-    """
+def _with_companions(
+    verdicts: Iterator[Verdict], inputs: Sequence[Input], writer: ResultWriter, wanted: CompanionFiles
+) -> Iterator[Verdict]:
+    """Draw what was asked for of each file; what cannot be drawn is told and costs nothing else."""
     from classifiers import ModelError
-    from pipeline.evidence.annotation.annotate import annotate, annotated_path
     from pipeline.evidence.pictures import PicturesError
-    from pipeline.results.verdict import FAILURES
     from pipeline.results.writers import WriteError
 
-    for source, result in zip(inputs, results, strict=True):
-        if result["status"] not in FAILURES:
-            file = writer.path(source)
-            copy, maps = annotated_path(file, result), file.with_suffix(".heatmaps")
-            try:
-                if options.annotate and (options.overwrite or not _is_newer(copy, file)):
-                    annotate(result, source.path, copy)
-                if options.heatmaps and (options.overwrite or not _is_newer(maps, file)):
-                    _write_heat_maps(result, source, maps, options.model)
-            except (PicturesError, ModelError, WriteError) as error:
-                print(f"facewitness scan: {error}", file=sys.stderr)
-        yield result
-
-
-def _is_newer(drawn: Path, result_file: Path) -> bool:
-    """Tell whether something was drawn since its result was written."""
-    try:
-        return drawn.stat().st_mtime_ns >= result_file.stat().st_mtime_ns
-    except OSError:
-        return False
-
-
-def _write_heat_maps(result: Result, source: Input, folder: Path, model: str | None) -> None:
-    from pipeline.evidence.pictures import model_of, reopen
-    from pipeline.evidence.report import read_result
-    from pipeline.evidence.report.heat_map_files import write_heat_maps
-
-    reading = read_result(result)
-    write_heat_maps(reading, reopen(reading.result, source.path), model_of(reading.result, model), folder)
+    for source, verdict in zip(inputs, verdicts, strict=True):
+        try:
+            wanted.write(verdict, source.path, writer.path(source))
+        except (PicturesError, ModelError, WriteError) as error:
+            print(f"facewitness scan: {error}", file=sys.stderr)
+        yield verdict
 
 
 def _report(folder: Path, model: str | None) -> bool:
@@ -219,20 +198,21 @@ def _report(folder: Path, model: str | None) -> bool:
     return not failed
 
 
-def _collect(results: Iterator[Result], total: int, to_pipe: bool) -> tuple[list[TableRow], bool]:
-    """Take each result as it comes; only the row of the table is kept of it."""
+def _collect(verdicts: Iterator[Verdict], total: int, to_pipe: bool) -> tuple[list[TableRow], bool]:
+    """Take each verdict as it comes; only the row of the table is kept of it."""
     from tqdm import tqdm
 
-    from pipeline.results.verdict import FAILURES
-    from pipeline.results.writers import json_line, table_row
+    from pipeline.results.parts import FAILURES
+    from pipeline.results.table import table_row
+    from pipeline.results.writers import json_line
 
     rows, failed = [], False
     # disable=None: no bar where standard error is not a terminal.
-    for result in tqdm(results, total=total, unit="file", desc="scanning", disable=None, leave=False):
+    for verdict in tqdm(verdicts, total=total, unit="file", desc="scanning", disable=None, leave=False):
         if to_pipe:
-            print(json_line(result), flush=True)
-        rows.append(table_row(result))
-        failed = failed or result["status"] in FAILURES
+            print(json_line(verdict), flush=True)
+        rows.append(table_row(verdict))
+        failed = failed or verdict.status in FAILURES
     return rows, failed
 
 

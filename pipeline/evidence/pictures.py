@@ -1,9 +1,9 @@
 """From a stored result back to the pictures that it speaks of.
 
-    path = find_input(result, near=folder_of_the_result)
-    media = reopen(result, path)
-    for image, sightings in read_sightings(media, chosen):
-        crop = cut_face(image, sightings[0].observation, crop_geometry(spec))
+    path = find_input(verdict, near=folder_of_the_result)
+    media = reopen(verdict, path)
+    for image, observations in read_frames(media, chosen):
+        crop = cut_face(image, observations[0], crop_geometry(spec))
 
 A picture is shown as evidence, so none is better than a wrong one: the file must have the hash that the result names,
 and a frame must have the time of its observation.
@@ -15,26 +15,28 @@ import bisect
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from classifiers import ModelError, ModelSpec, find_model
 from extractors.align import CropGeometry, align_face
 from pipeline.media.decoding import open_frames
 from pipeline.media.probing import file_sha256, probe
-from pipeline.media.sampling import SamplingPlan
+from pipeline.media.sampling import MAX_COUNT, SamplingPlan
 from pipeline.media.types import Frame, MediaError, MediaInfo, quoted
+from pipeline.results.parts import Observation
+from pipeline.results.verdict import Verdict
+
+MAX_PERSONS = 60
+"""People of one file of whom pictures are made; of a film with more of them the least suspicious have none."""
 
 TIME_TOLERANCE_S = 1e-3
 """Times in a result are rounded to a tenth of a millisecond."""
 
 _ESCAPED_BYTES = re.compile(r"\\x([89a-f][0-9a-f])")
-
-Observation = dict[str, object]
-"""One entry of `tracks[].observations` of a result."""
 
 
 class PicturesError(Exception):
@@ -48,40 +50,15 @@ class PicturesError(Exception):
         super().__init__(reason, message)
         self.reason = reason
 
-    def __str__(self):
+    def __str__(self) -> str:
         return self.args[1]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sighting:
-    """One face in one frame of a result.
-
-    Attributes:
-        track: id of its track.
-        position: which of the track's observations it is.
-        observation: the entry itself.
-    """
-
-    track: int
-    position: int
-    observation: Observation
-
-    @property
-    def time_s(self) -> float:
-        """Presentation time of the frame in seconds."""
-        return float(self.observation["time_s"])
-
-    @property
-    def score(self) -> float:
-        """Of this face in this frame, 0 to 1, 1 = fake."""
-        return float(self.observation["score"])
-
-
-def find_input(result: dict, near: Path | None = None, given: Path | None = None) -> Path:
-    """Find the file that a result was made of.
+def find_input(verdict: Verdict, near: Path | None = None, given: Path | None = None) -> Path:
+    """Find the file that a verdict is about.
 
     Args:
-        result: valid against `pipeline.results.verdict.schema()`.
+        verdict: the verdict.
         near: the folder of the stored result, beside which the file may lie.
         given: where the user says that it is, the file or its folder.
 
@@ -92,7 +69,7 @@ def find_input(result: dict, near: Path | None = None, given: Path | None = None
         PicturesError: there is no such file.
     """
     # JSON can hold halves of surrogate pairs, which no path has.
-    name = str(result["input"]["path"]).encode("utf-8", "replace").decode()
+    name = verdict.input.path.encode("utf-8", "replace").decode()
     if "\0" in name:
         raise PicturesError("missing", "The result does not name a file.")
     spellings = [Path(name), Path(os.fsdecode(_ESCAPED_BYTES.sub(_one_byte, name).encode("utf-8", "surrogateescape")))]
@@ -106,7 +83,7 @@ def find_input(result: dict, near: Path | None = None, given: Path | None = None
         raise PicturesError("missing", f"{quoted(places[-1] if given else Path(name))} is no longer there.")
     if len(found) == 1:
         return found[0]
-    return next((path for path in found if _has_hash(path, result["input"]["sha256"])), found[0])
+    return next((path for path in found if _has_hash(path, verdict.input.sha256)), found[0])
 
 
 def _tails(path: Path) -> list[Path]:
@@ -117,40 +94,42 @@ def _tails(path: Path) -> list[Path]:
     return [Path(*parts[start:]) for start in range(begin, len(parts))] or [Path(path.name)]
 
 
-def reopen(result: dict, path: Path) -> MediaInfo:
-    """Probe the file of a result, after making sure that it is the same.
+def reopen(verdict: Verdict, path: Path) -> MediaInfo:
+    """Probe the file of a verdict, after making sure that it is the same.
 
     Raises:
-        PicturesError: the file is another one than the result was made of, or cannot be read.
+        PicturesError: the file is another one than the verdict is about, or cannot be read.
     """
-    if result["input"]["sha256"] is None:
+    if verdict.input.sha256 is None:
         raise PicturesError("unreadable", f"{quoted(path)} could not be read when it was scanned.")
     try:
         media = probe(path)
     except MediaError as error:
-        if _has_hash(path, result["input"]["sha256"]):
+        if _has_hash(path, verdict.input.sha256):
             raise PicturesError("unreadable", str(error)) from error
         raise PicturesError("changed", _changed(path)) from error
-    if media.sha256 != result["input"]["sha256"]:
+    if media.sha256 != verdict.input.sha256:
         raise PicturesError("changed", _changed(path))
     return media
 
 
-def model_of(result: dict, name_or_file: str | None = None) -> ModelSpec | None:
-    """Find the model that made the scores of a result, by the hash of its weights.
+def model_of(verdict: Verdict, name_or_file: str | None = None) -> ModelSpec | None:
+    """Find the model that made the scores of a verdict, by the hash of its weights.
 
     Args:
-        result: valid against `pipeline.results.verdict.schema()`.
+        verdict: the verdict.
         name_or_file: as `scan --model` had it; None looks among the shipped models.
 
     Returns:
         The model, or None where it is not to be had.
     """
+    if verdict.model is None:
+        return None
     try:
-        spec = find_model(name_or_file or str(result["model"]["name"]))
+        spec = find_model(name_or_file or verdict.model.name)
     except ModelError:
         return None
-    return spec if result["model"]["weights_sha256"] in {file.sha256 for file in spec.files.values()} else None
+    return spec if verdict.model.weights_sha256 in {file.sha256 for file in spec.files.values()} else None
 
 
 def crop_geometry(spec: ModelSpec | None, size: int = 224) -> CropGeometry:
@@ -158,34 +137,44 @@ def crop_geometry(spec: ModelSpec | None, size: int = 224) -> CropGeometry:
     return CropGeometry.of_model(spec) if spec else CropGeometry(size)
 
 
-def read_sightings(media: MediaInfo, sightings: Iterable[Sighting]) -> Iterator[tuple[np.ndarray, list[Sighting]]]:
+def read_frames(
+    media: MediaInfo, observations: Iterable[Observation]
+) -> Iterator[tuple[npt.NDArray[np.uint8], list[Observation]]]:
     """Decode just the frames in which given faces were seen.
 
     Args:
         media: what `reopen` gave.
-        sightings: in at most `pipeline.media.sampling.MAX_COUNT` frames.
+        observations: the faces.
 
     Yields:
-        Each frame, RGB uint8 (height, width, 3), upright, with the sightings in it, in order of time. Sightings whose
-        frame cannot be decoded any more are left out.
+        Each frame, RGB uint8 (height, width, 3), upright, with the faces in it, in order of time. Faces whose frame
+        cannot be decoded any more are left out.
 
     Raises:
         PicturesError: nothing can be decoded.
     """
-    at: dict[float, list[Sighting]] = {}
-    for sighting in sightings:
-        at.setdefault(sighting.time_s, []).append(sighting)
-    if not at:
-        return
+    at: dict[float, list[Observation]] = {}
+    for seen in observations:
+        at.setdefault(seen.time_s, []).append(seen)
     times = sorted(at)
+    # As many at a time as one plan takes.
+    for first in range(0, len(times), MAX_COUNT):
+        yield from _read_frames(media, {time_s: at[time_s] for time_s in times[first : first + MAX_COUNT]})
+
+
+def _read_frames(
+    media: MediaInfo, at: dict[float, list[Observation]]
+) -> Iterator[tuple[npt.NDArray[np.uint8], list[Observation]]]:
+    """Decode the frames at given times, ascending."""
+    times = list(at)
     try:
         with open_frames(media, SamplingPlan.at_times(times)) as reader:
             for frame in reader:
                 first = bisect.bisect_left(times, frame.time_s - TIME_TOLERANCE_S)
                 last = bisect.bisect_right(times, frame.time_s + TIME_TOLERANCE_S)
-                seen = [s for time_s in times[first:last] for s in at.pop(time_s, [])]
-                if seen:
-                    yield frame.image, seen
+                found = [seen for time_s in times[first:last] for seen in at.pop(time_s, [])]
+                if found:
+                    yield frame.image, found
     except MediaError as error:
         raise PicturesError("unreadable", str(error)) from error
 
@@ -203,7 +192,9 @@ def read_spread(media: MediaInfo, count: int) -> Iterator[Frame]:
         raise PicturesError("unreadable", str(error)) from error
 
 
-def cut_face(image: np.ndarray, observation: Observation, geometry: CropGeometry) -> np.ndarray | None:
+def cut_face(
+    image: npt.NDArray[np.uint8], observation: Observation, geometry: CropGeometry
+) -> npt.NDArray[np.uint8] | None:
     """Cut a face out of its frame as the classifier saw it.
 
     Args:
@@ -215,9 +206,14 @@ def cut_face(image: np.ndarray, observation: Observation, geometry: CropGeometry
         RGB uint8 (size, size, 3), or None where the landmarks span no face.
     """
     try:
-        return align_face(image, np.float32(observation["landmarks"]), geometry)
+        return align_face(image, observation.face.landmarks, geometry)
     except ValueError:
         return None
+
+
+def box_of(observation: Observation) -> list[float]:
+    """Give x, y, width and height of a face in pixels of its frame, to a tenth of a pixel, as a result stores them."""
+    return [round(value, 1) for value in observation.face.box.tolist()]
 
 
 def _one_byte(match: re.Match[str]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath
 from typing import Literal
 
 import numpy as np
@@ -47,6 +48,17 @@ class Observation:
     score: float | None = None
     refinement: bool = False
 
+    @property
+    def weighed_score(self) -> float:
+        """Its score, which every face of a verdict has.
+
+        Raises:
+            ValueError: the evidence has not been weighed yet.
+        """
+        if self.score is None:
+            raise ValueError("this face has no score yet")
+        return self.score
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Track:
@@ -84,6 +96,11 @@ class TrackEvidence:
     track: Track
     scores: Scores
     supported: bool
+
+    @property
+    def strongest(self) -> list[Observation]:
+        """Its faces, the highest score first."""
+        return sorted(self.track.observations, key=lambda seen: (-seen.weighed_score, seen.time_s))
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +184,16 @@ class ProbeRecord:
     interlaced: bool | None = None
     decoder: str | None = None
 
+    @property
+    def is_image(self) -> bool:
+        """Whether the file is a still picture, which has no time."""
+        return self.kind == "image"
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height of the upright picture in pixels; None where they are unknown."""
+        return (self.width, self.height) if self.width and self.height else None
+
     @classmethod
     def of(cls, media: MediaInfo) -> ProbeRecord:
         """Take what a result records of a file, rounded as it is stored."""
@@ -208,6 +235,11 @@ class InputRecord:
     sha256: str | None = None
     bytes: int | None = None
     probe: ProbeRecord | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the file without its folders, "" where the result names none."""
+        return PurePosixPath(self.path).name
 
     @classmethod
     def of(cls, path: os.PathLike[str] | str, media: MediaInfo | None) -> InputRecord:

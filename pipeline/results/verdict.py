@@ -4,14 +4,15 @@ the JSON of a result is spelled out."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from classifiers.calibration import Scores, Thresholds
 from extractors.face import Face
+from pipeline.results import notebook
 from pipeline.results.parts import (
     InputRecord,
     Label,
@@ -24,6 +25,7 @@ from pipeline.results.parts import (
     Tool,
     Track,
     TrackEvidence,
+    label_of,
     rounded,
 )
 from pipeline.results.schema import READ_SCHEMAS, SCHEMA, schema, valid_facts, valid_parts
@@ -31,6 +33,10 @@ from pipeline.results.schema import READ_SCHEMAS, SCHEMA, schema, valid_facts, v
 
 class NotAResultError(Exception):
     """A document that holds no result; the message is the end of a sentence that begins with the document's name."""
+
+
+class NotJsonError(NotAResultError):
+    """A text that is no whole JSON, so that nobody can tell what it was meant to be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +82,6 @@ class Verdict:
     stored_schema: str | None = None
     unreadable: tuple[str, ...] = ()
 
-    html_view: ClassVar[Callable[[Verdict], str] | None] = None
-    """How notebooks show a verdict; set by `pipeline.evidence.notebook_view`."""
-
     @property
     def score(self) -> float | None:
         """0 to 1, 1 = fake; None unless the status is "ok"."""
@@ -88,6 +91,43 @@ class Verdict:
     def has_foreign_schema(self) -> bool:
         """Whether it was read from a document of a version that is not known here."""
         return self.stored_schema is not None and self.stored_schema not in READ_SCHEMAS
+
+    @property
+    def probe(self) -> ProbeRecord:
+        """Facts about the file; all None where it could not be probed."""
+        return self.input.probe or ProbeRecord()
+
+    @property
+    def people(self) -> list[TrackEvidence]:
+        """The tracks as a reader wants them: those that count for the file first, the highest score first."""
+        return sorted(self.tracks, key=lambda item: (not item.supported, -item.scores.fake, item.track.id))
+
+    @property
+    def judged(self) -> list[TrackEvidence]:
+        """The people of whom enough was seen, the highest score first."""
+        return [item for item in self.people if item.supported]
+
+    @property
+    def frames_looked_at(self) -> int:
+        """Number of frames that were searched for faces."""
+        return self.sampling.frames if self.sampling else 0
+
+    @property
+    def duration_s(self) -> float:
+        """Time in seconds at which the file ends: not before the last face that was seen."""
+        return max(self.probe.duration_s or 0.0, max((item.track.end_s for item in self.tracks), default=0.0))
+
+    def segments_of(self, item: TrackEvidence) -> list[Segment]:
+        """Give the stretches in which the evidence about one person is strong."""
+        return [segment for segment in self.segments if segment.track == item.track.id]
+
+    def label_of(self, score: float) -> Label:
+        """Put the score of a person or of a face into its band; "inconclusive" where the limits are unknown."""
+        return label_of(score, self.thresholds) if self.thresholds else "inconclusive"
+
+    def as_stored(self) -> Verdict:
+        """Give the verdict as it is read back from its file, so that what is drawn of both is the same."""
+        return self if self.stored_schema else Verdict.from_json(self.to_json())
 
     def to_json(self) -> dict[str, Any]:
         """Give the result as plain data, valid against `pipeline.results.schema.schema()`."""
@@ -133,10 +173,9 @@ class Verdict:
         if not isinstance(document, dict) or not str(document.get("schema", "")).startswith("facewitness/verdict/"):
             raise NotAResultError("is not a result of `facewitness scan`")
         parts = valid_parts(document)
-        unreadable = [name for name in schema()["properties"] if name not in parts]
         tracks = _read_tracks(parts.get("tracks", []))
-        if "tracks" in parts and len(tracks) < len(document["tracks"]):
-            unreadable.append("tracks")
+        is_short = "tracks" in parts and len(tracks) < len(document["tracks"])
+        unreadable = [name for name in schema()["properties"] if name not in parts or (name == "tracks" and is_short)]
         status, label, scores = parts.get("status", "error"), parts.get("verdict"), _read_scores(parts)
         thresholds = Thresholds(**parts["thresholds"]) if parts.get("thresholds") else None
         # A verdict without its parts, or parts of one without a verdict, would be shown as what they are not.
@@ -170,17 +209,41 @@ class Verdict:
 
     def _repr_html_(self) -> str | None:
         """Show the verdict in a notebook, which asks for a method of this name."""
-        view = type(self).html_view
-        return view(self) if view else None
+        return notebook.html_view(self) if notebook.html_view else None
+
+
+def parse_verdict(text: bytes | str) -> Verdict:
+    """Read the text of a stored result of any version; see `Verdict.from_json`.
+
+    Raises:
+        NotJsonError: the text is no JSON.
+        NotAResultError: it is JSON of something else.
+    """
+    return Verdict.from_json(_document(text))
 
 
 def read_verdict(text: bytes | str) -> Verdict | None:
     """Read a stored result of a known version; None where the text is not a whole one."""
     try:
-        verdict = Verdict.from_json(json.loads(text))
-    except (ValueError, RecursionError, NotAResultError):
+        verdict = parse_verdict(text)
+    except NotAResultError:
         return None
     return None if verdict.has_foreign_schema or verdict.unreadable else verdict
+
+
+def stored_path(text: bytes | str) -> str:
+    """Give the path of the input that a stored result names, "" where it names none; faster than reading all of it."""
+    try:
+        return str(_document(text)["input"]["path"])
+    except (NotJsonError, LookupError, TypeError):
+        return ""
+
+
+def _document(text: bytes | str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise NotJsonError("is not readable JSON") from error
 
 
 def _components(scores: Scores | None) -> dict[str, float | None]:

@@ -1,4 +1,4 @@
-"""Draws a result onto its video or image: boxes, persons, scores and the verdict as it runs.
+"""Draws a verdict onto its video or image: boxes, persons, scores and the verdict as it runs.
 
 Every frame of the video is there, upright, at its own time, with the sound. Between two observations of a person the
 box moves in a straight line if they are close in time; where no face was seen there is no box. A file without a face
@@ -18,15 +18,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.evidence.annotation.drawing import Annotation, Canvas, Lane, Mark
 from pipeline.evidence.annotation.video_companions import Companions, find_companions
 from pipeline.evidence.annotation.video_writer import VideoWriter
-from pipeline.evidence.pictures import PicturesError, reopen
+from pipeline.evidence.pictures import PicturesError, box_of, reopen
 from pipeline.media.decoding import open_frames
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MediaError, MediaInfo, quoted
-from pipeline.results.verdict import FAILURES
+from pipeline.results.parts import FAILURES
+from pipeline.results.verdict import Verdict
 from pipeline.results.writers import WriteError
 
 LONGEST_BRIDGE_S = 1.0
@@ -41,48 +43,48 @@ _GLIMPSE_S = 0.12
 _JPEG_QUALITY = 92
 
 
-def annotated_path(result_file: Path, result: dict) -> Path:
+def annotated_path(result_file: Path, verdict: Verdict) -> Path:
     """Name the annotated copy that goes with a stored result: `clip.mp4.json` and `clip.mp4.annotated.mp4`.
 
     Args:
         result_file: where the result is stored.
-        result: valid against `pipeline.results.verdict.schema()`.
+        verdict: the result.
     """
-    probe = result["input"]["probe"] or {}
-    if probe.get("kind") == "image":
-        suffix = ".jpg" if probe.get("container") == "jpeg" else ".png"
+    if verdict.probe.is_image:
+        suffix = ".jpg" if verdict.probe.container == "jpeg" else ".png"
     else:
         suffix = ".mp4"
     return result_file.with_name(f"{result_file.name.removesuffix('.json')}.annotated{suffix}")
 
 
-def annotate(result: dict, source: Path, target: Path) -> None:
+def annotate(verdict: Verdict, source: Path, target: Path) -> None:
     """Write an annotated copy of a file.
 
     Args:
-        result: of scanning it, valid against `pipeline.results.verdict.schema()`.
+        verdict: on the file.
         source: the file, which must be the same as when it was scanned.
         target: what to write, replacing what is there: MP4 for a video; JPEG or PNG, as its name says, for an image.
 
     Raises:
-        PicturesError: the source is another file than the result was made of, cannot be decoded, or was not when it was
+        PicturesError: the source is another file than the verdict is about, cannot be decoded, or was not when it was
             scanned.
         WriteError: the target cannot be written.
     """
-    if result["status"] in FAILURES:
+    if verdict.status in FAILURES:
         raise PicturesError("unreadable", f"{quoted(source)} cannot be annotated, because it could not be scanned.")
     if target.exists() and source.exists() and target.samefile(source):
         raise WriteError(f"{quoted(target)} is the file that was scanned; write the annotated copy elsewhere")
-    media = reopen(result, source)
+    verdict = verdict.as_stored()
+    media = reopen(verdict, source)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise WriteError(f"cannot make the folder {quoted(target.parent)}: {error.strerror}") from error
     try:
         if media.kind == "image":
-            _annotate_image(result, media, target)
+            _annotate_image(verdict, media, target)
         else:
-            _annotate_video(result, media, target)
+            _annotate_video(verdict, media, target)
     except MediaError as error:
         raise PicturesError("unreadable", str(error)) from error
 
@@ -103,11 +105,11 @@ class _Path:
     track: int
     judged: bool
     times_s: list[float]
-    boxes: np.ndarray
+    boxes: npt.NDArray[np.float64]
     scores: list[float]
     bridge_s: float
 
-    def at(self, time_s: float) -> tuple[np.ndarray, float] | None:
+    def at(self, time_s: float) -> tuple[npt.NDArray[np.float64], float] | None:
         """Give the box at a time and the score of the nearest observation; None where no face was seen."""
         after = bisect_right(self.times_s, time_s + 1e-3)
         before = after - 1
@@ -141,23 +143,22 @@ class _Path:
         return pieces
 
 
-def _paths(result: dict) -> list[_Path]:
-    tracks = result["tracks"]
-    bridge_s = _bridge([o["time_s"] for track in tracks for o in track["observations"]])
+def _paths(verdict: Verdict) -> list[_Path]:
+    bridge_s = _bridge([seen.time_s for item in verdict.tracks for seen in item.track.observations])
     return [
         _Path(
-            track=track["id"],
-            judged=track["supported"],
-            times_s=[float(o["time_s"]) for o in track["observations"]],
-            boxes=np.array([o["box"] for o in track["observations"]], float),
-            scores=[float(o["score"]) for o in track["observations"]],
+            track=item.track.id,
+            judged=item.supported,
+            times_s=[seen.time_s for seen in item.track.observations],
+            boxes=np.array([box_of(seen) for seen in item.track.observations], np.float64),
+            scores=[seen.weighed_score for seen in item.track.observations],
             bridge_s=bridge_s,
         )
-        for track in tracks
+        for item in verdict.tracks
     ]
 
 
-def _boxes(paths: Sequence[_Path]) -> np.ndarray:
+def _boxes(paths: Sequence[_Path]) -> npt.NDArray[np.float64]:
     return np.concatenate([np.empty((0, 4)), *(path.boxes for path in paths)])
 
 
@@ -173,15 +174,15 @@ def _marks(paths: Sequence[_Path], time_s: float) -> list[Mark]:
     return [Mark(path.track, path.judged, box, score) for path, (box, score) in found]
 
 
-def _annotate_video(result: dict, media: MediaInfo, target: Path) -> None:
+def _annotate_video(verdict: Verdict, media: MediaInfo, target: Path) -> None:
     companions = find_companions(media) if media.decoder.startswith("ffmpeg") else Companions()
     ratio = companions.pixel_ratio
     width, height = _playable_size(media.width * max(ratio, 1.0), media.height / min(ratio, 1.0))
-    paths = _paths(result)
+    paths = _paths(verdict)
     start_s = float(media.frame_times_s[0])
     scale = np.array([width / media.width, height / media.height] * 2)
     lanes = [Lane(path.judged, path.stretches()) for path in paths]
-    canvas = Canvas((width, height), result, _boxes(paths) * scale, lanes, (start_s, media.end_s))
+    canvas = Canvas((width, height), verdict, _boxes(paths) * scale, lanes, (start_s, media.end_s))
     with (
         VideoWriter(target, (width, height), media, companions) as writer,
         open_frames(media, SamplingPlan.every_frame()) as reader,
@@ -193,14 +194,14 @@ def _annotate_video(result: dict, media: MediaInfo, target: Path) -> None:
         writer.finish(media.end_s)
 
 
-def _annotate_image(result: dict, media: MediaInfo, target: Path) -> None:
+def _annotate_image(verdict: Verdict, media: MediaInfo, target: Path) -> None:
     from PIL import Image
 
     with open_frames(media, SamplingPlan.every_frame()) as reader:
         frame = next(iter(reader))
     height, width = frame.image.shape[:2]
-    paths = _paths(result)
-    picture = Canvas((width, height), result, _boxes(paths)).draw(frame.image, Annotation(0.0, _marks(paths, 0.0)))
+    paths = _paths(verdict)
+    picture = Canvas((width, height), verdict, _boxes(paths)).draw(frame.image, Annotation(0.0, _marks(paths, 0.0)))
     part = target.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
     try:
         Image.fromarray(picture).save(part, quality=_JPEG_QUALITY, optimize=True)
@@ -219,8 +220,8 @@ def _playable_size(width: float, height: float) -> tuple[int, int]:
     return max(2, int(width * shrink) // 2 * 2), max(2, int(height * shrink) // 2 * 2)
 
 
-def _fitted(picture: np.ndarray, width: int, height: int) -> np.ndarray:
+def _fitted(picture: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
     """Bring a picture to a size; an odd row or column is left out, since scaling would blur all of it."""
     if 0 <= picture.shape[0] - height <= 1 and 0 <= picture.shape[1] - width <= 1:
         return picture[:height, :width]
-    return cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

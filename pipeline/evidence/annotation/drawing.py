@@ -6,13 +6,17 @@ verdict of the whole file, and below it that of the moment. A strip along the lo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
+
+from pipeline.results.parts import Label
+from pipeline.results.verdict import Verdict
 
 RGB = tuple[int, int, int]
 
@@ -54,10 +58,10 @@ class Mark:
 
     person: int
     judged: bool
-    box: np.ndarray
+    box: npt.NDArray[np.float64]
     score: float
 
-    def scaled(self, factors: np.ndarray) -> Mark:
+    def scaled(self, factors: npt.NDArray[np.float64]) -> Mark:
         """Move it into a picture of another size; one factor for each number of the box."""
         return replace(self, box=self.box * factors)
 
@@ -83,7 +87,7 @@ class Canvas:
 
     Args:
         size: width and height in pixels.
-        result: valid against `pipeline.results.verdict.schema()`.
+        verdict: on the file.
         boxes: float (n, 4), x, y, width, height of all faces of the file; the header keeps out of their way.
         lanes: when who was seen.
         span_s: first and last moment of the video; None, for an image, draws no strip and no time.
@@ -92,22 +96,24 @@ class Canvas:
     def __init__(
         self,
         size: tuple[int, int],
-        result: dict,
-        boxes: np.ndarray,
+        verdict: Verdict,
+        boxes: npt.NDArray[np.float64],
         lanes: Sequence[Lane] = (),
         span_s: tuple[float, float] | None = None,
     ) -> None:
         self._width, self._height = size
-        self._fake, self._real = (float(result["thresholds"][name]) for name in ("likely_fake", "likely_real"))
+        self._label_of = verdict.label_of
         short = min(size)
         self._text = max(_SMALLEST_TEXT, round(6 + 0.02 * short))
         # Odd, so that lines of two widths have one middle.
         self._line = 2 * max(1, round(short / 500)) + 1
-        self._span_s = span_s if span_s and span_s[1] > span_s[0] else None
-        self._strip = self._painted_strip(lanes) if self._span_s else None
-        self._header = self._placed_header(result, boxes)
+        self._strip: _Strip | None = None
+        if span_s and span_s[1] > span_s[0]:
+            height = min(max(4, round(0.5 * self._text)), self._height)
+            self._strip = _Strip((self._width, height), max(1, self._line // 2), span_s, lanes, self._label_of)
+        self._header = self._placed_header(verdict, boxes)
 
-    def draw(self, picture: np.ndarray, annotation: Annotation) -> np.ndarray:
+    def draw(self, picture: npt.NDArray[np.uint8], annotation: Annotation) -> npt.NDArray[np.uint8]:
         """Draw on a copy of a picture.
 
         Args:
@@ -124,18 +130,13 @@ class Canvas:
             taken.append(self._draw_plate(drawn, mark, taken))
         self._draw_header(drawn, annotation)
         if self._strip is not None:
-            self._draw_strip(drawn, annotation.time_s)
+            self._strip.draw(drawn, annotation.time_s)
         return drawn
 
     def _band(self, mark: Mark) -> str:
-        return self._band_of_score(mark.score) if mark.judged else "not_judged"
+        return self._label_of(mark.score) if mark.judged else "not_judged"
 
-    def _band_of_score(self, score: float) -> str:
-        if score >= self._fake:
-            return "likely_fake"
-        return "likely_real" if score <= self._real else "inconclusive"
-
-    def _draw_box(self, picture: np.ndarray, mark: Mark) -> None:
+    def _draw_box(self, picture: npt.NDArray[np.uint8], mark: Mark) -> None:
         left, top, right, bottom = self._corners(mark)
         colour, line = COLOURS[self._band(mark)], self._line
         # A dark seam keeps the colour readable on any ground.
@@ -150,10 +151,11 @@ class Canvas:
         """Give left, top, right and bottom within bounds that OpenCV can draw to."""
         x, y, width, height = mark.box
         reach = 4 * max(self._width, self._height)
-        return tuple(round(float(np.clip(value, -reach, reach))) for value in (x, y, x + width, y + height))
+        left, top, right, bottom = np.rint(np.clip((x, y, x + width, y + height), -reach, reach)).astype(int).tolist()
+        return left, top, right, bottom
 
     def _draw_plate(
-        self, picture: np.ndarray, mark: Mark, taken: Sequence[tuple[int, int, int, int]]
+        self, picture: npt.NDArray[np.uint8], mark: Mark, taken: Sequence[tuple[int, int, int, int]]
     ) -> tuple[int, int, int, int]:
         band = self._band(mark)
         words = f"{mark.person}  {mark.score:.2f} {WORDS[band]}" if mark.judged else f"{mark.person}  {WORDS[band]}"
@@ -175,19 +177,19 @@ class Canvas:
         _print(picture, stencil, (area[0] + round(1.5 * pad), area[1] + pad), _ink_on(fill))
         return area
 
-    def _placed_header(self, result: dict, boxes: np.ndarray) -> _Header:
+    def _placed_header(self, verdict: Verdict, boxes: npt.NDArray[np.float64]) -> _Header:
         """Lay the header out, in the corner where it hides least of the faces."""
-        band = str(result["verdict"] or "not_judged")
-        score = "" if result["score"] is None else f"{result['score']:.2f}"
-        name = WORDS[str(result["verdict"] or result["status"])]
+        band = verdict.label or "not_judged"
+        score = "" if verdict.score is None else f"{verdict.score:.2f}"
+        name = WORDS[verdict.label or verdict.status]
         size = round(1.2 * self._text)
         bar, pad, margin = max(3, size // 3), round(0.5 * size), round(0.6 * size)
         # What does not fit is left out; the strip and the colours still tell.
-        timed = self._span_s is not None and self._width >= 26 * self._text
+        end_s = self._strip.end_s if self._strip and self._width >= 26 * self._text else None
         words = next(w for w in (f"{name}  {score}".rstrip(), score, "") if len(w) * 0.6 * size < 0.8 * self._width)
         width, height = _stencil(words, size).shape[1], size
-        if timed:
-            now = max((f"{_clock(self._span_s[1])}  now 0.00 {WORDS[name]}" for name in COLOURS), key=len)
+        if end_s is not None:
+            now = max((f"{_clock(end_s)}  now 0.00 {WORDS[name]}" for name in COLOURS), key=len)
             width = max(width, _stencil(now, self._text).shape[1])
             height += round(1.5 * self._text)
         width, height = width + bar + 3 * pad, height + round(2.4 * pad)
@@ -196,9 +198,9 @@ class Canvas:
         left, top = boxes[:, 0], boxes[:, 1] - 2 * self._text  # with the plate above
         corners = np.column_stack([left, top, left + boxes[:, 2], boxes[:, 1] + boxes[:, 3]])
         area = min(areas, key=lambda area: _hidden(corners, area))
-        return _Header(band, words, size, area, bar, pad, timed)
+        return _Header(band, words, size, area, bar, pad, end_s is not None)
 
-    def _draw_header(self, picture: np.ndarray, annotation: Annotation) -> None:
+    def _draw_header(self, picture: npt.NDArray[np.uint8], annotation: Annotation) -> None:
         header = self._header
         left, top, _, bottom = header.area
         _fill(picture, header.area, _INK, _GLASS)
@@ -214,15 +216,46 @@ class Canvas:
         """Say the verdict of the moment, which is that of the most suspicious face."""
         scores = [mark.score for mark in marks if mark.judged]
         if scores:
-            return f"now {max(scores):.2f} {WORDS[self._band_of_score(max(scores))]}"
+            return f"now {max(scores):.2f} {WORDS[self._label_of(max(scores))]}"
         return WORDS["not_judged"] if marks else "no face"
 
     def _strip_height(self) -> int:
-        return 0 if self._strip is None else self._strip.shape[0]
+        return self._strip.height if self._strip else 0
 
-    def _painted_strip(self, lanes: Sequence[Lane]) -> np.ndarray:
-        """Paint the time of the video from left to right: at each moment the most suspicious person."""
-        height = min(max(4, round(0.5 * self._text)), self._height)
+
+class _Strip:
+    """The time of the video from left to right, along the lower edge: at each moment the most suspicious person.
+
+    Args:
+        size: width and height in pixels.
+        half: half the width in pixels of the mark that shows where the video is.
+        span_s: first and last moment of the video.
+        lanes: when who was seen.
+        label_of: gives the band of a score.
+    """
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        half: int,
+        span_s: tuple[float, float],
+        lanes: Sequence[Lane],
+        label_of: Callable[[float], Label],
+    ) -> None:
+        self._width, self.height = size
+        self._half = half
+        self._start_s, self.end_s = span_s
+        self._painted = self._paint(lanes, label_of)
+
+    def draw(self, picture: npt.NDArray[np.uint8], time_s: float) -> None:
+        """Show it, what is yet to come fainter, and where the video is."""
+        place = picture[-self.height :]
+        now = self._column(time_s)
+        faint = cv2.addWeighted(place, 0.5, self._painted, 0.5, 0)
+        place[:, :now], place[:, now:] = self._painted[:, :now], faint[:, now:]
+        place[:, max(now - self._half, 0) : now + self._half] = _PAPER
+
+    def _paint(self, lanes: Sequence[Lane], label_of: Callable[[float], Label]) -> npt.NDArray[np.uint8]:
         worst = np.full(self._width, -1.0)
         for lane in sorted(lanes, key=lambda lane: lane.judged):
             for start_s, end_s, score in lane.pieces:
@@ -230,25 +263,16 @@ class Canvas:
                 part = slice(first, max(last, first + 1))
                 # 2 is added to what is judged, so that it covers what is not.
                 worst[part] = np.maximum(worst[part], score + (2 if lane.judged else 0))
-        strip = np.empty((height, self._width, 3), np.uint8)
-        strip[:] = _INK
-        for column, score in enumerate(worst):
+        painted = np.empty((self.height, self._width, 3), np.uint8)
+        painted[:] = _INK
+        for column, score in enumerate(worst.tolist()):
             if score >= 0:
-                strip[1:, column] = COLOURS[self._band_of_score(score - 2) if score >= 2 else "not_judged"]
-        return strip
+                painted[1:, column] = COLOURS[label_of(score - 2) if score >= 2 else "not_judged"]
+        return painted
 
     def _column(self, time_s: float) -> int:
-        first, last = self._span_s
-        return min(max(round((time_s - first) / (last - first) * self._width), 0), self._width - 1)
-
-    def _draw_strip(self, picture: np.ndarray, time_s: float) -> None:
-        """Show the strip, what is yet to come fainter, and where the video is."""
-        place = picture[-len(self._strip) :]
-        now = self._column(time_s)
-        faint = cv2.addWeighted(place, 0.5, self._strip, 0.5, 0)
-        place[:, :now], place[:, now:] = self._strip[:, :now], faint[:, now:]
-        half = max(1, self._line // 2)
-        place[:, max(now - half, 0) : now + half] = _PAPER
+        share = (time_s - self._start_s) / (self.end_s - self._start_s)
+        return min(max(round(share * self._width), 0), self._width - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +288,7 @@ class _Header:
     timed: bool
 
 
-def _hidden(corners: np.ndarray, area: tuple[int, int, int, int]) -> float:
+def _hidden(corners: npt.NDArray[np.float64], area: tuple[int, int, int, int]) -> float:
     """Sum up how many pixels of boxes, given as left, top, right, bottom, an area covers."""
     sides = np.minimum(corners[:, 2:], area[2:]) - np.maximum(corners[:, :2], area[:2])
     return float(np.prod(np.maximum(sides, 0), axis=1).sum())
@@ -277,7 +301,7 @@ def _clock(time_s: float) -> str:
 
 
 @lru_cache(maxsize=512)
-def _stencil(words: str, size: int) -> np.ndarray:
+def _stencil(words: str, size: int) -> npt.NDArray[np.float32]:
     """Print words: float32 (height, width), 0 to 1. The height is that of a capital letter and a little more."""
     # Pillow's own font, so that nothing depends on what is installed. Printed large, because letters of few pixels
     # would be moved to whole ones, and words run into each other.
@@ -285,26 +309,28 @@ def _stencil(words: str, size: int) -> np.ndarray:
     width = max(1, round(font.getlength(words) / _FINER))
     image = Image.new("L", (width * _FINER, size * _FINER))
     ImageDraw.Draw(image).text((0, 0.8 * size * _FINER), words, fill=255, font=font, anchor="ls")
-    return np.asarray(image.resize((width, size), Image.Resampling.BOX), np.float32) / 255
+    return np.asarray(image.resize((width, size), Image.Resampling.BOX), np.float32) / np.float32(255)
 
 
 @lru_cache(maxsize=8)
-def _font(size: int) -> ImageFont.FreeTypeFont:
+def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     return ImageFont.load_default(size)
 
 
-def _print(picture: np.ndarray, stencil: np.ndarray, place: tuple[int, int], colour: RGB) -> None:
+def _print(
+    picture: npt.NDArray[np.uint8], stencil: npt.NDArray[np.float32], place: tuple[int, int], colour: RGB
+) -> None:
     """Print words with their upper left corner at x, y; what lies outside is cut off."""
     x, y = place
     part = picture[max(y, 0) : y + stencil.shape[0], max(x, 0) : x + stencil.shape[1]]
     share = stencil[max(-y, 0) :, max(-x, 0) :][: part.shape[0], : part.shape[1], None]
-    part[:] = np.rint(part + share * (np.float32(colour) - part)).astype(np.uint8)
+    part[:] = np.rint(part + share * (np.asarray(colour, np.float32) - part)).astype(np.uint8)
 
 
-def _fill(picture: np.ndarray, area: tuple[int, int, int, int], colour: RGB, cover: float) -> None:
+def _fill(picture: npt.NDArray[np.uint8], area: tuple[int, int, int, int], colour: RGB, cover: float) -> None:
     left, top, right, bottom = area
     part = picture[max(top, 0) : max(bottom, 0), max(left, 0) : max(right, 0)]
-    part[:] = np.rint(part + cover * (np.float32(colour) - part)).astype(np.uint8)
+    part[:] = np.rint(part + cover * (np.asarray(colour, np.float32) - part)).astype(np.uint8)
 
 
 def _overlap(a: tuple[int, int, int, int], b: tuple[int, int, int, int]) -> bool:

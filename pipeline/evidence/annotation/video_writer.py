@@ -16,9 +16,11 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import ffmpeg
 import numpy as np
+import numpy.typing as npt
 
 from pipeline.evidence.annotation.video_companions import Companions
 from pipeline.media.ffmpeg import INPUT_OPTIONS, file_url, find_binary
@@ -53,6 +55,14 @@ _WATCH_INTERVAL_S = 0.25
 _KEPT_ERRORS = 3
 
 
+class _Encoder(NamedTuple):
+    """A running ffmpeg, and its ends of two pipes."""
+
+    process: subprocess.Popen[bytes]
+    pictures: IO[bytes]
+    log: IO[bytes]
+
+
 class VideoWriter:
     """Writes one video; use it in a `with`. The file is there, whole, after `finish`, or else not at all.
 
@@ -78,8 +88,8 @@ class VideoWriter:
         self._target, self._size, self._source, self._companions = target, size, source, companions
         self._stall_timeout_s = stall_timeout_s
         self._part = target.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}.mp4")
-        self._process: subprocess.Popen[bytes] | None = None
-        self._waiting: tuple[np.ndarray, int] | None = None
+        self._encoder: _Encoder | None = None
+        self._waiting: tuple[npt.NDArray[np.uint8], int] | None = None
         self._first_us = 0
         self._blocked_since: float | None = None
         self._stalled = False
@@ -90,12 +100,12 @@ class VideoWriter:
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._settle()
+        if self._encoder is not None:
+            self._encoder.process.kill()
+            self._settle(self._encoder)
         self._part.unlink(missing_ok=True)
 
-    def write(self, image: np.ndarray, time_s: float) -> None:
+    def write(self, image: npt.NDArray[np.uint8], time_s: float) -> None:
         """Add a picture.
 
         Args:
@@ -107,11 +117,12 @@ class VideoWriter:
         """
         # Some files give several frames one time; a tick is the least that a player can tell.
         time_us = round(time_s * _US)
-        if self._waiting is None:
-            self._start(time_us)
+        if self._encoder is None or self._waiting is None:
+            self._encoder = self._start(time_us)
+            self._send(self._encoder, _header(self._size))
         else:
             time_us = max(time_us, self._waiting[1] + _US // TIMESCALE + 1)
-            self._put(*self._waiting, time_us)
+            self._put(self._encoder, *self._waiting, time_us)
         self._waiting = image, time_us
 
     def finish(self, end_s: float) -> None:
@@ -120,21 +131,22 @@ class VideoWriter:
         Raises:
             WriteError: no picture was given, or the file cannot be written.
         """
-        if self._waiting is None:
+        encoder = self._encoder
+        if encoder is None or self._waiting is None:
             raise WriteError(f"{quoted(self._target)} was not written: there is no picture for it")
-        self._put(*self._waiting, max(round(end_s * _US), self._waiting[1] + 1000))
+        self._put(encoder, *self._waiting, max(round(end_s * _US), self._waiting[1] + 1000))
         with contextlib.suppress(OSError):  # what went wrong shows in the exit status
-            self._process.stdin.close()
-        self._await_end()
-        self._settle()
-        if self._process.returncode != 0:
-            raise self._failure()
+            encoder.pictures.close()
+        self._await_end(encoder)
+        self._settle(encoder)
+        if encoder.process.returncode != 0:
+            raise self._failure(encoder)
         try:
             self._part.replace(self._target)
         except OSError as error:
             raise WriteError(f"cannot write {quoted(self._target)}: {error.strerror}") from error
 
-    def _start(self, first_us: int) -> None:
+    def _start(self, first_us: int) -> _Encoder:
         self._first_us = first_us
         if not _encodes_h264():
             raise WriteError(f"cannot write {quoted(self._target)}: {find_binary()} was built without libx264")
@@ -159,37 +171,40 @@ class VideoWriter:
         command = [find_binary().path, "-hide_banner", "-nostats", "-loglevel", "error", "-y", *ffmpeg.get_args(output)]
         try:
             self._part.touch(exist_ok=False)
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
         except OSError as error:
             raise WriteError(f"cannot write {quoted(self._target)}: {error.strerror}") from error
-        self._threads = [threading.Thread(target=task, daemon=True) for task in (self._read_log, self._watch)]
+        assert process.stdin and process.stderr, "both were asked for"
+        encoder = _Encoder(process, process.stdin, process.stderr)
+        tasks = (self._read_log, self._watch)
+        self._threads = [threading.Thread(target=task, args=(encoder,), daemon=True) for task in tasks]
         for thread in self._threads:
             thread.start()
-        self._send(_header(self._size))
+        return encoder
 
-    def _put(self, image: np.ndarray, time_us: int, until_us: int) -> None:
+    def _put(self, encoder: _Encoder, image: npt.NDArray[np.uint8], time_us: int, until_us: int) -> None:
         for part in _cluster(image, time_us - self._first_us, until_us - time_us):
-            self._send(part)
+            self._send(encoder, part)
 
-    def _send(self, data: bytes | memoryview) -> None:
+    def _send(self, encoder: _Encoder, data: bytes | memoryview) -> None:
         self._blocked_since = time.monotonic()
         try:
-            self._process.stdin.write(data)
+            encoder.pictures.write(data)
         except OSError:  # ffmpeg has gone
-            self._process.wait()
-            self._settle()
-            raise self._failure() from None
+            encoder.process.wait()
+            self._settle(encoder)
+            raise self._failure(encoder) from None
         finally:
             self._blocked_since = None
 
-    def _await_end(self) -> None:
+    def _await_end(self, encoder: _Encoder) -> None:
         """Wait while the file still changes: sound can be longer than pictures, and the index goes to the front."""
         seen, since = None, time.monotonic()
         while True:
             try:
-                self._process.wait(_WATCH_INTERVAL_S)
+                encoder.process.wait(_WATCH_INTERVAL_S)
                 return
             except subprocess.TimeoutExpired:
                 status = self._part.stat()
@@ -197,34 +212,34 @@ class VideoWriter:
                     seen, since = (status.st_size, status.st_mtime_ns), time.monotonic()
                 elif time.monotonic() - since > self._stall_timeout_s:
                     self._stalled = True
-                    self._process.kill()
+                    encoder.process.kill()
 
-    def _watch(self) -> None:
-        while self._process.poll() is None:
+    def _watch(self, encoder: _Encoder) -> None:
+        while encoder.process.poll() is None:
             time.sleep(_WATCH_INTERVAL_S)
             since = self._blocked_since
             if since is not None and time.monotonic() - since > self._stall_timeout_s:
                 self._stalled = True
-                self._process.kill()
+                encoder.process.kill()
 
-    def _read_log(self) -> None:
-        for line in self._process.stderr:
+    def _read_log(self, encoder: _Encoder) -> None:
+        for line in encoder.log:
             if len(self._errors) < _KEPT_ERRORS:
                 self._errors.append(line.decode("utf-8", "replace").strip().rstrip("."))
 
-    def _settle(self) -> None:
+    def _settle(self, encoder: _Encoder) -> None:
         with contextlib.suppress(OSError):
-            self._process.stdin.close()
-        self._process.wait()
+            encoder.pictures.close()
+        encoder.process.wait()
         for thread in self._threads:
             thread.join()
-        self._process.stderr.close()
+        encoder.log.close()
 
-    def _failure(self) -> WriteError:
+    def _failure(self, encoder: _Encoder) -> WriteError:
         if self._stalled:
             reason = f"ffmpeg was stopped after {self._stall_timeout_s:g} s without progress"
         else:
-            reason = self._errors[0] if self._errors else f"ffmpeg ended with status {self._process.returncode}"
+            reason = self._errors[0] if self._errors else f"ffmpeg ended with status {encoder.process.returncode}"
         return WriteError(f"cannot write {quoted(self._target)}: {reason}")
 
 
@@ -262,9 +277,9 @@ def _header(size: tuple[int, int]) -> bytes:
     return _element(0x1A45DFA3, document) + endless + _element(0x1549A966, information) + _element(0x1654AE6B, tracks)
 
 
-def _cluster(image: np.ndarray, time_us: int, duration_us: int) -> Iterator[bytes | memoryview]:
+def _cluster(image: npt.NDArray[np.uint8], time_us: int, duration_us: int) -> Iterator[bytes | memoryview]:
     """Write one picture, without copying it."""
-    pixels = memoryview(np.ascontiguousarray(image)).cast("B")
+    pixels = memoryview(np.ascontiguousarray(image).data).cast("B")
     block = _opening(0xA1, 4 + len(pixels)) + struct.pack(">BhB", 0x81, 0, 0)  # track 1, at the cluster's time
     duration = _number(0x9B, duration_us)
     start = _number(0xE7, time_us)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pipeline.evidence.report.reading import Reading, printable
-from pipeline.evidence.report.texts import number, say, say_number
+from pipeline.evidence.spelling import number
+from pipeline.evidence.texts import say, say_number
+from pipeline.results.verdict import Verdict
 
 _NEAR = 0.05
 _FEW_FRAMES = 8
@@ -26,56 +27,56 @@ class Doubt:
     text: str
 
 
-def doubts(reading: Reading, why_no_pictures: str | None) -> list[Doubt]:
+def doubts(verdict: Verdict, why_no_pictures: str | None) -> list[Doubt]:
     """List them, the gravest first."""
-    warnings = [text[:1].upper() + text[1:] for text in reading.result["warnings"]]
-    if reading.foreign_schema:
-        warnings.append(say("doubt_schema", schema=printable(reading.foreign_schema)))
-    if reading.unreadable:
-        warnings.append(say("doubt_parts", parts=", ".join(reading.unreadable)))
+    warnings = [text[:1].upper() + text[1:] for text in verdict.warnings]
+    if verdict.has_foreign_schema:
+        warnings.append(say("doubt_schema", schema=verdict.stored_schema))
+    if verdict.unreadable:
+        warnings.append(say("doubt_parts", parts=", ".join(verdict.unreadable)))
     if why_no_pictures:
-        warnings.append(say("doubt_pictures", why=printable(why_no_pictures)))
+        warnings.append(say("doubt_pictures", why=why_no_pictures))
     return [
         *(Doubt("warning", text) for text in warnings),
-        *(Doubt("note", text) for text in _notes(reading)),
-        *(Doubt("limit", text) for text in _limits(reading)),
+        *(Doubt("note", text) for text in _notes(verdict)),
+        *(Doubt("limit", text) for text in _limits(verdict)),
     ]
 
 
-def _notes(reading: Reading) -> list[str]:
+def _notes(verdict: Verdict) -> list[str]:
     """Say what is doubtful about this file."""
-    result, found = reading.result, []
-    if result["verdict"] and result["thresholds"]:
-        for name, other in (("likely_fake", "inconclusive"), ("likely_real", "inconclusive")):
-            distance = abs(result["score"] - result["thresholds"][name])
+    found, judged = [], verdict.judged
+    if verdict.score is not None and verdict.thresholds:
+        limits = {"likely_fake": verdict.thresholds.likely_fake, "likely_real": verdict.thresholds.likely_real}
+        for name, limit in limits.items():
+            distance = abs(verdict.score - limit)
             if distance < _NEAR:
-                found.append(say("doubt_near", distance=number(distance), one=say(name), other=say(other)))
-    if reading.judged:
-        first = reading.judged[0]
-        who = say("person", id=first.id)
-        if len(first.sightings) < min(_FEW_FRAMES, reading.frames_looked_at):
-            found.append(say("doubt_few", who=who, n=len(first.sightings)))
-        quality = sum(float(s.observation["quality"]) for s in first.sightings) / len(first.sightings)
+                found.append(say("doubt_near", distance=number(distance), one=say(name), other=say("inconclusive")))
+    if judged:
+        who = say("person", id=judged[0].track.id)
+        qualities = [seen.quality for seen in judged[0].track.observations]
+        if len(qualities) < min(_FEW_FRAMES, verdict.frames_looked_at):
+            found.append(say("doubt_few", who=who, n=len(qualities)))
+        quality = sum(qualities) / len(qualities)
         if quality < _LOW_QUALITY:
             found.append(say("doubt_quality", who=who, quality=number(quality)))
-    unjudged = len(reading.persons) - len(reading.judged)
-    if unjudged and result["verdict"]:
+    unjudged = len(verdict.tracks) - len(judged)
+    if unjudged and verdict.label:
         found.append(say_number("doubt_unjudged", unjudged))
     return found
 
 
-def _limits(reading: Reading) -> list[str]:
+def _limits(verdict: Verdict) -> list[str]:
     """Say what is doubtful about every scan of this kind."""
-    result, probe = reading.result, reading.probe
-    looked, frames = reading.frames_looked_at, probe.get("frames")
+    looked, frames = verdict.frames_looked_at, verdict.probe.frames or 0
     found = []
-    if isinstance(frames, int) and looked < frames and looked:
-        kind = "doubt_sampled_no_face" if result["status"] == "no_face" else "doubt_sampled"
+    if 0 < looked < frames:
+        kind = "doubt_sampled_no_face" if verdict.status == "no_face" else "doubt_sampled"
         found.append(say(kind, looked=f"{looked:,}", all=f"{frames:,}"))
-    if probe.get("has_audio"):
+    if verdict.probe.has_audio:
         found.append(say("doubt_sound"))
-    if len(reading.persons) > 1 and probe.get("kind") != "image":
+    if len(verdict.tracks) > 1 and not verdict.probe.is_image:
         found.append(say("doubt_split"))
-    if result["model"] and reading.persons:
-        found += [say("doubt_model", model=result["model"]["name"]), say("doubt_footage")]
+    if verdict.model and verdict.tracks:
+        found += [say("doubt_model", model=verdict.model.name), say("doubt_footage")]
     return found

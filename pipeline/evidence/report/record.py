@@ -6,64 +6,25 @@ import platform
 from functools import cache
 from importlib import metadata
 
-from pipeline.evidence.report.reading import Reading, printable
-from pipeline.evidence.report.texts import clock, has_text, say
+from pipeline.evidence.spelling import clock
+from pipeline.evidence.texts import has_text, say
+from pipeline.results.schema import SCHEMA
+from pipeline.results.verdict import Verdict
 from pipeline.version import __version__
 
 _LIBRARIES = ("openvino", "opencv-python-headless", "numpy", "pillow", "jinja2")
 
 
-def record(reading: Reading) -> list[tuple[str, list[tuple[str, str]]]]:
+def record(verdict: Verdict) -> list[tuple[str, list[tuple[str, str]]]]:
     """Give all facts by group: name and value."""
-    result, probe = reading.result, reading.probe
-    model, sampling = result["model"] or {}, result["sampling"] or {}
-    groups = {
-        "record_file": {
-            "path": result["input"]["path"],
-            "sha256": result["input"]["sha256"],
-            "bytes": _filled("bytes_value", n=_commas(result["input"]["bytes"])),
-            "kind": probe.get("kind"),
-            "container": probe.get("container"),
-            "codec": probe.get("codec"),
-            "pixel_format": probe.get("pixel_format"),
-            "dimensions": _filled("dimensions_value", width=probe.get("width"), height=probe.get("height")),
-            "rotation": _filled("rotation_value", degrees=probe.get("rotation_deg") or None),
-            "duration": _seconds(probe.get("duration_s")),
-            "declared_duration": _seconds(probe.get("declared_duration_s")),
-            "frames": _commas(probe.get("frames")),
-            "frame_rate": _filled(
-                "frame_rate_variable" if probe.get("variable_frame_rate") else "frame_rate_value",
-                rate=probe.get("frame_rate"),
-            ),
-            "sound": None if not probe else say("yes" if probe.get("has_audio") else "no"),
-            "color_transfer": probe.get("color_transfer"),
-            "interlaced": say("yes") if probe.get("interlaced") else None,
-        },
-        "record_scan": {
-            "status": result["status"],
-            "verdict": result["verdict"],
-            "score": None if result["score"] is None else f"{result['score']} ({result['score_kind']})",
-            "component_manipulated": result["components"]["manipulated"],
-            "component_generated": result["components"]["generated"],
-            "sampling": sampling.get("plan"),
-            "sampled": _commas(sampling.get("frames")),
-            "detector": model.get("detector"),
-            "pooling": _pooling(model.get("pooling")),
-            "timing": _timing(result["timing_s"]),
-        },
-        "record_model": {
-            "model_name": model.get("name"),
-            "weights": model.get("weights_sha256"),
-            "engine": " ".join(part for part in (model.get("engine"), model.get("precision")) if part) or None,
-            "calibration": model.get("calibration_id"),
-            "calibrated_on": model.get("calibrated_on"),
-            "limits_bands": _limits(result["thresholds"]),
-            "operating_point": (result["thresholds"] or {}).get("operating_point"),
-        },
+    groups: dict[str, dict[str, object]] = {
+        "record_file": _file(verdict),
+        "record_scan": _scan(verdict),
+        "record_model": _model(verdict),
         "record_tools": {
-            "scanned_with": " ".join(str(part) for part in (result["tool"] or {}).values()) or None,
-            "decoder": probe.get("decoder"),
-            "schema": (reading.foreign_schema and printable(reading.foreign_schema)) or result["schema"],
+            "scanned_with": f"{verdict.tool.name} {verdict.tool.version}" if verdict.tool else None,
+            "decoder": verdict.probe.decoder,
+            "schema": verdict.stored_schema or SCHEMA,
             "page_made_with": made_with(),
         },
     }
@@ -73,31 +34,86 @@ def record(reading: Reading) -> list[tuple[str, list[tuple[str, str]]]]:
     ]
 
 
+def _file(verdict: Verdict) -> dict[str, object]:
+    probe = verdict.probe
+    return {
+        "path": verdict.input.path,
+        "sha256": verdict.input.sha256,
+        "bytes": _filled("bytes_value", n=_commas(verdict.input.bytes)),
+        "kind": probe.kind,
+        "container": probe.container,
+        "codec": probe.codec,
+        "pixel_format": probe.pixel_format,
+        "dimensions": _filled("dimensions_value", width=probe.width, height=probe.height),
+        "rotation": _filled("rotation_value", degrees=probe.rotation_deg or None),
+        "duration": _seconds(probe.duration_s),
+        "declared_duration": _seconds(probe.declared_duration_s),
+        "frames": _commas(probe.frames),
+        "frame_rate": _filled(
+            "frame_rate_variable" if probe.variable_frame_rate else "frame_rate_value", rate=probe.frame_rate
+        ),
+        "sound": say("yes" if probe.has_audio else "no") if verdict.input.probe else None,
+        "color_transfer": probe.color_transfer,
+        "interlaced": say("yes") if probe.interlaced else None,
+    }
+
+
+def _scan(verdict: Verdict) -> dict[str, object]:
+    scores = verdict.scores
+    return {
+        "status": verdict.status,
+        "verdict": verdict.label,
+        "score": f"{scores.fake} ({verdict.score_kind})" if scores else None,
+        "component_manipulated": scores.manipulated if scores else None,
+        "component_generated": scores.generated if scores else None,
+        "sampling": verdict.sampling.plan if verdict.sampling else None,
+        "sampled": _commas(verdict.sampling.frames) if verdict.sampling else None,
+        "detector": verdict.model.detector if verdict.model else None,
+        "pooling": _pooling(verdict.model.pooling) if verdict.model else None,
+        "timing": _timing(verdict.timing_s),
+    }
+
+
+def _model(verdict: Verdict) -> dict[str, object]:
+    model, limits = verdict.model, verdict.thresholds
+    facts: dict[str, object] = {}
+    if model:
+        facts |= {
+            "model_name": model.name,
+            "weights": model.weights_sha256,
+            "engine": " ".join(filter(None, (model.engine, model.precision))),
+            "calibration": model.calibration_id,
+            "calibrated_on": model.calibrated_on,
+        }
+    if limits:
+        facts |= {
+            "limits_bands": say("limits_value", real=limits.likely_real, fake=limits.likely_fake),
+            "operating_point": limits.operating_point,
+        }
+    return facts
+
+
 def _filled(key: str, **values: object) -> str | None:
     return None if None in values.values() else say(key, **values)
 
 
-def _commas(value: object) -> str | None:
-    return f"{value:,}" if isinstance(value, int) else None if value is None else str(value)
+def _commas(value: int | None) -> str | None:
+    return None if value is None else f"{value:,}"
 
 
-def _seconds(value: object) -> str | None:
-    if not isinstance(value, int | float) or not value:
+def _seconds(value: float | None) -> str | None:
+    if not value:
         return None
     return f"{value:g} s" if value < 60 else f"{clock(value)} ({value:g} s)"
 
 
-def _pooling(name: object) -> str | None:
+def _pooling(name: str) -> str:
     return say(f"pooling_{name}") if has_text(f"pooling_{name}") else name
 
 
-def _timing(timing: dict) -> str | None:
-    stages = ", ".join(f"{name} {seconds:g}" for name, seconds in timing.items() if name != "total")
-    return say("timing_value", total=f"{timing['total']:g}", stages=stages or "-") if "total" in timing else None
-
-
-def _limits(thresholds: dict | None) -> str | None:
-    return thresholds and say("limits_value", real=thresholds["likely_real"], fake=thresholds["likely_fake"])
+def _timing(timing_s: dict[str, float]) -> str | None:
+    stages = ", ".join(f"{name} {seconds:g}" for name, seconds in timing_s.items() if name != "total")
+    return say("timing_value", total=f"{timing_s['total']:g}", stages=stages or "-") if "total" in timing_s else None
 
 
 @cache

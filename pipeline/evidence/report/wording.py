@@ -2,156 +2,174 @@
 
 from __future__ import annotations
 
-from pipeline.evidence.report.reading import Person, Reading
-from pipeline.evidence.report.texts import clock, number, say, say_number, shortened
+from typing import Literal
+
+from pipeline.evidence.spelling import clock, number, shortened
+from pipeline.evidence.texts import say, say_number
+from pipeline.results.parts import Label, TrackEvidence
+from pipeline.results.verdict import Verdict
+
+_LEFT, _RIGHT = 0.42, 0.58
+"""Shares of the width between which a face is in the middle."""
 
 
-def who(person: Person, reading: Reading) -> str:
+def who(person: TrackEvidence, verdict: Verdict) -> str:
     """Name a person so that a viewer finds it."""
-    if person.side is None or not person.supported or len(reading.judged) < 2:
-        return say("person", id=person.id)
-    return say("person_at", id=person.id, side=say(f"side_{person.side}"))
+    side = _side(person, verdict)
+    if side is None:
+        return say("person", id=person.track.id)
+    return say("person_at", id=person.track.id, side=say(f"side_{side}"))
 
 
-def _who_within(person: Person, reading: Reading) -> str:
+def _who_within(person: TrackEvidence, verdict: Verdict) -> str:
     """Name a person within a sentence."""
-    name = who(person, reading)
-    if name == say("person", id=person.id):
-        return name
-    return say("person_at_within", id=person.id, side=say(f"side_{person.side}"))
+    side = _side(person, verdict)
+    if side is None:
+        return say("person", id=person.track.id)
+    return say("person_at_within", id=person.track.id, side=say(f"side_{side}"))
 
 
-def when(person: Person) -> str:
+def _side(person: TrackEvidence, verdict: Verdict) -> Literal["left", "middle", "right"] | None:
+    """Find on which side of the picture a person is on average; None where that tells nobody apart."""
+    size = verdict.probe.size
+    if size is None or not person.supported or len(verdict.judged) < 2:
+        return None
+    boxes = [seen.face.box.tolist() for seen in person.track.observations]
+    centre = sum((left + width / 2) / size[0] for left, _, width, _ in boxes) / len(boxes)
+    return "left" if centre < _LEFT else "right" if centre > _RIGHT else "middle"
+
+
+def when(person: TrackEvidence, verdict: Verdict) -> str:
     """Say when the evidence is strong, "" where it is not."""
-    if not person.segments:
+    segments = verdict.segments_of(person)
+    if not segments:
         return ""
-    (start, end), *others = person.segments
-    if others:
-        return say("when_parts", n=len(person.segments), start=clock(start), end=clock(end))
-    return say("when_part", start=clock(start), end=clock(end))
+    start, end = clock(segments[0].start_s), clock(segments[0].end_s)
+    if len(segments) > 1:
+        return say("when_parts", n=len(segments), start=start, end=end)
+    return say("when_part", start=start, end=end)
 
 
-def sentences(person: Person, reading: Reading) -> list[str]:
+def sentences(person: TrackEvidence, verdict: Verdict) -> list[str]:
     """Say of one person when it was seen and what was found."""
-    told = []
-    if reading.is_image:
+    told, n = [], len(person.track.observations)
+    if verdict.probe.is_image:
         told.append(say("person_image"))
-    elif len(person.sightings) == 1:
-        told.append(say("person_seen_once", start=clock(person.start_s)))
+    elif n == 1:
+        told.append(say("person_seen_once", start=clock(person.track.start_s)))
     else:
-        told.append(say("person_seen", n=len(person.sightings), start=clock(person.start_s), end=clock(person.end_s)))
-        if person.segments:
-            told.append(say("person_strong", when=when(person)))
-    kinds = {name: number(score) for name, score in person.components.items()}
+        told.append(say("person_seen", n=n, start=clock(person.track.start_s), end=clock(person.track.end_s)))
+        if strong := when(person, verdict):
+            told.append(say("person_strong", when=strong))
+    kinds = {name: number(getattr(person.scores, name)) for name in ("manipulated", "generated")}
     told.append(say("person_kinds", **kinds))
     if not person.supported:
         told.append(say("person_unsupported"))
     return told
 
 
-def lead(reading: Reading, kind: str) -> str:
+def lead(verdict: Verdict, kind: str) -> str:
     """Say the result in a sentence."""
-    result, judged = reading.result, reading.judged
-    verdict = result["verdict"]
-    if verdict is None:
-        return say(f"{result['status']}_lead", kind=kind)
-    if verdict == "likely_fake":
-        drawn = (result["components"]["generated"] or 0) > (result["components"]["manipulated"] or 0)
+    judged = verdict.judged
+    if verdict.label is None or verdict.scores is None:
+        return say(f"{verdict.status}_lead", kind=kind)
+    if verdict.label == "likely_fake":
+        drawn = verdict.scores.generated > verdict.scores.manipulated
         what = say("what_generated" if drawn else "what_manipulated")
-        fakes = [person for person in judged if person.band == "likely_fake"]
+        fakes = [person for person in judged if verdict.label_of(person.scores.fake) == "likely_fake"]
         if not fakes:
             return say("lead_fake_part", what=what)
-        name, times = who(fakes[0], reading), when(fakes[0]) or say("when_whole")
-        within = _who_within(fakes[0], reading)
-        if reading.is_image:
+        name, times = who(fakes[0], verdict), when(fakes[0], verdict) or say("when_whole")
+        within = _who_within(fakes[0], verdict)
+        if verdict.probe.is_image:
             return say("lead_image_fake", who=within, what=what)
         if len(fakes) == 1:
             return say("lead_fake_one", who=within, what=what, when=times)
         return say("lead_fake_many", n=len(fakes), judged=len(judged), who=name, when=times)
-    return say_number("lead_real" if verdict == "likely_real" else "lead_inconclusive", len(judged))
+    return say_number("lead_real" if verdict.label == "likely_real" else "lead_inconclusive", len(judged))
 
 
-def answers(reading: Reading) -> list[tuple[str, str, str]]:
+def answers(verdict: Verdict) -> list[tuple[str, str, str]]:
     """Answer what a viewer asks first: question, answer, remark."""
-    result, found = reading.result, []
-    if result["verdict"]:
-        found += [_answer_who(reading), _answer_when(reading)]
-        limits = {name: number(result["thresholds"][f"likely_{name}"]) for name in ("fake", "real")}
-        remark = say(f"sure_{result['verdict'].removeprefix('likely_')}", **limits)
-        found.append((say("ask_sure"), say("sure_of", score=number(result["score"])), remark))
+    found = []
+    if verdict.label and verdict.thresholds:
+        found += [_answer_who(verdict), _answer_when(verdict)]
+        limits = {"fake": number(verdict.thresholds.likely_fake), "real": number(verdict.thresholds.likely_real)}
+        remark = say(f"sure_{verdict.label.removeprefix('likely_')}", **limits)
+        found.append((say("ask_sure"), say("sure_of", score=number(verdict.score)), remark))
     else:
-        found.append((say("ask_found"), *_found(reading)))
-    found.append((say("ask_file"), shortened(reading.file_name or say("unnamed"), 60), _file_facts(reading)))
+        found.append((say("ask_found"), *_found(verdict)))
+    found.append((say("ask_file"), shortened(verdict.input.name or say("unnamed"), 60), _file_facts(verdict)))
     return found
 
 
-def _file_facts(reading: Reading) -> str:
-    sha256 = reading.result["input"]["sha256"]
+def _file_facts(verdict: Verdict) -> str:
+    sha256, size = verdict.input.sha256, verdict.probe.size
     if not sha256:
         return say("file_unhashed")
-    if reading.size is None:
+    if size is None:
         return say("file_hash", start=sha256[:12])
-    length = "" if reading.is_image else say("file_length", length=clock(reading.duration_s))
-    return say("file_facts", length=length, width=reading.size[0], height=reading.size[1], start=sha256[:12])
+    length = "" if verdict.probe.is_image else say("file_length", length=clock(verdict.duration_s))
+    return say("file_facts", length=length, width=size[0], height=size[1], start=sha256[:12])
 
 
-def _found(reading: Reading) -> tuple[str, str]:
+def _found(verdict: Verdict) -> tuple[str, str]:
     """Say what was seen where there is no verdict."""
-    if reading.persons:
-        return say_number("found_some", len(reading.persons)), say("found_some_note")
-    if reading.result["status"] != "no_face":
+    if verdict.tracks:
+        return say_number("found_some", len(verdict.tracks)), say("found_some_note")
+    if verdict.status != "no_face":
         return say("found_unread"), say("found_unread_note")
-    if reading.is_image:
+    if verdict.probe.is_image:
         return say("found_none"), say("found_none_image")
-    return say("found_none"), say("found_none_note", frames=reading.frames_looked_at, length=clock(reading.duration_s))
+    return say("found_none"), say("found_none_note", frames=verdict.frames_looked_at, length=clock(verdict.duration_s))
 
 
-def _answer_who(reading: Reading) -> tuple[str, str, str]:
-    judged = reading.judged
-    if reading.result["verdict"] == "likely_fake" and judged:
+def _answer_who(verdict: Verdict) -> tuple[str, str, str]:
+    judged = verdict.judged
+    if verdict.label == "likely_fake" and judged:
         rest = say("who_of", n=len(judged)) if len(judged) > 1 else say("who_alone")
-        return say("ask_who"), who(judged[0], reading), rest
-    rest = say("who_highest", who=who(judged[0], reading)) if len(judged) > 1 else ""
+        return say("ask_who"), who(judged[0], verdict), rest
+    rest = say("who_highest", who=who(judged[0], verdict)) if len(judged) > 1 else ""
     return say("ask_who"), say_number("who_judged", len(judged)), rest
 
 
-def _answer_when(reading: Reading) -> tuple[str, str, str]:
-    if reading.is_image:
+def _answer_when(verdict: Verdict) -> tuple[str, str, str]:
+    if verdict.probe.is_image:
         return say("ask_when"), say("when_image"), say("when_image_note")
-    judged, length = reading.judged, clock(reading.duration_s)
-    first = judged[0] if judged else None
-    if first and first.segments and reading.result["verdict"] == "likely_fake":
-        start, end = first.segments[0][0], first.segments[-1][1]
-        remark = say("when_strong", length=length) if len(first.segments) == 1 else when(first)
+    judged, length = verdict.judged, clock(verdict.duration_s)
+    segments = verdict.segments_of(judged[0]) if judged else []
+    if segments and verdict.label == "likely_fake":
+        start, end = segments[0].start_s, segments[-1].end_s
+        remark = say("when_strong", length=length) if len(segments) == 1 else when(judged[0], verdict)
         return say("ask_when"), say("when_all", start=clock(start), end=clock(end)), remark
-    start = min((person.start_s for person in judged), default=0.0)
-    end = max((person.end_s for person in judged), default=reading.duration_s)
+    start = min((person.track.start_s for person in judged), default=0.0)
+    end = max((person.track.end_s for person in judged), default=verdict.duration_s)
     return say("ask_when"), say("when_all", start=clock(start), end=clock(end)), say("when_seen", length=length)
 
 
-def means(reading: Reading, kind: str) -> list[str]:
+def means(verdict: Verdict, kind: str) -> list[str]:
     """Say what the verdict means; nothing where there is none."""
-    result = reading.result
-    verdict = result["verdict"]
-    if verdict is None:
+    if verdict.label is None or verdict.score is None:
         return []
-    told = [say(f"means_{verdict}")]
-    if verdict == "likely_fake" and len(reading.judged) > 1:
+    told = [say(f"means_{verdict.label}")]
+    if verdict.label == "likely_fake" and len(verdict.judged) > 1:
         told.append(say("means_likely_fake_person", kind=kind))
-    if verdict == "likely_real":
+    if verdict.label == "likely_real":
         told.append(say("means_likely_real_rest"))
-    if verdict == "inconclusive":
+    if verdict.label == "inconclusive":
         told.append(say("means_inconclusive_do"))
-    calibrated = result["score_kind"] == "calibrated"
-    told.append(say("means_calibrated", percent=round(100 * result["score"])) if calibrated else say("means_raw"))
+    calibrated = verdict.score_kind == "calibrated"
+    told.append(say("means_calibrated", percent=round(100 * verdict.score)) if calibrated else say("means_raw"))
     return told
 
 
-def means_not(reading: Reading, kind: str) -> list[str]:
-    """Say what the verdict does not mean."""
-    keys = {
-        "likely_fake": ("not_likely_fake_proof", "not_likely_fake_who"),
-        "inconclusive": ("not_inconclusive", "not_inconclusive_real"),
-        "likely_real": ("not_likely_real_proof", "not_likely_real_context"),
-    }
-    return [say(key, kind=kind) for key in keys.get(reading.result["verdict"], ())]
+_MEANS_NOT: dict[Label, tuple[str, str]] = {
+    "likely_fake": ("not_likely_fake_proof", "not_likely_fake_who"),
+    "inconclusive": ("not_inconclusive", "not_inconclusive_real"),
+    "likely_real": ("not_likely_real_proof", "not_likely_real_context"),
+}
+
+
+def means_not(verdict: Verdict, kind: str) -> list[str]:
+    """Say what the verdict does not mean; nothing where there is none."""
+    return [say(key, kind=kind) for key in _MEANS_NOT[verdict.label]] if verdict.label else []

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 from collections.abc import Mapping
 from importlib import resources
 from typing import Any
@@ -15,6 +14,9 @@ SCHEMA = "facewitness/verdict/2"
 """Of the results that are written; those of version 1 lack the logits of the faces."""
 
 READ_SCHEMAS = (SCHEMA, "facewitness/verdict/1")
+
+_TOO_LARGE = 2.0**63
+"""No count, time or place is as large; with larger ones, which JSON may hold, sums would not be finite."""
 
 
 @functools.cache
@@ -35,7 +37,7 @@ def valid_parts(document: Mapping[str, Any]) -> dict[str, Any]:
         value = document.get(name)
         if name == "tracks" and isinstance(value, list):
             found[name] = [track for track in value if _is_track(track)]
-        elif name == "schema" or (name in document and _validator(name).is_valid(value)):
+        elif name == "schema" or (name in document and _is_valid(_validator(name), value)):
             found[name] = value
     return found
 
@@ -43,7 +45,7 @@ def valid_parts(document: Mapping[str, Any]) -> dict[str, Any]:
 def valid_facts(probe: Mapping[str, Any]) -> dict[str, Any]:
     """Give the facts of `input.probe` that are as the schema says."""
     known = schema()["properties"]["input"]["properties"]["probe"]["properties"]
-    return {name: probe[name] for name in known if name in probe and _fact_validator(name).is_valid(probe[name])}
+    return {name: probe[name] for name in known if name in probe and _is_valid(_fact_validator(name), probe[name])}
 
 
 @functools.cache
@@ -67,8 +69,24 @@ def _with(part: dict[str, Any], name: str, definition: dict[str, Any]) -> dict[s
     return {**part, "properties": {**part["properties"], name: definition}}
 
 
+def _is_valid(validator: jsonschema.protocols.Validator, value: Any) -> bool:
+    return validator.is_valid(value) and _has_only_numbers(value)
+
+
+def _has_only_numbers(value: Any) -> bool:
+    """Tell whether no number in a part is NaN or too large; facts of the probe are looked at one by one elsewhere."""
+    if isinstance(value, dict):
+        kept = (item for name, item in value.items() if not (name == "probe" and isinstance(item, dict)))
+        return all(map(_has_only_numbers, kept))
+    if isinstance(value, list):
+        return all(map(_has_only_numbers, value))
+    return not isinstance(value, (int, float)) or abs(value) < _TOO_LARGE
+
+
 def _is_track(value: Any) -> bool:
-    return _validator("tracks").is_valid(value) and all(map(_is_observation, value["observations"]))
+    if not (_validator("tracks").is_valid(value) and all(map(_is_observation, value["observations"]))):
+        return False
+    return _has_only_numbers({name: part for name, part in value.items() if name != "observations"})
 
 
 def _is_observation(value: Any) -> bool:
@@ -82,15 +100,19 @@ def _is_observation(value: Any) -> bool:
         and all(_are_numbers(point, 2) for point in landmarks)
         and _are_numbers(value.get("box"), 4)
         and ("logits" not in value or _are_numbers(value["logits"], 2))
-        and type(value.get("detection_confidence", 0.0)) in (int, float)
+        and _is_number(value.get("detection_confidence", 0.0))
         and all(_is_within(value.get(name), 1.0) for name in ("quality", "score"))
-        and _is_within(value.get("time_s"), math.inf)
-        and (frame is None or (type(frame) is int and frame >= 0))
+        and _is_within(value.get("time_s"), _TOO_LARGE)
+        and (frame is None or (type(frame) is int and 0 <= frame < _TOO_LARGE))
     )
 
 
 def _are_numbers(values: Any, count: int) -> bool:
-    return isinstance(values, list) and len(values) == count and all(type(v) in (int, float) for v in values)
+    return isinstance(values, list) and len(values) == count and all(map(_is_number, values))
+
+
+def _is_number(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < _TOO_LARGE
 
 
 def _is_within(value: Any, high: float) -> bool:

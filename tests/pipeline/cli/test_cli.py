@@ -130,16 +130,16 @@ def batch(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.Complete
 @pytest.mark.parametrize("name", BAD_INPUTS, ids=ascii)
 def test_each_odd_input_has_its_own_status_and_sentence(batch, name):
     _, out = batch
-    result = json.loads((out / f"{name}.json").read_text())
-    jsonschema.validate(result, schema())
-    assert result["status"] == BAD_INPUTS[name][1]
-    if result["status"] == "ok":
-        assert result["message"] is None
-        assert result["score"] is not None
+    document = json.loads((out / f"{name}.json").read_text())
+    jsonschema.validate(document, schema())
+    assert document["status"] == BAD_INPUTS[name][1]
+    if document["status"] == "ok":
+        assert document["message"] is None
+        assert document["score"] is not None
     else:
-        assert result["score"] is None
-        assert "\n" not in result["message"]
-        assert re.search(r"[a-z]{2,}", result["message"])
+        assert document["score"] is None
+        assert "\n" not in document["message"]
+        assert re.search(r"[a-z]{2,}", document["message"])
 
 
 def test_odd_inputs_do_not_stop_the_others(batch):

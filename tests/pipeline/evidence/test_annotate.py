@@ -20,6 +20,7 @@ from pipeline.media import MediaInfo, open_frames, probe
 from pipeline.media.ffmpeg import find_binary
 from pipeline.media.sampling import SamplingPlan
 from pipeline.results.schema import schema
+from pipeline.results.verdict import Verdict
 from pipeline.results.writers import WriteError
 from tests import evidence
 from tests.media_files import run_ffmpeg, write_video
@@ -47,13 +48,13 @@ def frames(count: int, size: tuple[int, int] = SIZE) -> Iterator[np.ndarray]:
         yield image
 
 
-def result_of(path: Path, persons: Sequence[Person], **changes: object) -> dict:
+def result_of(path: Path, persons: Sequence[Person], **changes: object) -> Verdict:
     """What scanning would have said of a file, valid against the schema."""
-    result = evidence.verdict(path, media=probe(path)).to_json()
-    observation = result["tracks"][0]["observations"][0]
-    result["tracks"] = [
+    document = evidence.verdict(path, media=probe(path)).to_json()
+    observation = document["tracks"][0]["observations"][0]
+    document["tracks"] = [
         {
-            **result["tracks"][0],
+            **document["tracks"][0],
             "id": number,
             "start_s": person.seen[0][0],
             "end_s": person.seen[-1][0],
@@ -66,13 +67,13 @@ def result_of(path: Path, persons: Sequence[Person], **changes: object) -> dict:
         }
         for number, person in enumerate(persons, start=1)
     ]
-    result |= changes
+    document |= changes
     if not persons:
         nothing = {"manipulated": None, "generated": None}
         none = {"status": "no_face", "verdict": None, "score": None, "message": "no face was found", "segments": []}
-        result |= {**none, "components": nothing}
-    jsonschema.validate(result, schema())
-    return result
+        document |= {**none, "components": nothing}
+    jsonschema.validate(document, schema())
+    return Verdict.from_json(document)
 
 
 def shown(path: Path) -> tuple[MediaInfo, list[np.ndarray]]:
@@ -338,7 +339,7 @@ def test_another_file_of_the_same_name(tmp_path, clip):
 
 def test_file_that_could_not_be_scanned(tmp_path):
     (tmp_path / "text.mp4").write_text("no video")
-    result = evidence.verdict(tmp_path / "text.mp4", "undecodable", ()).to_json()
+    result = evidence.verdict(tmp_path / "text.mp4", "undecodable", ())
     with pytest.raises(PicturesError, match="cannot be annotated, because it could not be scanned"):
         annotate(result, tmp_path / "text.mp4", tmp_path / "copy.mp4")
 

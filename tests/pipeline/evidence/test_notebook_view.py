@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from classifiers import find_model
-from pipeline.evidence.report.texts import say
-from pipeline.results.verdict import FAILURES
+from pipeline.evidence.texts import say
+from pipeline.results.parts import FAILURES
 from tests.evidence import verdict
 
 FAKE = ((4.0, -20.0),) * 20

@@ -57,8 +57,8 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("samples")
     scanner = Scanner(plan=SamplingPlan.spread(16))
     for name in ("two_people.mp4", "no_face.mp4"):
-        result = scanner.scan(SAMPLES / name).to_json()
-        (folder / f"{name}.json").write_text(json.dumps(result))
+        document = scanner.scan(SAMPLES / name).to_json()
+        (folder / f"{name}.json").write_text(json.dumps(document))
     report_folder(folder)
     return folder
 
@@ -78,9 +78,9 @@ def odd(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "damaged": verdict("damaged.mp4", status="undecodable", message=ATTACK),
     }
     for name, item in results.items():
-        result = item.to_json()
-        result["input"]["probe"] = {"kind": "video", "width": 640, "height": 360, "duration_s": 10_800.0}
-        (folder / f"{name}.json").write_text(json.dumps(result))
+        document = item.to_json()
+        document["input"]["probe"] = {"kind": "video", "width": 640, "height": 360, "duration_s": 10_800.0}
+        (folder / f"{name}.json").write_text(json.dumps(document))
     old = {**verdict("old.mp4").to_json(), "schema": "facewitness/verdict/0", "model": "mobilenet"}
     (folder / "old.json").write_text(json.dumps(old))
     report_folder(folder)
@@ -97,9 +97,9 @@ def long_index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = []
     for number, score in enumerate(np.random.default_rng(3).uniform(0, 1, ROWS).round(4).tolist()):
         label = "likely_fake" if score >= 0.7 else "likely_real" if score <= 0.3 else "inconclusive"
-        result = none if number % 10 == 0 else {**base, "score": score, "verdict": label}
+        document = none if number % 10 == 0 else {**base, "score": score, "verdict": label}
         lines.append(
-            json.dumps({**result, "input": {**result["input"], "path": f"case {number % 7}/clip-{number}.mp4"}})
+            json.dumps({**document, "input": {**document["input"], "path": f"case {number % 7}/clip-{number}.mp4"}})
         )
     (folder / "results.jsonl").write_text("\n".join(lines))
     return write_index(folder)
@@ -126,15 +126,15 @@ class TestReport:
             assert box["height"] > 20
 
     def test_first_sight_answers_who_when_how_sure_and_which_file(self, browser, samples):
-        result = json.loads((samples / "two_people.mp4.json").read_text())
+        document = json.loads((samples / "two_people.mp4.json").read_text())
         with visit(browser, samples / "two_people.mp4.html") as seen:
             header = seen.page.locator("header").inner_text()
         assert "Likely fake" in header
         assert "Person 1 (left)" in header
         assert "0:04." in header
-        assert f"{result['score']:.2f} of 1" in header
+        assert f"{document['score']:.2f} of 1" in header
         assert "two_people.mp4" in header
-        assert result["input"]["sha256"][:12] in header
+        assert document["input"]["sha256"][:12] in header
 
     def test_arrow_keys_move_through_the_frames(self, browser, samples):
         with visit(browser, samples / "two_people.mp4.html") as seen:

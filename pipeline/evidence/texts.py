@@ -380,26 +380,7 @@ def has_text(key: str) -> bool:
 
 def all_of(prefix: str) -> list[str]:
     """Give the texts that are numbered from 1 after a prefix, in order."""
-    found = []
+    found: list[str] = []
     while (key := f"{prefix}_{len(found) + 1}") in _TEXTS:
         found.append(key)
     return found
-
-
-def clock(time_s: float) -> str:
-    """Write a time as a player does: 0:04.9, 12:03.5 or 1:02:03."""
-    tenths = round(time_s * 10)
-    minutes, rest = divmod(tenths, 600)
-    if minutes >= 60:
-        return f"{minutes // 60}:{minutes % 60:02d}:{rest // 10:02d}"
-    return f"{minutes}:{rest // 10:02d}.{rest % 10}"
-
-
-def number(value: float | None) -> str:
-    """Write a score."""
-    return "-" if value is None else f"{value:.2f}"
-
-
-def shortened(text: str, length: int = 120) -> str:
-    """Leave out the middle of a long text."""
-    return text if len(text) <= length else f"{text[: length // 2]}…{text[-(length // 2 - 1) :]}"

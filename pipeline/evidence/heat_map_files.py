@@ -1,4 +1,4 @@
-"""Writes where the model looked as PNG files, for those who put them elsewhere than into the report."""
+"""Writes where the model looked as PNG files, for those who put them elsewhere than into a report."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from classifiers import ModelSpec
-from pipeline.evidence.pictures import crop_geometry, cut_face
-from pipeline.evidence.report.pictures import MAX_PERSONS, heat_maps, heat_output, read_all
-from pipeline.evidence.report.reading import Reading
-from pipeline.media.types import MediaInfo
-from pipeline.results.verdict import display_path
+from pipeline.evidence.heat_maps import heat_maps, heat_output
+from pipeline.evidence.pictures import MAX_PERSONS, crop_geometry, cut_face, read_frames, reopen
+from pipeline.results.parts import Observation, display_path
+from pipeline.results.verdict import Verdict
 from pipeline.results.writers import WriteError
 
 EACH = 8
 """Strongest faces of a person that are written."""
 
 
-def write_heat_maps(reading: Reading, media: MediaInfo, spec: ModelSpec, folder: Path) -> list[Path]:
+def write_heat_maps(verdict: Verdict, source: Path, spec: ModelSpec, folder: Path) -> list[Path]:
     """Write the strongest faces of every person that was judged, each as it is and with its heat map.
 
     The files are called as `person-1_4.920s_0.97_face.png` and `person-1_4.920s_0.97_manipulated.png`, by the output
     that the map explains. They replace those that an earlier result left in the folder, all or none.
 
     Args:
-        reading: the result.
-        media: what `pipeline.evidence.pictures.reopen` gave.
+        verdict: on the file.
+        source: the file, which must be the same as when it was scanned.
         spec: the model that made the scores.
         folder: where; it is made if there is something to write.
 
@@ -37,29 +37,31 @@ def write_heat_maps(reading: Reading, media: MediaInfo, spec: ModelSpec, folder:
         The files.
 
     Raises:
-        PicturesError: nothing can be decoded.
+        PicturesError: the source is another file than the verdict is about, or cannot be decoded.
         ModelError: the model cannot be explained.
         WriteError: the files cannot be written, or those of an earlier result not removed.
     """
-    persons = reading.judged[:MAX_PERSONS]
-    wanted = [sighting for person in persons for sighting in person.strongest[:EACH]]
-    geometry, faces, seen = crop_geometry(spec), {}, {}
-    for image, sightings in read_all(media, wanted):
-        for sighting in sightings:
-            if (crop := cut_face(image, sighting.observation, geometry)) is not None:
-                key = sighting.track, sighting.position
-                faces[key], seen[key] = crop, sighting
-    outputs = {person.id: heat_output(person) for person in persons}
-    images: dict[str, np.ndarray] = {}
-    for key, drawn in heat_maps(persons, faces, spec).items():
-        sighting = seen[key]
-        start = f"person-{sighting.track}_{sighting.time_s:.3f}s_{sighting.score:.2f}"
-        images[f"{start}_face.png"] = faces[key]
-        images[f"{start}_{outputs[sighting.track]}.png"] = drawn
+    verdict = verdict.as_stored()
+    persons = verdict.judged[:MAX_PERSONS]
+    wanted = [seen for person in persons for seen in person.strongest[:EACH]]
+    geometry = crop_geometry(spec)
+    crops: dict[Observation, npt.NDArray[np.uint8]] = {}
+    for image, observations in read_frames(reopen(verdict, source), wanted):
+        for seen in observations:
+            if (crop := cut_face(image, seen, geometry)) is not None:
+                crops[seen] = crop
+    maps = heat_maps(persons, crops, spec)
+    images: dict[str, npt.NDArray[np.uint8]] = {}
+    for person in persons:
+        for seen in person.strongest[:EACH]:
+            if seen in crops:
+                start = f"person-{person.track.id}_{seen.time_s:.3f}s_{seen.weighed_score:.2f}"
+                images[f"{start}_face.png"] = crops[seen]
+                images[f"{start}_{heat_output(person)}.png"] = maps[seen]
     return _replace_all(folder, images)
 
 
-def _replace_all(folder: Path, images: Mapping[str, np.ndarray]) -> list[Path]:
+def _replace_all(folder: Path, images: Mapping[str, npt.NDArray[np.uint8]]) -> list[Path]:
     """Write RGB images by name; what there was stays until all new ones are on disk."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -75,7 +77,7 @@ def _replace_all(folder: Path, images: Mapping[str, np.ndarray]) -> list[Path]:
         raise WriteError(f"cannot write heat maps to {display_path(folder)}: {error.strerror}") from error
 
 
-def _png(image: np.ndarray) -> bytes:
+def _png(image: npt.NDArray[np.uint8]) -> bytes:
     encoded, content = cv2.imencode(".png", image[..., ::-1])
     if not encoded:
         raise WriteError(f"cannot encode an image of shape {image.shape} as PNG")

@@ -9,13 +9,14 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from pipeline.evidence.pictures import PicturesError, find_input, model_of, reopen
-from pipeline.evidence.report.folder import Stored, parse_result, stored_results, write_index
+from pipeline.evidence.pictures import MAX_PERSONS, PicturesError, find_input, model_of, reopen
+from pipeline.evidence.report.gallery import Pictures, make_pictures
+from pipeline.evidence.report.index import write_index
 from pipeline.evidence.report.page import write_report
-from pipeline.evidence.report.pictures import MAX_PERSONS, Pictures, make_pictures
-from pipeline.evidence.report.reading import NotAResultError, Reading
-from pipeline.evidence.report.texts import say
-from pipeline.results.verdict import display_path
+from pipeline.evidence.report.stored import Stored, stored_results
+from pipeline.evidence.texts import say
+from pipeline.results.parts import display_path
+from pipeline.results.verdict import NotAResultError, Verdict, parse_verdict
 from pipeline.version import __version__
 
 log = logging.getLogger(__name__)
@@ -30,12 +31,12 @@ class FolderReport(NamedTuple):
     Attributes:
         pages: number of results with a page that is up to date.
         failed: number of results whose page could not be made.
-        index: the list of them; None where there is no result.
+        index_file: the list of them; None where there is no result.
     """
 
     pages: int
     failed: int
-    index: Path | None
+    index_file: Path | None
 
 
 def make_page(stored: Stored, *, media: Path | None = None, model: str | None = None, keep: bool = False) -> None:
@@ -56,11 +57,11 @@ def make_page(stored: Stored, *, media: Path | None = None, model: str | None = 
     stamp = _stamp(text)
     if keep and _stamp_of(stored.page) == stamp:
         return
-    reading = parse_result(text)
-    pictures, why = _pictures(reading, stored.source.parent, media, model)
+    verdict = parse_verdict(text)
+    pictures, why = _pictures(verdict, stored.source.parent, media, model)
     # Without its stamp a page is made again, when what it lacks may be there.
     complete = why is None and (pictures is None or pictures.complete)
-    write_report(reading, pictures, stored.page, why_no_pictures=why, stamp=stamp if complete else "")
+    write_report(verdict, pictures, stored.page, why_no_pictures=why, stamp=stamp if complete else "")
 
 
 def report_folder(
@@ -99,16 +100,15 @@ def report_folder(
 
 
 def _pictures(
-    reading: Reading, near: Path, media: Path | None, model: str | None
+    verdict: Verdict, near: Path, media: Path | None, model: str | None
 ) -> tuple[Pictures | None, str | None]:
     """Make the pictures, or say why there are none; of a file that could not be read there are none to make."""
-    persons = reading.persons[:MAX_PERSONS]
-    if not persons and reading.result["status"] != "no_face":
+    persons = verdict.people[:MAX_PERSONS]
+    if not persons and verdict.status != "no_face":
         return None, None
     try:
-        path = find_input(reading.result, near, media)
-        spec = model_of(reading.result, model) if reading.result["model"] else None
-        return make_pictures(persons, reopen(reading.result, path), spec), None
+        path = find_input(verdict, near, media)
+        return make_pictures(persons, reopen(verdict, path), model_of(verdict, model)), None
     except PicturesError as error:
         advice = f" {say('changed_do')}" if error.reason in ("missing", "changed") else ""
         return None, f"{str(error).rstrip('.')}.{advice}"

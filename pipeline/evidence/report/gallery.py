@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from classifiers import ModelError, ModelSpec
-from pipeline.evidence.pictures import Sighting, crop_geometry, cut_face, read_sightings, read_spread
-from pipeline.evidence.report.reading import Person
-from pipeline.evidence.report.texts import say
-from pipeline.media.sampling import MAX_COUNT
+from pipeline.evidence.heat_maps import heat_maps, heat_output
+from pipeline.evidence.pictures import crop_geometry, cut_face, read_frames, read_spread
+from pipeline.evidence.texts import say
 from pipeline.media.types import MediaInfo
-
-if TYPE_CHECKING:
-    from classifiers.explain import HeatMapper
-
-MAX_PERSONS = 60
-"""Persons with a line in the timeline; of a film with more of them the least suspicious are only counted."""
+from pipeline.results.parts import Observation, TrackEvidence
 
 MAX_MOMENTS = 64
 """Frames that can be shown in the timeline."""
@@ -35,6 +30,8 @@ _SEARCHED = 8
 
 _MOMENT_SIDE, _FRAME_SIDE, _STRIP_SIDE = 400, 880, 112
 
+_T = TypeVar("_T")
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Gallery:
@@ -46,9 +43,9 @@ class Gallery:
         whole_frame: the frame in which it is strongest, or None.
     """
 
-    strip: list[Sighting]
-    close_ups: list[Sighting]
-    whole_frame: Sighting | None
+    strip: list[Observation]
+    close_ups: list[Observation]
+    whole_frame: Observation | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +63,9 @@ class Pictures:
     Attributes:
         moments: whole frames, small but for a still picture, by time in seconds.
         frames: whole frames, large, by time in seconds; a still picture is among the moments.
-        crops: faces by track and position.
-        close_ups: the strongest faces by track and position.
-        heat_output: "manipulated" or "generated" by track: what its heat maps explain.
+        crops: faces.
+        close_ups: the strongest faces.
+        heat_outputs: "manipulated", "generated" or both: what the heat maps explain.
         no_heat: one sentence where there are no heat maps, else None.
         complete: whether no picture is missing that could be had on another day.
         searched: where no face was found, times and whole frames, evenly chosen.
@@ -76,20 +73,20 @@ class Pictures:
 
     moments: dict[float, str] = field(default_factory=dict)
     frames: dict[float, str] = field(default_factory=dict)
-    crops: dict[tuple[int, int], str] = field(default_factory=dict)
-    close_ups: dict[tuple[int, int], CloseUp] = field(default_factory=dict)
-    heat_output: dict[int, str] = field(default_factory=dict)
+    crops: dict[Observation, str] = field(default_factory=dict)
+    close_ups: dict[Observation, CloseUp] = field(default_factory=dict)
+    heat_outputs: list[str] = field(default_factory=list)
     no_heat: str | None = None
     complete: bool = True
     searched: list[tuple[float, str]] = field(default_factory=list)
 
 
-def galleries(persons: Sequence[Person]) -> list[Gallery]:
+def galleries(persons: Sequence[TrackEvidence]) -> list[Gallery]:
     """Choose what to show of each person; the most suspicious come first and get most."""
     each = int(np.clip(_STRIP_TOTAL // max(len(persons), 1), 1, _STRIP_EACH))
     return [
         Gallery(
-            strip=spread(person.sightings, each),
+            strip=spread(person.track.observations, each),
             close_ups=person.strongest[: next((n for end, n in _CLOSE_UPS if place < end), 0)],
             whole_frame=person.strongest[0] if place < _WHOLE_FRAMES else None,
         )
@@ -97,23 +94,23 @@ def galleries(persons: Sequence[Person]) -> list[Gallery]:
     ]
 
 
-def moments(persons: Sequence[Person], count: int = MAX_MOMENTS) -> list[float]:
+def moments(persons: Sequence[TrackEvidence], count: int = MAX_MOMENTS) -> list[float]:
     """Choose times in seconds to show a whole frame of: evenly among those with a face, and the strongest ones."""
-    times = sorted({sighting.time_s for person in persons for sighting in person.sightings})
+    times = sorted({seen.time_s for person in persons for seen in person.track.observations})
     if len(times) <= count:
         return times
     strongest = [person.strongest[0].time_s for person in persons[: count // 4]]
     return sorted({*spread(times, count - len(set(strongest))), *strongest})
 
 
-def spread(items: Sequence, count: int) -> list:
+def spread(items: Sequence[_T], count: int) -> list[_T]:
     """Choose at most `count` items evenly, the first and the last among them."""
     if len(items) <= count:
         return list(items)
     return [items[round(place)] for place in np.linspace(0, len(items) - 1, count)]
 
 
-def make_pictures(persons: Sequence[Person], media: MediaInfo, spec: ModelSpec | None) -> Pictures:
+def make_pictures(persons: Sequence[TrackEvidence], media: MediaInfo, spec: ModelSpec | None) -> Pictures:
     """Decode the frames that a page shows, and cut its faces out of them.
 
     Args:
@@ -131,114 +128,60 @@ def make_pictures(persons: Sequence[Person], media: MediaInfo, spec: ModelSpec |
         ]
         return made
     chosen = galleries(persons)
-    strip = {(s.track, s.position) for gallery in chosen for s in gallery.strip}
-    large = {(s.track, s.position) for gallery in chosen for s in gallery.close_ups}
+    strip = {seen for gallery in chosen for seen in gallery.strip}
+    large = {seen for gallery in chosen for seen in gallery.close_ups}
     frames = {gallery.whole_frame.time_s for gallery in chosen if gallery.whole_frame}
     shown = set(moments(persons))
     wanted = [
-        sighting
+        seen
         for person in persons
-        for sighting in person.sightings
-        if (sighting.track, sighting.position) in strip | large or sighting.time_s in shown
+        for seen in person.track.observations
+        if seen in strip or seen in large or seen.time_s in shown
     ]
     geometry = crop_geometry(spec)
     still = media.kind == "image"
-    faces: dict[tuple[int, int], np.ndarray] = {}
-    for image, sightings in read_all(media, wanted):
-        time_s = sightings[0].time_s
+    faces: dict[Observation, npt.NDArray[np.uint8]] = {}
+    for image, observations in read_frames(media, wanted):
+        time_s = observations[0].time_s
         if time_s in shown:
             made.moments[time_s] = _jpeg(_shrunk(image, _FRAME_SIDE if still else _MOMENT_SIDE), 80 if still else 72)
         if time_s in frames and not still:
             made.frames[time_s] = _jpeg(_shrunk(image, _FRAME_SIDE), 80)
-        for sighting in sightings:
-            key = sighting.track, sighting.position
-            if key not in strip | large or (crop := cut_face(image, sighting.observation, geometry)) is None:
+        for seen in observations:
+            if (seen not in strip and seen not in large) or (crop := cut_face(image, seen, geometry)) is None:
                 continue
-            if key in strip:
-                made.crops[key] = _jpeg(_shrunk(crop, _STRIP_SIDE), 78)
-            if key in large:
-                faces[key] = crop
-    heat: dict[tuple[int, int], np.ndarray] = {}
+            if seen in strip:
+                made.crops[seen] = _jpeg(_shrunk(crop, _STRIP_SIDE), 78)
+            if seen in large:
+                faces[seen] = crop
+    heat: dict[Observation, npt.NDArray[np.uint8]] = {}
     if spec is None:
         made.no_heat, made.complete = say("no_heat_model"), False
     else:
         try:
             heat = heat_maps(persons, faces, spec)
-            made.heat_output = {person.id: heat_output(person) for person in persons}
+            made.heat_outputs = sorted({heat_output(person) for person in persons})
         except ModelError as error:
             made.no_heat = say("no_heat", why=error)
             # A model whose maps are not worth drawing will have none tomorrow; another may have been exported by then.
             made.complete = not spec.heat_maps
-    for key, crop in faces.items():
-        made.close_ups[key] = CloseUp(_jpeg(crop, 88), _jpeg(heat[key], 88) if key in heat else None)
+    for seen, crop in faces.items():
+        made.close_ups[seen] = CloseUp(_jpeg(crop, 88), _jpeg(heat[seen], 88) if seen in heat else None)
     return made
 
 
-def read_all(media: MediaInfo, wanted: Sequence[Sighting]) -> Iterable[tuple[np.ndarray, list[Sighting]]]:
-    """Read any number of sightings; see `read_sightings`, which takes as many frames as one plan does."""
-    times = sorted({sighting.time_s for sighting in wanted})
-    for first in range(0, len(times), MAX_COUNT):
-        part = set(times[first : first + MAX_COUNT])
-        yield from read_sightings(media, [sighting for sighting in wanted if sighting.time_s in part])
-
-
-def heat_output(person: Person) -> str:
-    """Name the output that the heat maps of a person explain: the kind of forgery that scores higher."""
-    drawn = (person.components["generated"] or 0) > (person.components["manipulated"] or 0)
-    return "generated" if drawn else "manipulated"
-
-
-def heat_maps(
-    persons: Sequence[Person], faces: dict[tuple[int, int], np.ndarray], spec: ModelSpec
-) -> dict[tuple[int, int], np.ndarray]:
-    """Draw where the model looked.
-
-    Args:
-        persons: whose faces they are.
-        faces: crops as the model sees them, by track and position.
-        spec: the model.
-
-    Returns:
-        Each crop under its map, RGB uint8 of the same size.
-
-    Raises:
-        ModelError: the model cannot be explained, or not so that it helps.
-    """
-    from classifiers.explain import calibrated_maps, overlay
-
-    spec.check_heat_maps()
-    if not faces:
-        return {}
-    output = {person.id: spec.labels.index(heat_output(person)) for person in persons}
-    maps = calibrated_maps(_mapper(spec).heat(np.stack(list(faces.values()))), spec.calibration)
-    return {key: overlay(crop, cells[output[key[0]]]) for (key, crop), cells in zip(faces.items(), maps, strict=True)}
-
-
-_mappers: dict[str, HeatMapper] = {}
-
-
-def _mapper(spec: ModelSpec) -> HeatMapper:
-    """Load a model once for the pages of a whole folder, and keep no more than one."""
-    from classifiers.explain import HeatMapper
-
-    if spec.sha256 not in _mappers:
-        _mappers.clear()
-        _mappers[spec.sha256] = HeatMapper(spec)
-    return _mappers[spec.sha256]
-
-
-def _shrunk(image: np.ndarray, side: int) -> np.ndarray:
+def _shrunk(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
     height, width = image.shape[:2]
     scale = side / max(height, width)
     if scale >= 1:
         return image
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _jpeg(image: np.ndarray, quality: int) -> str:
+def _jpeg(image: npt.NDArray[np.uint8], quality: int) -> str:
     """Encode RGB uint8 as a data URI."""
     encoded, content = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
     if not encoded:
         raise ValueError(f"a picture of shape {image.shape} could not be encoded as JPEG")
-    return "data:image/jpeg;base64," + base64.b64encode(content).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(content.tobytes()).decode()

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
-from pipeline.evidence.report.reading import Person
+from pipeline.results.parts import Segment, TrackEvidence
 
 LANE_WIDTH, LANE_HEIGHT = 1000, 100
 """Units of the drawing of one lane, stretched by the page."""
@@ -34,16 +35,17 @@ class Lane:
     strong: list[tuple[float, float]]
 
 
-def lane(person: Person, duration_s: float, step_s: float) -> Lane:
+def lane(person: TrackEvidence, segments: Sequence[Segment], duration_s: float, step_s: float) -> Lane:
     """Draw one person.
 
     Args:
         person: whom.
+        segments: the stretches in which the evidence about this person is strong.
         duration_s: of the file, above 0.
         step_s: seconds between frames that were looked at; a face that is missing for longer was not seen.
     """
-    times = np.array([s.time_s for s in person.sightings])
-    scores = np.array([s.score for s in person.sightings])
+    times = np.array([seen.time_s for seen in person.track.observations])
+    scores = np.array([seen.weighed_score for seen in person.track.observations])
     starts = np.flatnonzero(np.diff(times, prepend=-np.inf) > _GAP_STEPS * step_s)
     runs = np.split(np.arange(len(times)), starts[1:])
     line, dots = [], []
@@ -59,13 +61,13 @@ def lane(person: Person, duration_s: float, step_s: float) -> Lane:
         for (_, before), (after, _) in itertools.pairwise(edges)
         if after - before > _GAP_STEPS * step_s
     ]
-    strong = [(_x(a, duration_s), max(_x(b - a, duration_s), 4.0)) for a, b in person.segments]
+    strong = [(_x(s.start_s, duration_s), max(_x(s.end_s - s.start_s, duration_s), 4.0)) for s in segments]
     return Lane("".join(line), "".join(dots), gaps, strong)
 
 
-def step(persons: Sequence[Person], duration_s: float, frames: int) -> float:
+def step(persons: Sequence[TrackEvidence], duration_s: float, frames: int) -> float:
     """Estimate the seconds between two frames that were looked at."""
-    times = np.unique([s.time_s for person in persons for s in person.sightings])
+    times = np.unique([seen.time_s for person in persons for seen in person.track.observations])
     usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
     planned = duration_s / frames if frames else 0.0
     return max(usual, planned) or 1.0
@@ -99,7 +101,7 @@ def zone(low: float, high: float) -> tuple[float, float]:
     return round(top, 1), round((LANE_HEIGHT if low <= 0 else _y(low)) - top, 1)
 
 
-def _telling(scores: np.ndarray, run: np.ndarray, count: int) -> list[int]:
+def _telling(scores: npt.NDArray[np.float64], run: npt.NDArray[np.int64], count: int) -> list[int]:
     """Thin out a run, keeping the lowest and the highest of each part."""
     if len(run) <= count:
         return run.tolist()
