@@ -85,10 +85,10 @@ class TestProcesses:
         cost, again = run_workload("scan", {"frames": 4}, job, [job, job])
         assert 0 < cost.children_cpu_s < cost.cpu_s
         assert cost.peak_mib > 50
-        assert cost.result["frames"] == 4
-        assert cost.result["crops"] == 4
-        assert cost.result["verdicts"] == again.result["verdicts"]
-        assert cost.result["verdicts"][0]["status"] == "ok"
+        assert cost.outcome["frames"] == 4
+        assert cost.outcome["crops"] == 4
+        assert cost.outcome["verdicts"] == again.outcome["verdicts"]
+        assert cost.outcome["verdicts"][0]["status"] == "ok"
 
     def test_a_workload_that_fails_says_why(self):
         with pytest.raises(MeasurementError, match=r"nothing\.mp4"):
@@ -113,7 +113,7 @@ class TestProcesses:
 def test_the_usual_stack_scores_the_faces_of_the_frames_it_is_given(head: Path):
     job = {"wanted": {str(head): [1, 4, 9]}}
     cost = run_workload("usual_stack", {}, job, [job])[0]
-    assert cost.result["crops"] == 3
+    assert cost.outcome["crops"] == 3
 
 
 class TestResults:

@@ -85,7 +85,7 @@ def _note(results: Results, bars: list[str]) -> str:
             f"usual stack: OpenCV reads every frame, the mtcnn package and Keras take the same {usual[0].frames}, "
             "one by one, in f32"
         )
-    precision = results.row(bars[0], "scan").costs[0].result["precision"]
+    precision = results.row(bars[0], "scan").costs[0].outcome["precision"]
     lines.append(
         f"floor: ffmpeg decodes every frame, the same classifier in full batches, both in {precision}; "
         f"medians of {results.repetitions}, {results.machine['processor']}, {results.machine['cores']} cores"

@@ -39,14 +39,14 @@ class Cost:
         wall_s: seconds.
         peak_mib: the most memory that all processes together held resident, in MiB; pages that they share count
             for each.
-        result: what the workload says of its outcome.
+        outcome: what the workload says of what it did.
     """
 
     cpu_s: float
     children_cpu_s: float
     wall_s: float
     peak_mib: float
-    result: dict = field(default_factory=dict)
+    outcome: dict = field(default_factory=dict)
 
 
 def run_command(command: Sequence[str], environment: dict[str, str] | None = None, line: str = "") -> Cost:

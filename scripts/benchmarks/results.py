@@ -163,12 +163,12 @@ def _line(row: Row, case: list[Row], baseline: Results | None) -> str:
 def _stages(row: Row) -> Iterator[str]:
     """Say what the stages of a clip took, as far as the measured one tells."""
     title = SUBJECTS[row.subject].title
-    result = row.costs[0].result
+    outcome = row.costs[0].outcome
     if row.subject in ("scan", "adaptive"):
-        seen = f"{result['frames'] / row.clips:.1f} frames, {result['crops'] / row.clips:.1f} crops"
-        yield f"  {title}: looked at {seen} a clip, in {result['precision']}"
+        seen = f"{outcome['frames'] / row.clips:.1f} frames, {outcome['crops'] / row.clips:.1f} crops"
+        yield f"  {title}: looked at {seen} a clip, in {outcome['precision']}"
     for kind, unit in (("stages_wall_s", "wall s"), ("stages_cpu_s", "CPU s")):
-        stages = [cost.result[kind] for cost in row.costs if kind in cost.result]
+        stages = [cost.outcome[kind] for cost in row.costs if kind in cost.outcome]
         if stages:
             means = {name: median(each.get(name, 0) for each in stages) / row.clips for name in stages[0]}
             yield f"  {title} by stage, {unit}: " + ", ".join(f"{name} {value:.2f}" for name, value in means.items())
@@ -179,7 +179,7 @@ def _stages(row: Row) -> Iterator[str]:
 
 def _agreement(one: Row, other: Row) -> Iterator[tuple[str, float]]:
     """Compare the verdicts of two scans of the same files."""
-    both = zip(one.costs[0].result["verdicts"], other.costs[0].result["verdicts"], strict=False)
+    both = zip(one.costs[0].outcome["verdicts"], other.costs[0].outcome["verdicts"], strict=False)
     pairs = [(a, b) for a, b in both if a["file"] == b["file"]]
     if not pairs:
         return

@@ -106,7 +106,7 @@ def measure(case: Case, subject: str, repetitions: int, before: Sequence[Row]) -
     """
     if subject == "usual" and len(case.paths) >= _MANY:
         repetitions = 1
-    crops = next((row.costs[0].result["crops"] for row in before if row.subject == "scan"), None)
+    crops = next((row.costs[0].outcome["crops"] for row in before if row.subject == "scan"), None)
     costs = SUBJECTS[subject].measure(_Job(case.paths, case.warm_up, case.frames, repetitions, crops))
     return Row(case.scenario, case.label, case.frames, subject, len(case.paths), tuple(costs))
 
