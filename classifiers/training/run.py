@@ -9,16 +9,15 @@ from pathlib import Path
 
 import keras
 
-from classifiers.architectures import LABELS, build
+from classifiers.architectures import build
 from classifiers.atomic_file import write_whole
-from classifiers.calibration import UNCALIBRATED, Thresholds
 from classifiers.datasets import PictureReader, Sample
 from classifiers.engines import create_engine
 from classifiers.errors import SettingsError
 from classifiers.evaluation.calibration_fitting import calibrate
 from classifiers.evaluation.predictions import predict
-from classifiers.export import export_openvino
-from classifiers.model_spec import MANIFEST, ModelError, ModelFile, ModelSpec, find_model, write_manifest
+from classifiers.export import save_network
+from classifiers.model_spec import MANIFEST, ModelError, ModelSpec, find_model, write_manifest
 from classifiers.stored_network import load_network
 from classifiers.training.checkpoint import CHECKPOINT
 from classifiers.training.checks import Template, check_trainable, crop_size, load_teacher, starting_model
@@ -138,21 +137,4 @@ def _save(
     """Write the network in float32, whatever it was trained in, and describe it."""
     network = build(config.architecture, input_size=size)
     network.set_weights(trained.get_weights())
-    paths = {"keras": folder / f"{config.architecture}.keras"}
-    network.save(paths["keras"])
-    if keras.backend.backend() in ("tensorflow", "torch"):
-        paths["openvino_graph"] = folder / f"{config.architecture}.xml"
-        paths["openvino_weights"] = export_openvino(paths["keras"], paths["openvino_graph"])
-    return ModelSpec(
-        name=config.architecture,
-        architecture=config.architecture,
-        labels=LABELS,
-        crop_size=size,
-        crop_template=template,
-        crop_cut_size=cut_size,
-        files={kind: ModelFile(p.name, hashlib.sha256(p.read_bytes()).hexdigest()) for kind, p in paths.items()},
-        calibration=UNCALIBRATED,
-        thresholds=Thresholds(0.5, 0.5, ""),
-        card=SETTINGS,
-        folder=folder,
-    )
+    return save_network(network, folder, crop_template=template, crop_cut_size=cut_size, card=SETTINGS)
