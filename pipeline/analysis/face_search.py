@@ -11,7 +11,8 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from extractors.face import Face, FaceDetector
+from extractors.detector import FaceDetector
+from extractors.face import Face
 from extractors.follow import FaceFollower
 from extractors.quality import face_quality
 from pipeline.analysis.stages import Stopwatch

@@ -86,8 +86,8 @@ def _quantise(name: str, folder: Path, crops: QuantisingCrops) -> None:
     quantized = quantize_model(folder / MANIFEST.name, name, crops.training, crops.held_out, crops.measured_on)
     for file_format in ("openvino_int8_graph", "openvino_int8_weights"):
         print(folder / quantized.files[file_format].file)
-    agreement = quantized.agreement
-    print(
-        f"mean difference of a score from f32: {agreement.score_difference} on {agreement.crops} crops, "
-        f"at most {MAX_DIFFERENCE} allowed"
-    )
+    if quantized.agreement:
+        print(
+            f"mean difference of a score from f32: {quantized.agreement.score_difference} on "
+            f"{quantized.agreement.crops} crops, at most {MAX_DIFFERENCE} allowed"
+        )

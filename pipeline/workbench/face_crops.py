@@ -128,7 +128,7 @@ class FaceCropper:
         scale = min(1.0, self.settings.max_side / before.max())
         after = np.maximum(np.round(before * scale).astype(int), 1)
         if scale < 1:
-            image = cv2.resize(image, after.tolist(), interpolation=cv2.INTER_AREA)
+            image = np.asarray(cv2.resize(image, after.tolist(), interpolation=cv2.INTER_AREA), np.uint8)
         factor, corner = after / before, np.array([left, top])
         return FaceCrop(
             jpeg=_jpeg(image, self.settings.quality),

@@ -18,7 +18,9 @@ class Progress(Protocol):
         unit: what one of them is, such as "file".
     """
 
-    def __call__(self, items: Iterable[T], total: int, task: str, unit: str) -> Iterable[T]: ...
+    def __call__(self, items: Iterable[T], total: int, task: str, unit: str) -> Iterable[T]:
+        """Give the items, and show each time how many have been given."""
+        ...
 
 
 def silent(items: Iterable[T], total: int, task: str, unit: str) -> Iterable[T]:
