@@ -8,6 +8,9 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
+# File systems take 255 bytes; what is written must not be refused for the name that it has meanwhile.
+_KEPT_OF_NAME = 50
+
 
 def write_whole(path: Path, data: bytes | str) -> None:
     """Write a file in one step; what was there before stays until all of the new one is on disk.
@@ -36,13 +39,13 @@ def replacing(path: Path) -> Iterator[Path]:
         path: the file to replace or make, in a folder that exists.
 
     Yields:
-        A hidden path in the same folder that ends in the same name, so that the suffix stays. The block must write a
+        A hidden path in the same folder that ends as the name does, so that the suffix stays. The block must write a
         file there. If it raises, that file is removed; only a process that is killed leaves it behind.
 
     Raises:
         OSError: the file cannot be written.
     """
-    part = path.with_name(f".part-{secrets.token_hex(4)}-{path.name}")
+    part = path.with_name(f".part-{secrets.token_hex(4)}-{path.name[-_KEPT_OF_NAME:]}")
     try:
         yield part
         with part.open("rb+") as file:
@@ -55,5 +58,5 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def remove_parts(path: Path) -> None:
     """Remove what killed processes left behind of a file, if nobody is writing it now."""
-    for part in path.parent.glob(f".part-*-{path.name}"):
+    for part in path.parent.glob(f".part-*-{path.name[-_KEPT_OF_NAME:]}"):
         part.unlink(missing_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path, PureWindowsPath
 from typing import Any
 
 from classifiers.architectures import ARCHITECTURES, LABELS
+from classifiers.atomic_file import write_whole
 from classifiers.calibration import Calibration, Thresholds, calibrator_from_json
 from classifiers.file_parts import read_file
 
@@ -211,9 +212,7 @@ def write_manifest(path: Path, specs: Iterable[ModelSpec]) -> None:
     for spec in specs:
         if spec.folder.resolve() != path.parent.resolve():
             raise ValueError(f"the files of model {spec.name!r} lie in {spec.folder}, not beside {path}")
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(json.dumps({"models": [spec.to_json() for spec in specs]}, indent=1) + "\n", encoding="utf-8")
-    temporary.replace(path)
+    write_whole(path, json.dumps({"models": [spec.to_json() for spec in specs]}, indent=1) + "\n")
 
 
 def read_manifest(path: Path) -> dict[str, ModelSpec]:

@@ -18,9 +18,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from extractors.detector import DetectorUnavailableError, FaceDetector, FollowingDetector
-from extractors.face import LANDMARK_NAMES, Face
+if TYPE_CHECKING:
+    from extractors.detector import DetectorUnavailableError, FaceDetector, FollowingDetector
+    from extractors.face import LANDMARK_NAMES, Face
+else:
+    _HOMES = {
+        "DetectorUnavailableError": "extractors.detector",
+        "Face": "extractors.face",
+        "FaceDetector": "extractors.detector",
+        "FollowingDetector": "extractors.detector",
+        "LANDMARK_NAMES": "extractors.face",
+    }
+
+    def __getattr__(name):
+        # The command line names the detectors in its help, and must not load numpy for that.
+        if name in _HOMES:
+            return getattr(import_module(_HOMES[name]), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
     "DETECTORS",
@@ -54,6 +74,9 @@ def create_detector(name: str, **options: object) -> FaceDetector:
     """
     if name not in DETECTORS:
         raise ValueError(f"Unknown face detector {name!r}; choose one of {', '.join(DETECTORS)}.")
+    # Loads numpy.
+    from extractors.detector import DetectorUnavailableError
+
     module, _, detector = DETECTORS[name].partition(":")
     try:
         return getattr(import_module(module), detector)(**options)

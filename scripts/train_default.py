@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 from classifiers.datasets import Sample, face_shards
+from classifiers.training.config import TrainingConfig
 from classifiers.training.run import train_model
 from extractors.align import LANDMARK_TEMPLATE, aligner
-from pipeline.cli.train import add_training_options, training_config
 
 # The validation split has few face swaps: two more whole sources, with their originals, complete it.
 MOVED_TO_VALIDATION = {
@@ -47,10 +47,18 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, required=True, help="folder of face shards and their index CSVs")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; a run found there is resumed")
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings; options replace its values")
-    add_training_options(parser, leave_out=("recipe",))
+    settings = [setting for setting in fields(TrainingConfig) if setting.name != "recipe"]
+    for setting in settings:
+        parser.add_argument(
+            f"--{setting.name.replace('_', '-')}",
+            type=type(setting.default),
+            help=f"{setting.metadata['help']} ({setting.default})",
+        )
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    config = training_config(arguments, recipe="self_blending")
+    given = {setting.name: getattr(arguments, setting.name) for setting in settings}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = TrainingConfig.load(arguments.config, given | {"recipe": "self_blending"})
     train_model(config, default_samples(arguments.faces), aligner, LANDMARK_TEMPLATE, arguments.out)
 
 

@@ -116,6 +116,18 @@ class TrainingConfig:
             raise SettingsError(f"the configuration {path} has unknown settings: {', '.join(unknown)}")
         return cls(**{**values, **(changes or {})})
 
+    @classmethod
+    def load(cls, path: Path | None = None, changes: dict[str, object] | None = None) -> TrainingConfig:
+        """Put settings together: the defaults, then those of a YAML file if there is one, then `changes`.
+
+        Raises:
+            SettingsError: the file cannot be read, or a setting makes no sense.
+        """
+        if path is not None:
+            return cls.from_yaml(path, changes)
+        values: dict[str, Any] = dict(changes or {})
+        return cls(**values)
+
     def difference(self, other: TrainingConfig) -> str:
         """Name the settings in which two runs differ in what comes out of them, for people to read."""
         names = [item.name for item in fields(self) if item.name not in ("loaders", "batch_folder")]

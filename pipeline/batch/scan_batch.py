@@ -58,6 +58,7 @@ def scan_batch(
     *,
     workers: int = 1,
     overwrite: bool = False,
+    needs_logits: bool = False,
 ) -> Iterator[Verdict]:
     """Scan inputs, and write each result as soon as it is known.
 
@@ -68,18 +69,26 @@ def scan_batch(
         writer: keeps the results, and those of earlier runs.
         workers: number of processes; each scans several files at a time.
         overwrite: scan also what has a current result already.
+        needs_logits: scan also what has a result of an earlier version, which kept no logits.
 
     Yields:
         The verdict on each input, in order.
     """
     writer.expect(inputs)
 
+    def kept(source: Input) -> Verdict | None:
+        """Give the result of an earlier run, if it may stay."""
+        stored = None if overwrite else writer.stored(source)
+        if stored is None or not _is_current(stored, source, scanner) or (needs_logits and _lacks_logits(stored)):
+            return None
+        return stored
+
     if workers > 1 and len(inputs) > 1:
-        results = _scan_in_processes(inputs, settings, scanner, writer, min(workers, len(inputs)), overwrite)
+        results = _scan_in_processes(inputs, settings, scanner, writer, min(workers, len(inputs)), kept)
     else:
         stopped = threading.Event()
         scan = partial(_scan, scanner, stopped=stopped)
-        results = _results(inputs, scan, stopped.set, scanner, writer, files_at_a_time(), overwrite)
+        results = _results(inputs, scan, stopped.set, kept, writer, files_at_a_time())
     yield from results
 
 
@@ -87,18 +96,17 @@ def _results(
     inputs: Sequence[Input],
     scan: Callable[[Input], Verdict],
     stop: Callable[[], None],
-    scanner: Scanner,
+    kept: Callable[[Input], Verdict | None],
     writer: ResultWriter,
     at_a_time: int,
-    overwrite: bool,
 ) -> Iterator[Verdict]:
     """Give the kept or new result of each input, in order."""
     writing = threading.Lock()
     stopped = threading.Event()
 
     def result_of(source: Input) -> Verdict:
-        stored = None if overwrite else writer.stored(source)
-        if stored is not None and _is_current(stored, source, scanner):
+        stored = kept(source)
+        if stored is not None:
             with writing:
                 writer.keep(stored)
             return stored
@@ -132,6 +140,10 @@ def _is_current(stored: Verdict, source: Input, scanner: Scanner) -> bool:
         return False
 
 
+def _lacks_logits(stored: Verdict) -> bool:
+    return any(seen.logits is None for item in stored.tracks for seen in item.track.observations)
+
+
 def _scan(scanner: Scanner, source: Input, stopped: threading.Event | None = None) -> Verdict:
     try:
         return scanner.scan(source.path, stopped)
@@ -148,7 +160,7 @@ def _scan_in_processes(
     scanner: Scanner,
     writer: ResultWriter,
     workers: int,
-    overwrite: bool,
+    kept: Callable[[Input], Verdict | None],
 ) -> Iterator[Verdict]:
     """Scan in several processes; a file that kills its process is an error, no more."""
     cores = max(1, usable_cores() // workers)
@@ -164,7 +176,7 @@ def _scan_in_processes(
 
     processes: WorkerProcesses[Input, Verdict]
     with WorkerProcesses(partial(_load, settings, cores), workers, at_a_time) as processes:
-        yield from _results(inputs, scan, processes.stop, scanner, writer, workers * at_a_time, overwrite)
+        yield from _results(inputs, scan, processes.stop, kept, writer, workers * at_a_time)
 
 
 def _load(settings: ScannerSettings, threads: int) -> Callable[[Input], Verdict]:

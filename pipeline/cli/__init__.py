@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from pipeline.version import __version__
 
 _COMMANDS = (scan, report, models, faces, explore, train, evaluate, compare, calibrate, export)
 
+FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
 
@@ -32,8 +34,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command.add_parser(subparsers)
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
-        # A terminal that lacks a character gets its escape, not a crash.
-        stream.reconfigure(errors="backslashreplace")
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that lacks a character gets its escape, not a crash.
+            stream.reconfigure(errors="backslashreplace")
     try:
         return options.run(options)
     except KeyboardInterrupt:
@@ -42,9 +45,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output has gone: not an error of ours, and nothing may be flushed to it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return FAILED
     except Exception as error:
-        if getattr(options, "debug", False):
+        status = _exit_status(error)
+        if status is not None:
+            print(f"facewitness {options.command}: {error}", file=sys.stderr)
+            return status
+        if options.debug:
             raise
         print(f"facewitness: {type(error).__name__}: {error} (a bug; --debug shows where)", file=sys.stderr)
-        return 1
+        return FAILED
+
+
+def _exit_status(error: Exception) -> int | None:
+    """Tell what a user can mend from a bug of ours, which has no status.
+
+    What cannot be written or read from a disk is 1, whatever a user can ask for in another way 2.
+    """
+    from classifiers import ModelError
+    from classifiers.errors import ClassifierError, OutputError
+    from extractors import DetectorUnavailableError
+    from pipeline.media.types import MediaError
+    from pipeline.results.writers import WriteError
+    from pipeline.workbench.extras import MissingLibraryError
+
+    if isinstance(error, OutputError | WriteError | MediaError | OSError):
+        return FAILED
+    if isinstance(error, ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError):
+        return WRONG_USAGE
+    return None

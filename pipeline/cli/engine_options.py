@@ -1,12 +1,21 @@
-"""The options that say how the classifier computes."""
+"""The options that say how faces are found and how the classifier computes."""
 
 from __future__ import annotations
 
 import argparse
 
+from extractors import DETECTORS
+
+
+def add_detector_option(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of the detector; `extractors.create_detector` takes it."""
+    default, *others, last = DETECTORS
+    names = ", ".join([f"{default} (default)", *others])
+    parser.add_argument("--detector", default=default, metavar="NAME", help=f"{names} or {last}")
+
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add them; they go into `classifiers.create_engine`, which is not loaded for the help."""
+    """Add the options that go into `classifiers.create_engine`, which is not loaded for the help."""
     parser.add_argument(
         "--engine", default="auto", metavar="NAME", help="auto (default), openvino, onnxruntime, keras or tensorflow"
     )
@@ -19,3 +28,11 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", metavar="NAME", help="where the classifier runs: auto (the CPU), GPU, CUDA, ..."
     )
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number above 0."""
+    number = int(text) if text.isdecimal() else 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return number

@@ -10,10 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from classifiers import ModelSpec
-    from classifiers.datasets import Sample
+    from pipeline.workbench.quantising import QuantisingCrops
 
 _DESCRIPTION = """\
 Write a trained model in the format of another program, and check that it says the same there.
@@ -28,9 +25,6 @@ and kept if the scores of crops of its validation part stay what they are; the m
 Scanning prefers them where the processor can run them.
 
 exit status: 0 the logits agree with those of Keras, 1 they do not, 2 wrong usage or a model that cannot be exported"""
-
-
-_HELD_OUT_CROPS = 1000
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -62,76 +56,38 @@ def run(options: argparse.Namespace) -> int:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "0" if options.debug else "3")
     set_up_logging(options.debug)
 
-    from classifiers import ModelError, find_model
-    from classifiers.errors import ClassifierError
+    from classifiers import find_model
+    from classifiers.errors import SettingsError
     from classifiers.export import MAX_DIFFERENCE, export_model
+    from pipeline.workbench.quantising import quantising_crops
 
     quantise = options.precision == "int8"
     if quantise is not (options.data is not None) or (quantise and options.format != "openvino"):
-        print("facewitness export: --precision int8 and --data go together, with --format openvino", file=sys.stderr)
-        return 2
-    try:
-        spec = find_model(options.model)
-        crops = _crops(spec, options.data) if quantise else None
-        exported = export_model(spec, options.format, Path(options.output))
-        for file in exported.files.values():
-            print(file)
-        print(
-            f"largest difference of a logit from Keras: {exported.difference:.1e}, at most {MAX_DIFFERENCE:.0e} allowed"
-        )
-        if not exported.agrees:
-            print("facewitness export: the exported model does not say what the Keras model says", file=sys.stderr)
-            return 1
-        if crops:
-            _quantise(spec.name, Path(options.output), *crops)
-    except (ModelError, ClassifierError) as error:
-        print(f"facewitness export: {error}", file=sys.stderr)
-        return 2
+        raise SettingsError("--precision int8 and --data go together, with --format openvino")
+    spec, folder = find_model(options.model), Path(options.output)
+    crops = quantising_crops(spec, options.data) if quantise else None
+    exported = export_model(spec, options.format, folder)
+    for file in exported.files.values():
+        print(file)
+    print(f"largest difference of a logit from Keras: {exported.difference:.1e}, at most {MAX_DIFFERENCE:.0e} allowed")
+    if not exported.agrees:
+        print("facewitness export: the exported model does not say what the Keras model says", file=sys.stderr)
+        return 1
+    if crops:
+        _quantise(spec.name, folder, crops)
     return 0
 
 
-def _quantise(name: str, folder: Path, training: np.ndarray, held_out: np.ndarray, measured_on: str) -> None:
+def _quantise(name: str, folder: Path, crops: QuantisingCrops) -> None:
     """Quantise a model that was exported into a folder."""
     from classifiers.model_spec import MANIFEST
     from classifiers.quantize import MAX_DIFFERENCE, quantize_model
 
-    quantized = quantize_model(folder / MANIFEST.name, name, training, held_out, measured_on)
+    quantized = quantize_model(folder / MANIFEST.name, name, crops.training, crops.held_out, crops.measured_on)
     for file_format in ("openvino_int8_graph", "openvino_int8_weights"):
         print(folder / quantized.files[file_format].file)
-    agreement = quantized.agreement
-    print(
-        f"mean difference of a score from f32: {agreement.score_difference} on {agreement.crops} crops, "
-        f"at most {MAX_DIFFERENCE} allowed"
-    )
-
-
-def _crops(spec: ModelSpec, dataset: Path) -> tuple[np.ndarray, np.ndarray, str]:
-    """Draw crops of the training and of the validation part of a data set, and say in words what the latter are.
-
-    Raises:
-        DataError: the data set cannot be used, or holds no face crops for training or for validation.
-    """
-    import numpy as np
-
-    from classifiers.datasets import DataError, PictureReader, open_dataset
-    from classifiers.datasets.splitting import split_by_group
-    from classifiers.quantize import RANGE_CROPS
-    from extractors.align import CropGeometry, align_face
-
-    geometry, reader = CropGeometry.of_model(spec), PictureReader()
-    samples = [sample for sample in open_dataset(dataset, "auto") if sample.landmarks is not None]
-    if not samples:
-        raise DataError(f"{dataset} holds no face crops with landmarks; make some with `facewitness faces`")
-
-    def draw(split: str, most: int) -> np.ndarray:
-        part: list[Sample] = [sample for sample in samples if sample.split == split]
-        if not part:
-            raise DataError(
-                f"{dataset} has no face crops in its part {split!r}; quantising needs some in 'train' and in 'val'"
-            )
-        chosen = np.random.default_rng(0).permutation(len(part))[:most]
-        return np.stack([align_face(reader.read(part[i]), part[i].landmarks, geometry) for i in chosen])
-
-    samples = split_by_group(samples)
-    training, held_out = draw("train", RANGE_CROPS), draw("val", _HELD_OUT_CROPS)
-    return training, held_out, f"crops of the validation part of {dataset.name}"
+    if quantized.agreement:
+        print(
+            f"mean difference of a score from f32: {quantized.agreement.score_difference} on "
+            f"{quantized.agreement.crops} crops, at most {MAX_DIFFERENCE} allowed"
+        )

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.cli.engine_options import add_detector_option
 from pipeline.cli.logs import set_up_logging
+from pipeline.cli.progress_bar import bar
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from classifiers.datasets import Sample
-    from pipeline.workbench.face_crops import CropSettings, FaceCropper
-    from pipeline.workbench.face_index import FaceIndex
+    from pipeline.workbench import FaceCounts
 
 _DESCRIPTION = """\
 Cut the faces out of a labelled data set of videos or pictures, as training and evaluation want them.
@@ -42,9 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="write the crops here")
     parser.add_argument("--layout", default="auto", metavar="NAME", help="layout of the data sets (recognised)")
     parser.add_argument("--frames", type=int, default=16, metavar="N", help="look at N frames of each video (16)")
-    parser.add_argument(
-        "--detector", default="mtcnn", metavar="NAME", help="mtcnn (default), mtcnn-reference, dlib-hog or dlib-cnn"
-    )
+    add_detector_option(parser)
     parser.add_argument(
         "--margin", type=float, default=1.7, metavar="X", help="side of the crop by longer side of the face (1.7)"
     )
@@ -59,88 +54,33 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Cut the crops and say how many there are."""
-    from classifiers.errors import ClassifierError
-    from extractors import DetectorUnavailableError
-    from pipeline.workbench.face_crops import CropSettings, FaceCropper
-    from pipeline.workbench.face_index import FaceIndex
-    from pipeline.workbench.faces import keep_apart, origins
+    from pipeline import workbench
 
     set_up_logging(options.debug, "classifiers")
-    paths, output = [Path(dataset) for dataset in options.datasets], Path(options.output)
-    try:
-        settings = CropSettings(options.detector, options.frames, options.margin, options.max_side, options.quality)
-        _check_output(output, paths)
-        named = origins(keep_apart({path: _open(path, options.layout) for path in paths}), paths)
-        cropper = FaceCropper(settings)
-        index = FaceIndex(output, _record(settings, paths, options.layout), overwrite=options.overwrite)
-    except (ClassifierError, DetectorUnavailableError, ValueError) as error:
-        print(f"facewitness faces: {error}", file=sys.stderr)
-        return 2
-    try:
-        with index:
-            _extract(named, cropper, index)
-    except ClassifierError as error:
-        print(f"facewitness faces: {error}", file=sys.stderr)
-        return 1
-    return _summary(index)
+    counts = workbench.cut_faces(
+        options.datasets,
+        options.output,
+        layout=options.layout,
+        frames=options.frames,
+        detector=options.detector,
+        margin=options.margin,
+        max_side=options.max_side,
+        quality=options.quality,
+        overwrite=options.overwrite,
+        progress=bar,
+    )
+    print(_summary(counts, Path(options.output)))
+    return 1 if counts.failed else 0
 
 
-def _check_output(output: Path, paths: list[Path]) -> None:
-    """Refuse to write among what is read: the crops would be inputs of the next run."""
-    from classifiers.datasets import DataError
-
-    for path in paths:
-        if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
-            raise DataError(f"{output} is inside of the data set {path}: name a folder outside of it")
-
-
-def _open(path: Path, layout: str) -> list[Sample]:
-    from classifiers.datasets import DataError, open_dataset
-    from classifiers.errors import ClassifierError
-
-    try:
-        return open_dataset(path, layout)
-    except ClassifierError as error:
-        if not path.exists():
-            raise
-        raise DataError(
-            f"{error} (every input needs the label real or fake, under which its crops are kept)"
-        ) from error
-
-
-def _record(settings: CropSettings, paths: list[Path], layout: str) -> dict[str, object]:
-    from dataclasses import asdict
-
-    from pipeline.results.verdict import display_path
-
-    return {**asdict(settings), "data": [display_path(path.resolve()) for path in paths], "layout": layout}
-
-
-def _extract(named: Mapping[str, Sample], cropper: FaceCropper, index: FaceIndex) -> None:
-    from tqdm import tqdm
-
-    from pipeline.workbench.faces import extract_faces
-
-    done = sum(origin in index.finished for origin in named)
-    # disable=None: no bar where standard error is not a terminal.
-    with tqdm(total=len(named), initial=done, unit="file", desc="finding faces", disable=None, leave=False) as bar:
-        for _ in extract_faces(named, cropper, index):
-            bar.update()
-
-
-def _summary(index: FaceIndex) -> int:
-    from pipeline.results.verdict import FAILURES
-
-    counts = index.counts()
-    without = counts["inputs_without"]
-    failed = sum(number for status, number in without.items() if status in FAILURES)
-    parts = [f"{_number(counts['crops'], 'crop')} of {_number(counts['inputs_with_faces'], 'input')} in {index.folder}"]
+def _summary(counts: FaceCounts, folder: Path) -> str:
+    without = counts.inputs_without
+    parts = [f"{_number(counts.crops, 'crop')} of {_number(counts.inputs_with_faces, 'input')} in {folder}"]
     if "no_face" in without:
         parts.append(f"{_number(without['no_face'], 'input')} without a face")
-    if failed:
-        parts.append(f"{_number(failed, 'input')} could not be read")
-    print("; ".join(parts) + (f" (see {index.folder / 'no_face.csv'})" if without else ""))
-    return 1 if failed else 0
+    if counts.failed:
+        parts.append(f"{_number(counts.failed, 'input')} could not be read")
+    return "; ".join(parts) + (f" (see {folder / 'no_face.csv'})" if without else "")
 
 
 def _number(count: int, noun: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.engine_options import add_engine_options
+from pipeline.cli.engine_options import add_detector_option, add_engine_options
 from pipeline.cli.logs import set_up_logging
 
 if TYPE_CHECKING:
@@ -61,9 +61,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="store_true",
         help="look at a few of the frames first, at the others only while the verdict is open, and then more closely",
     )
-    parser.add_argument(
-        "--detector", default="mtcnn", metavar="NAME", help="mtcnn (default), mtcnn-reference, dlib-hog or dlib-cnn"
-    )
+    add_detector_option(parser)
     parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
     add_engine_options(parser)
     parser.add_argument("--report", action="store_true", help="also make an HTML page of each result, and index.html")

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from classifiers.training.config import TrainingConfig
-from pipeline.cli.extras import MissingLibraryError, require_training_libraries
 from pipeline.cli.keras_loading import load_keras
 from pipeline.cli.logs import set_up_logging
+from pipeline.cli.progress_bar import TrainingBar
 
 if TYPE_CHECKING:
-    import keras
-
-    from classifiers import ModelSpec
     from classifiers.datasets import Sample
 
 _DESCRIPTION = """\
@@ -78,15 +73,14 @@ def add_training_options(parser: argparse.ArgumentParser, leave_out: tuple[str, 
             )
 
 
-def training_config(options: argparse.Namespace, **changes: object) -> TrainingConfig:
-    """Put the settings together: defaults, then the YAML file, then options, then `changes`.
+def training_config(options: argparse.Namespace) -> TrainingConfig:
+    """Put the settings together: defaults, then the YAML file, then options.
 
     Raises:
-        DataError: a setting that makes no sense.
+        SettingsError: a setting that makes no sense.
     """
     given = {item.name: getattr(options, item.name, None) for item in fields(TrainingConfig)}
-    given = {name: value for name, value in given.items() if value is not None} | changes
-    return TrainingConfig.from_yaml(options.config, given) if options.config else TrainingConfig(**given)
+    return TrainingConfig.load(options.config, {name: value for name, value in given.items() if value is not None})
 
 
 def load_samples(options: argparse.Namespace, *, trains: bool = True) -> list[Sample]:
@@ -95,83 +89,35 @@ def load_samples(options: argparse.Namespace, *, trains: bool = True) -> list[Sa
     Raises:
         DataError: the data set cannot be used.
     """
-    from classifiers.datasets import DataError, PictureReader, open_dataset
-    from classifiers.datasets.leakage import find_leaks
-    from classifiers.datasets.splitting import SPLITS, split_by_group
-    from classifiers.training.checks import check_trainable
+    from pipeline.workbench.training import open_training_data
 
-    samples = split_by_group(open_dataset(Path(options.dataset), options.layout), by=tuple(options.split_by.split(",")))
-    if trains:
-        check_trainable(samples)
-    for split in SPLITS:
-        fakes = [sample.fake for sample in samples if sample.split == split]
-        print(f"{split:<6} {len(fakes) - sum(fakes):>7} real {sum(fakes):>7} fake")
-    leaks = find_leaks(samples, PictureReader())
-    for sentence in leaks.sentences():
+    data = open_training_data(
+        options.dataset, layout=options.layout, split_by=options.split_by.split(","), trains=trains
+    )
+    for split, (reals, fakes) in data.counts().items():
+        print(f"{split:<6} {reals:>7} real {fakes:>7} fake")
+    for sentence in data.leaks.sentences():
         print(sentence)
-    unreadable = {item.name for item in leaks.unreadable}
-    if len(unreadable) > options.max_unreadable * len(samples):
-        raise DataError(
-            f"{len(unreadable)} of {len(samples)} pictures cannot be read, more than --max-unreadable "
-            f"{options.max_unreadable:g} allows"
-        )
-    return [sample for sample in samples if sample.name not in unreadable]
+    return data.readable(options.max_unreadable)
 
 
 def run(options: argparse.Namespace) -> int:
     """Train, and say where the model is and how good it was on the validation split."""
-    from classifiers import ModelError
-    from classifiers.errors import ClassifierError
+    from classifiers.errors import OutputError
+    from pipeline.workbench.extras import require_training_libraries
+    from pipeline.workbench.training import train_on
 
     set_up_logging(options.debug, "classifiers")
-    folder = Path(options.output)
     try:
         require_training_libraries()
         config = training_config(options)
-        spec = train_folder(config, load_samples(options), folder)
-    except (ClassifierError, ModelError, MissingLibraryError) as error:
-        print(f"facewitness train: {error}", file=sys.stderr)
-        return 2
+        samples = load_samples(options)
+        load_keras()
+        with TrainingBar() as training_bar:
+            trained = train_on(samples, config, Path(options.output), training_bar)
     except OSError as error:
-        print(f"facewitness train: {error}; the same command goes on from the last epoch", file=sys.stderr)
-        return 1
-    with (folder / "epochs.csv").open(encoding="utf-8", newline="") as file:
-        best = max(csv.DictReader(file), key=lambda row: float(row["selection"]))
-    print(f"best epoch {int(best['epoch']) + 1}: selection {float(best['selection']):.3f} on the validation split")
-    print(f"{float(best['waiting']):.0%} of its training time went into waiting for data")
-    print(f"{spec.thresholds.operating_point}\n\nUse it with --model {folder / 'manifest.json'}")
+        raise OutputError(f"{error}; the same command goes on from the last epoch") from error
+    print(f"best epoch {trained.best_epoch}: selection {trained.selection:.3f} on the validation split")
+    print(f"{trained.waiting:.0%} of its training time went into waiting for data")
+    print(f"{trained.spec.thresholds.operating_point}\n\nUse it with --model {trained.manifest}")
     return 0
-
-
-def train_folder(config: TrainingConfig, samples: list[Sample], folder: Path) -> ModelSpec:
-    """Train on samples with a progress bar; the crop is the one that scanning cuts."""
-    load_keras()
-    from classifiers.training.run import train_model
-    from extractors.align import LANDMARK_TEMPLATE, aligner
-
-    return train_model(config, samples, aligner, LANDMARK_TEMPLATE, folder, [_progress_bar(config)])
-
-
-def _progress_bar(config: TrainingConfig) -> keras.callbacks.Callback:
-    import keras
-    from tqdm import tqdm
-
-    class Bar(keras.callbacks.Callback):
-        """One bar over all steps, which shows the figures of the last epoch."""
-
-        def on_train_begin(self, logs: dict[str, float] | None = None) -> None:
-            total = config.head_steps + config.steps
-            # disable=None: no bar where standard error is not a terminal.
-            self.bar = tqdm(total=total, unit="step", desc=config.architecture, disable=None, leave=False)
-
-        def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            self.bar.update(epoch * config.steps_per_epoch - self.bar.n)
-
-        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            self.bar.update()
-            self.bar.set_postfix(logs or {}, refresh=False)
-
-        def on_train_end(self, logs: dict[str, float] | None = None) -> None:
-            self.bar.close()
-
-    return Bar()

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import itertools
 import json
 import os
-import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from classifiers import atomic_file
 from pipeline.results.input import Input
 from pipeline.results.parts import display_path, rounded
 from pipeline.results.verdict import Verdict, read_verdict
@@ -199,14 +198,8 @@ def write_whole(path: Path, text: str) -> None:
     Raises:
         WriteError: it cannot be written.
     """
-    temporary = path.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("x", encoding="utf-8", newline="") as file:
-            file.write(text)
-        temporary.replace(path)
+        atomic_file.write_whole(path, text)
     except OSError as error:
         raise WriteError(f"cannot write {display_path(path)}: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

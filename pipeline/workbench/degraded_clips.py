@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import ffmpeg
 
 from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url
 from pipeline.media.types import STALL_TIMEOUT_S
 
+_Filters = tuple[tuple[str, dict[str, Any]], ...]
+
 _H264 = {"c:v": "libx264", "preset": "veryfast", "pix_fmt": "yuv420p"}
 _FINE, _COARSE = 20, 40
 
 # A third of the light, and the noise of a sensor that gets no more.
-_DARK = (
+_DARK: _Filters = (
     # The numbers are those of 8 bits.
     ("format", {"pix_fmts": "yuv420p"}),
     ("lutyuv", {"y": "16+(val-16)/3", "u": "128+(val-128)/3", "v": "128+(val-128)/3"}),
     ("noise", {"alls": 6, "allf": "t"}),
 )
-_SMALL = (("scale", {"w": "trunc(240*a/2)*2", "h": 240}),)
+_SMALL: _Filters = (("scale", {"w": "trunc(240*a/2)*2", "h": 240}),)
 
-CLIP_CHANGES: dict[str, tuple[int, tuple[tuple[str, dict[str, object]], ...]]] = {
+CLIP_CHANGES: dict[str, tuple[int, _Filters]] = {
     "encoded at crf 40": (_COARSE, ()),
     "240 lines": (_FINE, _SMALL),
     "dark": (_FINE, _DARK),
@@ -42,7 +45,8 @@ def write_degraded(source: Path, change: str, target: Path) -> None:
     """
     rate_factor, filters = CLIP_CHANGES[change]
     stream = ffmpeg.input(file_url(source), **INPUT_OPTIONS).video
-    for name, options in (*filters, ("scale", {"w": "trunc(iw/2)*2", "h": "trunc(ih/2)*2"})):
+    even: _Filters = (("scale", {"w": "trunc(iw/2)*2", "h": "trunc(ih/2)*2"}),)
+    for name, options in filters + even:
         stream = stream.filter(name, **options)
     output = ffmpeg.output(
         stream, file_url(target), format="mp4", crf=rate_factor, fps_mode="passthrough", an=None, **_H264

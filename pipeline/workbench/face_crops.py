@@ -13,15 +13,15 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from classifiers.datasets import DataError
+from classifiers.errors import SettingsError
 from extractors import Face, FaceDetector, create_detector
 from pipeline.analysis.face_search import FaceSearch, SharedDetector
 from pipeline.analysis.stages import Stopwatch
 from pipeline.media.frame_source import FrameSource
 from pipeline.media.probing import probe
-from pipeline.media.sampling import SLACK, SamplingPlan
 from pipeline.media.types import Pixels
 from pipeline.results.parts import Track
+from pipeline.workbench.checks import check_detector, spread_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class CropSettings:
         quality: of the JPEG files, 1 to 100.
 
     Raises:
-        DataError: a value out of its range.
+        SettingsError: a value that makes no sense.
     """
 
     detector: str = "mtcnn"
@@ -47,15 +47,13 @@ class CropSettings:
 
     def __post_init__(self) -> None:
         if not 1 <= self.margin <= 10:
-            raise DataError(f"the margin must be within 1 and 10 times the face box, not {self.margin:g}")
+            raise SettingsError(f"the margin must be within 1 and 10 times the face box, not {self.margin:g}")
         if not 32 <= self.max_side <= 8192:
-            raise DataError(f"the longest side of a crop must be within 32 and 8192 px, not {self.max_side}")
+            raise SettingsError(f"the longest side of a crop must be within 32 and 8192 px, not {self.max_side}")
         if not 1 <= self.quality <= 100:
-            raise DataError(f"the JPEG quality must be within 1 and 100, not {self.quality}")
-        try:
-            SamplingPlan.spread(self.frames)
-        except ValueError as error:
-            raise DataError(str(error)) from error
+            raise SettingsError(f"the JPEG quality must be within 1 and 100, not {self.quality}")
+        check_detector(self.detector)
+        spread_of(self.frames)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,12 +88,11 @@ class FaceCropper:
 
     Raises:
         DetectorUnavailableError: the detector lacks a file.
-        ValueError: no detector has that name.
     """
 
     def __init__(self, settings: CropSettings, detector: FaceDetector | None = None) -> None:
         self.settings = settings
-        self._plan = SamplingPlan.spread(settings.frames, SLACK)
+        self._plan = spread_of(settings.frames)
         self._detector = SharedDetector(detector or create_detector(settings.detector))
 
     def cut(self, path: Path) -> list[FaceCrop]:
@@ -131,7 +128,7 @@ class FaceCropper:
         scale = min(1.0, self.settings.max_side / before.max())
         after = np.maximum(np.round(before * scale).astype(int), 1)
         if scale < 1:
-            image = cv2.resize(image, after.tolist(), interpolation=cv2.INTER_AREA)
+            image = np.asarray(cv2.resize(image, after.tolist(), interpolation=cv2.INTER_AREA), np.uint8)
         factor, corner = after / before, np.array([left, top])
         return FaceCrop(
             jpeg=_jpeg(image, self.settings.quality),

@@ -19,10 +19,13 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from classifiers.atomic_file import write_whole
 from classifiers.datasets import DataError, Sample
 from classifiers.datasets.face_crops import COLUMNS, NO_FACE_COLUMNS
+from classifiers.errors import OutputError
 from pipeline.results.parts import FAILURES, Status
 from pipeline.version import __version__
 from pipeline.workbench.face_crops import FaceCrop
@@ -32,6 +35,28 @@ SCHEMA = "facewitness/faces/1"
 _CROP_NAME = re.compile(r"-[0-9a-f]{10}-\d{3}\.jpg$")
 
 Row = dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FaceCounts:
+    """How many crops there are, and of how many inputs; as in `faces.json`.
+
+    Attributes:
+        crops: number of crops.
+        crops_by_split_and_label: the same for each folder, such as "train/fake".
+        inputs_with_faces: number of inputs that gave crops.
+        inputs_without: number of those that gave none, by the status that says why.
+    """
+
+    crops: int
+    crops_by_split_and_label: dict[str, int]
+    inputs_with_faces: int
+    inputs_without: dict[str, int]
+
+    @property
+    def failed(self) -> int:
+        """Number of inputs that could not be read."""
+        return sum(number for status, number in self.inputs_without.items() if status in FAILURES)
 
 
 class FaceIndex:
@@ -47,7 +72,8 @@ class FaceIndex:
             them: they are tried again.
 
     Raises:
-        DataError: the folder holds something else, or crops that were cut in another way, or cannot be written.
+        DataError: the folder holds something else, or crops that were cut in another way, or cannot be used.
+        OutputError: it cannot be written to.
     """
 
     def __init__(self, folder: Path, settings: dict[str, object], *, overwrite: bool = False) -> None:
@@ -67,8 +93,8 @@ class FaceIndex:
         self._remove_orphans({row["file"] for row in faces})
         self.finished = {row["origin"] for row in faces} | {row["file"] for row in missing}
         self._faces, self._missing = _Count(faces, "origin"), _Count(missing, "file")
-        _write_whole(folder / "faces.csv", _csv(COLUMNS, faces, header=True))
-        _write_whole(folder / "no_face.csv", _csv(NO_FACE_COLUMNS, missing, header=True))
+        _replace(folder / "faces.csv", _csv(COLUMNS, faces, header=True))
+        _replace(folder / "no_face.csv", _csv(NO_FACE_COLUMNS, missing, header=True))
         self._write_record(complete=False)
 
     def __enter__(self) -> FaceIndex:
@@ -87,7 +113,7 @@ class FaceIndex:
             crops: at least one, in order of time.
 
         Raises:
-            DataError: they cannot be written.
+            OutputError: they cannot be written.
         """
         place = Path(_folder_name(sample.split)) / _label(sample)
         digest = hashlib.sha256(origin.encode()).hexdigest()[:10]
@@ -100,7 +126,7 @@ class FaceIndex:
                 (self.folder / file).write_bytes(crop.jpeg)
                 rows.append(_row(file.as_posix(), origin, sample, crop))
         except OSError as error:
-            raise DataError(f"cannot write crops to {self.folder / place}: {error.strerror}") from error
+            raise OutputError(f"cannot write crops to {self.folder / place}: {error.strerror}") from error
         _append(self.folder / "faces.csv", _csv(COLUMNS, rows))
         self.finished.add(origin)
         self._faces.add(rows)
@@ -109,7 +135,7 @@ class FaceIndex:
         """Note that an input gave no crops, and why.
 
         Raises:
-            DataError: it cannot be written.
+            OutputError: it cannot be written.
         """
         values = (origin, _label(sample), sample.split, status, message)
         row = dict(zip(NO_FACE_COLUMNS, values, strict=True))
@@ -117,14 +143,14 @@ class FaceIndex:
         self.finished.add(origin)
         self._missing.add([row])
 
-    def counts(self) -> dict[str, object]:
-        """Count crops and inputs, as in `faces.json`."""
-        return {
-            "crops": sum(self._faces.rows.values()),
-            "crops_by_split_and_label": dict(sorted(self._faces.rows.items())),
-            "inputs_with_faces": len(self._faces.inputs),
-            "inputs_without": dict(sorted(self._missing.statuses.items())),
-        }
+    def counts(self) -> FaceCounts:
+        """Count crops and inputs."""
+        return FaceCounts(
+            crops=sum(self._faces.rows.values()),
+            crops_by_split_and_label=dict(sorted(self._faces.rows.items())),
+            inputs_with_faces=len(self._faces.inputs),
+            inputs_without=dict(sorted(self._missing.statuses.items())),
+        )
 
     def _earlier_record(self) -> dict[str, object] | None:
         """Read `faces.json`; None if the folder is new."""
@@ -174,9 +200,9 @@ class FaceIndex:
             "tool": {"name": "facewitness", "version": __version__},
             "settings": self._settings,
             "complete": complete,
-            "counts": self.counts(),
+            "counts": asdict(self.counts()),
         }
-        _write_whole(self.folder / "faces.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
+        _replace(self.folder / "faces.json", json.dumps(record, indent=1, ensure_ascii=False) + "\n")
 
 
 class _Count:
@@ -271,18 +297,12 @@ def _append(path: Path, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _write_whole(path: Path, text: str) -> None:
-    """Write a file so that nobody ever reads half of it."""
-    temporary = path.with_name(f".{path.name}-{os.getpid()}")
+def _replace(path: Path, text: str) -> None:
     try:
-        with temporary.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        # File names may hold bytes that are no text.
+        write_whole(path, text.encode(errors="backslashreplace"))
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"cannot write {path}: {error.strerror}") from error
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error

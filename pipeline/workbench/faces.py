@@ -7,14 +7,16 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from classifiers.datasets import DataError, PictureReader, Sample
+from classifiers.datasets import DataError, PictureReader, Sample, open_dataset
+from classifiers.errors import ClassifierError
 from pipeline.media.types import MediaError
 from pipeline.results.parts import Status, display_path
-from pipeline.workbench.face_crops import FaceCrop, FaceCropper
-from pipeline.workbench.face_index import FaceIndex
+from pipeline.workbench.face_crops import CropSettings, FaceCrop, FaceCropper
+from pipeline.workbench.face_index import FaceCounts, FaceIndex
+from pipeline.workbench.progress import Progress, silent
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,82 @@ class Outcome:
     status: Status
     faces: int = 0
     message: str = ""
+
+
+def cut_faces(
+    datasets: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    layout: str = "auto",
+    frames: int = 16,
+    detector: str = "mtcnn",
+    margin: float = 1.7,
+    max_side: int = 304,
+    quality: int = 95,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> FaceCounts:
+    """Cut the faces out of labelled videos or pictures, as `facewitness faces` does.
+
+    Faces are found as in a scan. Of each file only the main person is kept, the one seen longest and largest. The same
+    call goes on with a run that was interrupted.
+
+    Example:
+        >>> from pipeline import workbench
+        >>> counts = workbench.cut_faces("videos", "crops", frames=3)
+        >>> counts.crops, counts.inputs_with_faces, counts.failed
+        (6, 2, 0)
+
+    Args:
+        datasets: folder or index file of a data set, or several of them.
+        output: folder that gets the crops, faces.csv, no_face.csv and faces.json.
+        layout: of the data sets, one of `classifiers.datasets.LAYOUTS`, or "auto".
+        frames: number of frames of each video to look at.
+        detector: one of `extractors.DETECTORS`.
+        margin: side of the crop in units of the longer side of the face box.
+        max_side: longest side of a crop in pixels; larger ones are scaled down.
+        quality: of the JPEG files, 1 to 100.
+        overwrite: remove the crops of an earlier run and begin anew.
+        progress: shows how far it has come.
+
+    Returns:
+        How many crops there are, those of earlier runs among them.
+
+    Raises:
+        DataError: a data set cannot be used, or the folder holds something else, or crops that were cut in another way.
+        SettingsError: a setting that makes no sense.
+        DetectorUnavailableError: the detector lacks a file.
+        OutputError: the crops cannot be written.
+    """
+    paths = [Path(path) for path in ([datasets] if isinstance(datasets, str | Path) else datasets)]
+    folder = Path(output)
+    settings = CropSettings(detector, frames, margin, max_side, quality)
+    _check_output(folder, paths)
+    named = origins(keep_apart({path: _open(path, layout) for path in paths}), paths)
+    cropper = FaceCropper(settings)
+    record = {**asdict(settings), "data": [display_path(path.resolve()) for path in paths], "layout": layout}
+    with FaceIndex(folder, record, overwrite=overwrite) as index:
+        for _ in extract_faces(named, cropper, index, progress):
+            pass
+    return index.counts()
+
+
+def _check_output(output: Path, paths: Sequence[Path]) -> None:
+    """Refuse to write among what is read: the crops would be inputs of the next run."""
+    for path in paths:
+        if path.is_dir() and output.resolve().is_relative_to(path.resolve()):
+            raise DataError(f"{output} is inside of the data set {path}: name a folder outside of it")
+
+
+def _open(path: Path, layout: str) -> list[Sample]:
+    try:
+        return open_dataset(path, layout)
+    except ClassifierError as error:
+        if not path.exists():
+            raise
+        raise DataError(
+            f"{error} (every input needs the label real or fake, under which its crops are kept)"
+        ) from error
 
 
 def keep_apart(datasets: Mapping[Path, Sequence[Sample]]) -> list[Sample]:
@@ -60,8 +138,10 @@ def keep_apart(datasets: Mapping[Path, Sequence[Sample]]) -> list[Sample]:
             )
         named[name] = path
         for sample in samples:
-            values = {"clip": sample.clip, "person": sample.person, "source": sample.source}
-            joined.append(replace(sample, **{key: value and f"{name}/{value}" for key, value in values.items()}))
+            clip, person, source = (
+                value and f"{name}/{value}" for value in (sample.clip, sample.person, sample.source)
+            )
+            joined.append(replace(sample, clip=clip, person=person, source=source))
     return joined
 
 
@@ -89,22 +169,25 @@ def origins(samples: Sequence[Sample], datasets: Sequence[Path]) -> dict[str, Sa
     return named
 
 
-def extract_faces(named: Mapping[str, Sample], cropper: FaceCropper, index: FaceIndex) -> Iterator[Outcome]:
+def extract_faces(
+    named: Mapping[str, Sample], cropper: FaceCropper, index: FaceIndex, progress: Progress = silent
+) -> Iterator[Outcome]:
     """Cut the faces of each sample that the index does not have yet.
 
     Args:
         named: samples by origin, see `origins`.
         cropper: cuts the faces.
         index: takes them in; what it holds when an outcome is given is on disk.
+        progress: shows how far it has come.
 
     Yields:
         What came of each sample, in order. A sample that cannot be read is an outcome, not an exception.
 
     Raises:
-        DataError: the crops cannot be written.
+        OutputError: the crops cannot be written.
     """
     reader = PictureReader()
-    for origin, sample in named.items():
+    for origin, sample in progress(named.items(), len(named), "finding faces", "file"):
         if origin in index.finished:
             continue
         outcome, crops = _cut(origin, sample, cropper, reader)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
 import json
 import shutil
@@ -10,17 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import explore
+from pipeline.cli import main
 from tests.tiny_shards import write_shards
 
 SAMPLES = Path(__file__).parents[3] / "sample_videos"
 
 
 def run(*arguments: object) -> int:
-    parser = argparse.ArgumentParser()
-    explore.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["explore", *map(str, arguments)])
-    return options.run(options)
+    return main(["explore", *map(str, arguments)])
 
 
 def test_pictures(tmp_path, capsys):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import shutil
@@ -12,17 +11,14 @@ import pytest
 from PIL import Image
 
 from classifiers.datasets import PictureReader, open_dataset
-from pipeline.cli import faces
+from pipeline.cli import main
 from tests.tiny_shards import FACE, write_shards
 
 SAMPLES = Path(__file__).parents[3] / "sample_videos"
 
 
 def run(*arguments: object) -> int:
-    parser = argparse.ArgumentParser()
-    faces.add_parser(parser.add_subparsers())
-    options = parser.parse_args(["faces", *map(str, arguments)])
-    return options.run(options)
+    return main(["faces", *map(str, arguments)])
 
 
 @pytest.fixture(scope="module")

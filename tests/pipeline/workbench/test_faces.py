@@ -22,10 +22,16 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from classifiers.datasets import DataError, Sample
+from classifiers.datasets.face_crops import COLUMNS
+from classifiers.errors import SettingsError
 from extractors import create_detector
+from pipeline.analysis.scan import Scanner
+from pipeline.media.sampling import SLACK, SamplingPlan
+from pipeline.results.verdict import Verdict
 from pipeline.workbench.face_crops import CropSettings, FaceCropper
-from pipeline.workbench.face_index import COLUMNS, FaceIndex
+from pipeline.workbench.face_index import FaceIndex
 from pipeline.workbench.faces import Outcome, extract_faces, keep_apart, origins
+from scripts.benchmarks.clips import ClipSpec, make_clips
 from tests.media_files import write_video
 from tests.tiny_shards import FACE, FACE_LANDMARKS
 
@@ -324,8 +330,37 @@ def test_origins_of_several_data_sets_differ(tmp_path):
 
 @pytest.mark.parametrize(
     ("option", "sentence"),
-    [({"frames": 0}, "1 to 512"), ({"margin": 0.5}, "margin"), ({"max_side": 8}, "side"), ({"quality": 0}, "quality")],
+    [
+        ({"frames": 0}, "1 to 512"),
+        ({"margin": 0.5}, "margin"),
+        ({"max_side": 8}, "side"),
+        ({"quality": 0}, "quality"),
+        ({"detector": "eyes"}, "choose one of mtcnn"),
+    ],
 )
 def test_settings_out_of_range(option, sentence):
-    with pytest.raises(DataError, match=sentence):
+    with pytest.raises(SettingsError, match=sentence):
         CropSettings(**option)
+
+
+@pytest.mark.parametrize(("faces", "seed"), [(1, 3), (2, 5)])
+def test_faces_are_those_that_a_scan_finds(tmp_path, faces, seed):
+    (clip,) = make_clips([ClipSpec(seed=seed, seconds=3, faces=faces)], tmp_path)
+    plan = SamplingPlan.spread(8, SLACK)
+    verdict = Verdict.from_json(Scanner(plan=plan).scan(clip).to_json())
+    crops = FaceCropper(CropSettings(frames=8, margin=10, max_side=8192)).cut(clip)
+    at = {round(crop.time_s, 4): crop for crop in crops}
+    width = {crop.face_width_original for crop in crops}
+    track = min(
+        (item.track for item in verdict.tracks),
+        key=lambda track: abs(track.observations[0].face.box[2] - crops[0].face_width_original),
+    )
+    assert len(width) > 1 and len(verdict.tracks) == faces
+    assert [round(o.time_s, 4) for o in track.observations] == list(at)
+    for observation in track.observations:
+        crop, face = at[observation.time_s], observation.face
+        # The crop reaches over the whole height of the frame or from a whole pixel on, so corners are known.
+        corner = np.clip(np.round(face.box[:2] + face.box[2:] / 2 - 5 * face.box[2:].max()), 0, None)
+        np.testing.assert_allclose(crop.box[2:], face.box[2:], atol=0.06)
+        np.testing.assert_allclose(crop.box[:2] + corner, face.box[:2], atol=0.06)
+        np.testing.assert_allclose(crop.landmarks + corner, face.landmarks, atol=0.1)

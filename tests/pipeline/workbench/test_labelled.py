@@ -7,13 +7,16 @@ from pathlib import Path
 import numpy as np
 
 from classifiers import find_model
+from classifiers.calibration import Scores
 from classifiers.datasets import Sample
 from extractors import Face
 from pipeline.analysis.aggregate import DEFAULT_POOLING
-from pipeline.analysis.tracks import Observation, Track
+from pipeline.results.parts import InputRecord, Observation, SamplingRecord, Track, TrackEvidence
+from pipeline.results.verdict import Verdict
 from pipeline.workbench.labelled import LabelledScan
 
 MODEL = find_model()
+SCORES = Scores(0.5, 0.5, 0.5)
 
 
 def observation(number: int, nose: float, logit: float) -> Observation:
@@ -24,7 +27,20 @@ def observation(number: int, nose: float, logit: float) -> Observation:
 
 
 def scan(*observations: Observation) -> LabelledScan:
-    return LabelledScan(Sample(Path("clip.mp4"), False), "video", "ok", "", 8, [Track(1, list(observations))])
+    verdict = Verdict(
+        input=InputRecord("clip.mp4"),
+        status="ok",
+        message=None,
+        label="inconclusive",
+        scores=SCORES,
+        score_kind="calibrated",
+        thresholds=MODEL.thresholds,
+        tracks=[TrackEvidence(Track(1, list(observations)), SCORES, supported=True)],
+        segments=[],
+        model=None,
+        sampling=SamplingRecord("8 frames", 8),
+    )
+    return LabelledScan(Sample(Path("clip.mp4"), False), verdict)
 
 
 def weighed(found: LabelledScan, aside: bool) -> float | None:
