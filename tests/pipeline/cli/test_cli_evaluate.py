@@ -205,12 +205,12 @@ def test_scans_count_what_has_no_face(scanned):
 
 
 def test_scans_score_as_scanning_does(scanned, media):
-    result = json.loads((scanned / find_model().name / "scans" / "real.mp4.json").read_text())
+    outcome = json.loads((scanned / find_model().name / "scans" / "real.mp4.json").read_text())
     brier = {pooling: sections(report(scanned))["video", f"pooling:{pooling}"] for pooling in ("track_max", "mean")}
     fake = json.loads((scanned / find_model().name / "scans" / "manipulated.mp4.json").read_text())
-    expected = (result["score"] ** 2 + (1 - fake["score"]) ** 2) / 2
+    expected = (outcome["score"] ** 2 + (1 - fake["score"]) ** 2) / 2
     assert brier["track_max"]["figures"]["brier"]["value"] == pytest.approx(expected, abs=2e-4)
-    seen = [[o["score"] for track in one["tracks"] for o in track["observations"]] for one in (result, fake)]
+    seen = [[o["score"] for track in one["tracks"] for o in track["observations"]] for one in (outcome, fake)]
     real_mean, fake_mean = (sum(scores) / len(scores) for scores in seen)
     expected = (real_mean**2 + (1 - fake_mean) ** 2) / 2
     assert brier["mean"]["figures"]["brier"]["value"] == pytest.approx(expected, abs=2e-4)
@@ -228,10 +228,10 @@ def test_scans_are_not_done_twice(scanned, media, monkeypatch):
     before = (scanned / "evaluation.json").read_bytes()
     stored = scanned / find_model().name / "scans" / "real.mp4.json"
     # As an earlier version wrote it.
-    result = json.loads(stored.read_text()) | {"schema": "facewitness/verdict/1"}
-    for seen in (seen for track in result["tracks"] for seen in track["observations"]):
+    outcome = json.loads(stored.read_text()) | {"schema": "facewitness/verdict/1"}
+    for seen in (seen for track in outcome["tracks"] for seen in track["observations"]):
         del seen["logits"]
-    stored.write_text(json.dumps(result))
+    stored.write_text(json.dumps(outcome))
     assert run("evaluate", media, "--split", "all", "-o", scanned, "--frames", 4, "--bootstrap", 20) == 0
     # What failed is tried again, and so is what logits are missing of.
     assert sorted(looked_at) == ["damaged.mp4", "real.mp4"]

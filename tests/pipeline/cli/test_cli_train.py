@@ -69,8 +69,8 @@ def test_trained_model_scans(shards, tmp_path):
     assert model["crop_size"] == 64 and {"keras", "openvino_graph"} <= set(model["files"])
     video = Path(__file__).parents[3] / "sample_videos" / "real.mp4"
     assert main(["scan", str(video), "-o", str(tmp_path / "out"), "--model", str(manifest)]) == 0
-    result = json.loads((tmp_path / "out" / "real.mp4.json").read_text())
-    assert result["status"] == "ok" and 0 <= result["score"] <= 1
+    outcome = json.loads((tmp_path / "out" / "real.mp4.json").read_text())
+    assert outcome["status"] == "ok" and 0 <= outcome["score"] <= 1
 
     # Another setting must not go on with the weights of this run.
     again = facewitness("train", shards, "-o", tmp_path / "run", "--architecture", "cnn", *SMALL, "--seed", "7")
