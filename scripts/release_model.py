@@ -121,14 +121,14 @@ def _quantized(spec: ModelSpec, validation: BlendedValidation, train: list[Sampl
     manifest = spec.folder / MANIFEST.name
     write_manifest(manifest, [spec])
     held_out = np.concatenate([validation.clean, validation.degraded, validation.targets, validation.blends])
-    return quantize_model(manifest, spec.name, _training_crops(train, align), held_out, MEASURED_ON)
+    return quantize_model(manifest, spec.name, training_crops(train, align), held_out, MEASURED_ON)
 
 
-def _training_crops(samples: list[Sample], align: AlignFace) -> np.ndarray:
-    """Give crops as training made them: blended, forged and real, all degraded."""
+def training_crops(samples: list[Sample], align: AlignFace, count: int = RANGE_CROPS) -> np.ndarray:
+    """Give at least so many crops as training made them: blended, forged and real, all degraded."""
     mixture = Mixture()
     batches = BlendedBatches(PictureReader(), samples, align, mixture, mask_cells=1, seed=77)
-    return np.concatenate([batches.batch(i).crops for i in range(-(-RANGE_CROPS // mixture.batch_size))])
+    return np.concatenate([batches.batch(i).crops for i in range(-(-count // mixture.batch_size))])
 
 
 def _calibrate(spec: ModelSpec, validation: BlendedValidation) -> ModelSpec:

@@ -35,8 +35,9 @@ REPEATING = {
         "efficientnet_lite2.npz",
     ),
     "mobilenet_efficientnet.npz": ("mobilenet_v2.bin", "efficientnet_lite2.npz"),
+    "inception_resnet_v2.weights.bin": (),
 }
-"""Which files are stored as parts of which others; those are stored whole."""
+"""Which files are stored as parts of which others; those are stored whole. One that repeats none is only packed."""
 
 # Of shorter arrays the description takes as much room.
 _FEW = 128
