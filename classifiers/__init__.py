@@ -16,7 +16,11 @@ Where to start:
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+# What openvino imports would post its use to a public host at every start. Python gives up an import of what is None.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # modules are never None in typeshed
 
 __all__ = ["ENGINES", "Engine", "ModelError", "ModelSpec", "create_engine", "find_model", "shipped_models"]
 
@@ -24,7 +28,7 @@ if TYPE_CHECKING:
     from classifiers.engines import ENGINES, Engine, create_engine
     from classifiers.model_spec import ModelError, ModelSpec, find_model, shipped_models
 else:
-    import importlib
+    from importlib import import_module
 
     _HOMES = {
         "ENGINES": "classifiers.engines",
@@ -39,7 +43,7 @@ else:
     def __getattr__(name):
         # The command line reads the settings of a training run for its help, and must not load numpy for that.
         if name in _HOMES:
-            return getattr(importlib.import_module(_HOMES[name]), name)
+            return getattr(import_module(_HOMES[name]), name)
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
     def __dir__():

@@ -16,9 +16,13 @@ Detectors are built by name, so that only the libraries of the chosen one are im
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING
+
+# What openvino imports would post its use to a public host at every start. Python gives up an import of what is None.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # modules are never None in typeshed
 
 if TYPE_CHECKING:
     from extractors.detector import DetectorUnavailableError, FaceDetector, FollowingDetector
