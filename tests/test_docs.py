@@ -67,7 +67,7 @@ def commands(page: Path) -> Iterator[list[str]]:
                 yield arguments
 
 
-class Parsed(Exception):  # noqa: N818 (no error: it ends a command before it runs)
+class Parsed(Exception):  # noqa: N818 - no error: it ends a command before it runs
     """Raised in place of running a command."""
 
 
