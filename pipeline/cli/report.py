@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli.logs import set_up_logging
+from pipeline.cli.progress_bar import bar
 
 if TYPE_CHECKING:
     from pipeline.evidence.report import Stored
@@ -104,7 +105,4 @@ def _media(options: argparse.Namespace) -> Path | None:
 
 
 def _bar(stored: Sequence[Stored]) -> Iterable[Stored]:
-    from tqdm import tqdm
-
-    # disable=None: no bar where standard error is not a terminal.
-    return tqdm(stored, unit="page", desc="reporting", disable=None, leave=False)
+    return bar(stored, len(stored), "reporting", "page")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
 from pipeline.cli.logs import set_up_logging
+from pipeline.cli.progress_bar import bar
 
 if TYPE_CHECKING:
     from pipeline.evidence.companion_files import CompanionFiles
@@ -196,15 +197,12 @@ def _report(folder: Path, model: str | None) -> bool:
 
 def _collect(verdicts: Iterator[Verdict], total: int, to_pipe: bool) -> tuple[list[TableRow], bool]:
     """Take each verdict as it comes; only the row of the table is kept of it."""
-    from tqdm import tqdm
-
     from pipeline.results.parts import FAILURES
     from pipeline.results.table import table_row
     from pipeline.results.writers import json_line
 
     rows, failed = [], False
-    # disable=None: no bar where standard error is not a terminal.
-    for verdict in tqdm(verdicts, total=total, unit="file", desc="scanning", disable=None, leave=False):
+    for verdict in bar(verdicts, total, "scanning", "file"):
         if to_pipe:
             print(json_line(verdict), flush=True)
         rows.append(table_row(verdict))
