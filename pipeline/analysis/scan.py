@@ -43,7 +43,7 @@ class Scanner:
         threads: number of threads for the networks, or None for all cores.
 
     Raises:
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be found or loaded.
         DetectorUnavailableError: the detector lacks a file.
         ValueError: no such engine, precision, detector or pooling.
     """
@@ -175,7 +175,7 @@ def scan(path: str | os.PathLike[str], model: str | None = None, **options: Any)
         options: the other arguments of `Scanner`.
 
     Raises:
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be found or loaded.
         DetectorUnavailableError: the detector lacks a file.
         ValueError: no such engine, precision, detector or pooling.
     """

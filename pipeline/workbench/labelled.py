@@ -108,7 +108,7 @@ def scan_labelled(
 
     Raises:
         DataError: a sample lies within a zip file.
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be found or loaded.
         DetectorUnavailableError: the detector lacks a file.
         WriteError: the folder cannot be written to.
     """
