@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.architectures import LABELS, load
+from classifiers.atomic_file import write_whole
 from classifiers.calibration import UNCALIBRATED, Thresholds
 from classifiers.model_spec import MANIFEST, ModelError, ModelFile, ModelSpec
 from classifiers.stored_network import load_network
@@ -101,7 +102,7 @@ def export_model(model: ModelSpec, file_format: str, folder: Path) -> ExportedMo
                 entry["agreement"] = before["agreement"]
             entries[model.name] = entry
             manifest = json.dumps({"models": list(entries.values())}, indent=1)
-            (folder / MANIFEST.name).write_text(manifest + "\n", encoding="utf-8")
+            write_whole(folder / MANIFEST.name, manifest + "\n")
     except OSError as error:
         raise ModelError(f"cannot write to {folder}: {error.strerror or error}") from error
     return exported

@@ -1,4 +1,4 @@
-"""Folders of models of one's own: a manifest, and the files that it names beside it."""
+"""Folders that hold models of a user: a manifest, and beside it the files that it names."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ COMPACT_FILES = ("compact", "compact_weights")
 
 
 class ModelError(Exception):
-    """A model that cannot be had, run, explained or exported as was asked; the message is one sentence for the user.
+    """A model that cannot be found, loaded, run, explained or exported; the message is one sentence for the user.
 
     Its manifest or a file of it is at fault, or this machine lacks what it needs: a package, a device, a precision.
     """

@@ -1,4 +1,4 @@
-"""Images shrunk to the size at which faces are sought."""
+"""Shrinks images to the size at which faces are searched."""
 
 from __future__ import annotations
 

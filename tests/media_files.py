@@ -1,6 +1,10 @@
 """Makes small media files for tests. Every frame carries its own number, readable by `read_number`.
 
-from tests.media_files import number_frames, read_number, write_video
+Where to start:
+
+    write_video(path, number_frames(12))
+    info, frames, warnings = frames_of(path)
+    read_number(frames[0].image)
 """
 
 from __future__ import annotations
@@ -13,10 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.media import Frame, MediaInfo, SamplingPlan, open_frames, probe
 from pipeline.media.ffmpeg import find_binary
 
 SIZE = (96, 64)
 """Width and height of frames unless said otherwise."""
+
+EVERY = SamplingPlan.every_frame()
 
 CORNERS = {
     "top left": (200, 40, 40),
@@ -28,6 +35,13 @@ CORNERS = {
 
 _BIT_ROWS, _BIT_COLUMNS = 2, 6
 _DARK, _BRIGHT = 40, 215
+
+
+def frames_of(path: Path, plan: SamplingPlan = EVERY) -> tuple[MediaInfo, list[Frame], list[str]]:
+    """Probe and decode a file: its facts, the frames of the plan, and what was warned of."""
+    info = probe(path)
+    with open_frames(info, plan) as reader:
+        return info, list(reader), reader.warnings
 
 
 def number_frame(number: int, size: tuple[int, int] = SIZE) -> np.ndarray:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import importlib
+import io
 import itertools
 import json
 import re
@@ -67,7 +69,7 @@ def commands(page: Path) -> Iterator[list[str]]:
                 yield arguments
 
 
-class Parsed(Exception):  # noqa: N818 (no error: it ends a command before it runs)
+class Parsed(Exception):  # noqa: N818 - no error: it ends a command before it runs
     """Raised in place of running a command."""
 
 
@@ -95,22 +97,16 @@ def parse(monkeypatch):
 @pytest.fixture(scope="module")
 def help_texts() -> dict[str, str]:
     """Give the help of every command by its name, and that of the program by ""."""
-    texts: dict[str, str] = {}
-    parse_args = argparse.ArgumentParser.parse_args
+    texts = {"": help_of()}
+    return texts | {name: help_of(name) for name in re.findall(r"^    (\w+)", texts[""], re.MULTILINE)}
 
-    def stop(parser, arguments=None, namespace=None):
-        texts[""] = parser.format_help()
-        for action in parser._subparsers._group_actions:
-            texts.update({name: command.format_help() for name, command in action.choices.items()})
-        raise Parsed
 
-    argparse.ArgumentParser.parse_args = stop
-    try:
-        main([])
-    except Parsed:
-        return texts
-    finally:
-        argparse.ArgumentParser.parse_args = parse_args
+def help_of(*command: str) -> str:
+    """Give what a command prints with --help."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed), pytest.raises(SystemExit):
+        main([*command, "--help"])
+    return printed.getvalue()
 
 
 @pages

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import ast
+import re
+import tokenize
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("extractors", "classifiers", "pipeline")
+
+DOTTED = re.compile(r"`((?:pipeline|extractors|classifiers)(?:\.\w+)+)")
+"""A name of ours in a docstring or a comment."""
+
+SILENCED = re.compile(r"# *(?:noqa|type: *ignore)(.*)")
+REASONED = re.compile(r"(?:: *[A-Z]+\d+|\[[\w-]+\]) +- \w+")
 
 FLOORS = (
     {"version"},
@@ -118,3 +127,44 @@ def test_only_the_command_line_prints():
                 node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)
             ]
             assert not [c for c in calls if isinstance(c.func, ast.Name) and c.func.id == "print"], name
+
+
+def resolves(dotted: str) -> bool:
+    """Tell whether a dotted name is a module, or leads from one to something that it holds."""
+    parts = dotted.split(".")
+    known = [
+        n for n in range(1, len(parts) + 1) if {f"{'.'.join(parts[:n])}{end}" for end in ("", ".__init__")} & {*MODULES}
+    ]
+    found = import_module(".".join(parts[: known[-1]]))
+    for name in parts[known[-1] :]:
+        # A field of a dataclass without a default is no attribute of its class.
+        if not hasattr(found, name) and name not in getattr(found, "__dataclass_fields__", {}):
+            return False
+        found = getattr(found, name, None)
+    return True
+
+
+def test_what_prose_names_is_there():
+    lost = {
+        (str(path.relative_to(ROOT)), name)
+        for path in files(*PACKAGES, "scripts", "tests")
+        for name in DOTTED.findall(path.read_text(encoding="utf-8"))
+        if not name.endswith(".py") and not resolves(name)
+    }
+    assert not lost
+
+
+@pytest.mark.parametrize("name", ["pipeline.media.probe.nothing", "pipeline.nothing", "extractors.face.Face.nothing"])
+def test_a_name_that_is_not_there_is_noticed(name):
+    assert not resolves(name)
+
+
+@pytest.mark.parametrize("package", [*PACKAGES, "scripts", "tests"])
+def test_whoever_silences_a_checker_says_why(package):
+    for path in files(package):
+        with tokenize.open(path) as file:
+            comments = [
+                each.string for each in tokenize.generate_tokens(file.readline) if each.type == tokenize.COMMENT
+            ]
+        silenced = [found[1] for comment in comments if (found := SILENCED.search(comment))]
+        assert all(REASONED.match(rest) for rest in silenced), f"{path}: {silenced}"

@@ -1,8 +1,8 @@
 """Data sets of faces, each as a list of samples.
 
-from classifiers.datasets import open_dataset
+Where to start:
 
-samples = open_dataset("dfdc_train_part_0")
+    samples = open_dataset("dfdc_train_part_0")
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which things hang together, if those that are linked do."""
+"""Connected components: which samples belong together, directly or through others."""
 
 from __future__ import annotations
 

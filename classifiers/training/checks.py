@@ -36,7 +36,7 @@ def check_trainable(samples: Sequence[Sample]) -> None:
 
 
 def check_config(config: TrainingConfig, template: Template) -> None:
-    """Make sure that what a configuration names can be had and fits together.
+    """Make sure that what a configuration names exists and fits together.
 
     Args:
         config: the settings.

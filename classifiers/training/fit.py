@@ -84,9 +84,9 @@ def train(
         if len(epochs) > first:
             checkpoint.restore(trainer)
         if len(epochs) < end and not _patience_is_over(epochs, config):
-            pipeline = InputPipeline(batches, config.steps_per_epoch, len(epochs), config.loaders)
-            ending = _EpochEnd(classifier, validate, epochs, config, pipeline.clock, checkpoint, folder)
-            pipeline.fit(trainer, [*callbacks, ending], epochs=end, initial_epoch=len(epochs), shuffle=False, verbose=0)
+            feed = InputPipeline(batches, config.steps_per_epoch, len(epochs), config.loaders)
+            ending = _EpochEnd(classifier, validate, epochs, config, feed.clock, checkpoint, folder)
+            feed.fit(trainer, [*callbacks, ending], epochs=end, initial_epoch=len(epochs), shuffle=False, verbose=0)
         else:
             # What `fit` does at its end, for a run that died between two phases.
             trainer.optimizer.finalize_variable_values(trainer.trainable_variables)

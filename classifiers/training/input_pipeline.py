@@ -77,13 +77,13 @@ class WaitingClock(keras.callbacks.Callback):
         """Take note that a batch has come, asked for at a time of `time.perf_counter` or when its step began."""
         self._waited += time.perf_counter() - (asked or self._asked)
 
-    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: D102
+    def on_epoch_begin(self, epoch: int, logs: object = None) -> None:  # noqa: D102 - see Keras
         self._begun, self._waited = time.perf_counter(), 0.0
 
-    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:  # noqa: D102
+    def on_train_batch_begin(self, batch: int, logs: object = None) -> None:  # noqa: D102 - see Keras
         self._asked = time.perf_counter()
 
-    def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: D102
+    def on_train_batch_end(self, batch: int, logs: object = None) -> None:  # noqa: D102 - see Keras
         self._ended = time.perf_counter()
         if not self._compiled:
             # The first step compiles the network, which no loader can shorten.

@@ -20,7 +20,7 @@ from extractors import Face, FaceDetector
 from extractors.align import CropGeometry, align_face
 from pipeline.analysis.crop_queue import CropQueue, FileCrops
 from pipeline.analysis.face_search import FaceSearch, SharedDetector
-from pipeline.analysis.stages import Stopwatch
+from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.frame_source import FrameSource
 from pipeline.media.probing import probe
 from pipeline.media.sampling import SamplingPlan

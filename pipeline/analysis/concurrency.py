@@ -1,4 +1,4 @@
-"""Several things at a time, results in order."""
+"""Works on several items at a time, and gives the results in the order of the items."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Classifies the crops of many files together, so that the network runs full batches.
 
-queue = CropQueue(engine)
-with queue.open() as crops:             # one file, in a thread of its own
-    logits = crops.submit(crop)         # a future
-    crops.finish()                      # waits for all of the file
+Each file is scanned in a thread of its own, which does:
+
+    with queue.open() as crops:
+        logits = crops.submit(crop)  # a future
+        crops.finish()               # waits for all crops of the file
     logits.result()
 """
 

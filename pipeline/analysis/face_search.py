@@ -14,7 +14,7 @@ import numpy as np
 from extractors import Face, FaceDetector
 from extractors.follow import FaceFollower
 from extractors.quality import face_quality
-from pipeline.analysis.stages import Stopwatch
+from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.analysis.tracks import Scene, SeenFrame, Tracker
 from pipeline.media.types import Frame, MediaError, Pixels
 from pipeline.results.parts import Observation, Track

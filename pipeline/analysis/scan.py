@@ -21,7 +21,7 @@ from pipeline.analysis.aggregate import DEFAULT_POOLING, MIN_OBSERVATIONS, MIN_Q
 from pipeline.analysis.analyse import Analyser, Analysis
 from pipeline.analysis.concurrency import in_order
 from pipeline.analysis.resources import files_at_a_time, usable_cores
-from pipeline.analysis.stages import Stopwatch
+from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.sampling import SLACK, SamplingPlan
 from pipeline.results.parts import InputRecord, ModelIdentity, SamplingRecord, Status, Track, label_of
 from pipeline.results.verdict import Verdict
@@ -43,7 +43,7 @@ class Scanner:
         threads: number of threads for the networks, or None for all cores.
 
     Raises:
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be found or loaded.
         DetectorUnavailableError: the detector lacks a file.
         ValueError: no such engine, precision, detector or pooling.
     """
@@ -175,7 +175,7 @@ def scan(path: str | os.PathLike[str], model: str | None = None, **options: Any)
         options: the other arguments of `Scanner`.
 
     Raises:
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be found or loaded.
         DetectorUnavailableError: the detector lacks a file.
         ValueError: no such engine, precision, detector or pooling.
     """

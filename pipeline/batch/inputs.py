@@ -70,7 +70,7 @@ def _expand_all(arguments: Iterable[str], stdin: BinaryIO | None) -> Iterator[tu
 def _expand_pattern(pattern: Path) -> Iterator[tuple[Path, Path]]:
     fixed = next(index for index, part in enumerate(pattern.parts) if glob.has_magic(part))
     root, wild = Path(*pattern.parts[:fixed]), Path(*pattern.parts[fixed:])
-    matches = map(Path, sorted(glob.glob(str(wild), root_dir=root, recursive=True)))  # noqa: PTH207
+    matches = map(Path, sorted(glob.glob(str(wild), root_dir=root, recursive=True)))  # noqa: PTH207 - Path.glob keeps hidden files
     found = [match for match in matches if not _is_companion(match)]
     if not found:
         yield pattern, _NAMELESS

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.cli.logs import set_up_logging
+from pipeline.cli.progress_bar import bar
 
 if TYPE_CHECKING:
     from pipeline.evidence.report import Stored
@@ -64,7 +65,6 @@ def _one(path: Path, options: argparse.Namespace) -> int:
     from pipeline.evidence.report import Stored, make_page
     from pipeline.results.parts import display_path
     from pipeline.results.verdict import NotAResultError
-    from pipeline.results.writers import WriteError
 
     page = path.with_suffix(".html")
     if options.output:
@@ -78,9 +78,6 @@ def _one(path: Path, options: argparse.Namespace) -> int:
     except NotAResultError as error:
         print(f"facewitness report: {display_path(path)} {error}; scan a file with -o DIR first", file=sys.stderr)
         return 2
-    except WriteError as error:
-        print(f"facewitness report: {error}", file=sys.stderr)
-        return 1
     print(f"The report is {display_path(page)}")
     return 0
 
@@ -88,18 +85,13 @@ def _one(path: Path, options: argparse.Namespace) -> int:
 def _folder(folder: Path, options: argparse.Namespace) -> int:
     from pipeline.evidence.report import report_folder
     from pipeline.results.parts import display_path
-    from pipeline.results.writers import WriteError
 
     if options.output:
         print("facewitness report: a folder gets its pages inside of it; leave out --output", file=sys.stderr)
         return 2
-    try:
-        pages, failed, index = report_folder(
-            folder, media=_media(options), model=options.model, keep=not options.overwrite, progress=_bar
-        )
-    except WriteError as error:
-        print(f"facewitness report: {error}", file=sys.stderr)
-        return 1
+    pages, failed, index = report_folder(
+        folder, media=_media(options), model=options.model, keep=not options.overwrite, progress=_bar
+    )
     if index is None:
         print(f"facewitness report: no result is in {display_path(folder)}; scan with -o first", file=sys.stderr)
         return 2
@@ -113,7 +105,4 @@ def _media(options: argparse.Namespace) -> Path | None:
 
 
 def _bar(stored: Sequence[Stored]) -> Iterable[Stored]:
-    from tqdm import tqdm
-
-    # disable=None: no bar where standard error is not a terminal.
-    return tqdm(stored, unit="page", desc="reporting", disable=None, leave=False)
+    return bar(stored, len(stored), "reporting", "page")

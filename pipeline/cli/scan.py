@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.engine_options import add_detector_option, add_engine_options
+from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
 from pipeline.cli.logs import set_up_logging
+from pipeline.cli.progress_bar import bar
 
 if TYPE_CHECKING:
     from pipeline.evidence.companion_files import CompanionFiles
@@ -76,7 +77,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="also write the strongest faces and where the model looked, as PNG; not for every model",
     )
     parser.add_argument(
-        "--workers", type=_count, metavar="N", help="scan in N processes (one for every 16 cores, as memory allows)"
+        "--workers",
+        type=whole_number,
+        metavar="N",
+        help="scan in N processes (one for every 16 cores, as memory allows)",
     )
     parser.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
@@ -86,12 +90,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Scan the inputs, write the results and print the table."""
     from classifiers import ModelError
-    from extractors import DetectorUnavailableError
     from pipeline.analysis.resources import worker_processes
     from pipeline.batch.inputs import expand_inputs
     from pipeline.batch.scan_batch import ScannerSettings, scan_batch
     from pipeline.results.table import table
-    from pipeline.results.writers import ResultWriter, WriteError
+    from pipeline.results.writers import ResultWriter
 
     set_up_logging(options.debug)
     to_pipe = options.output == "-"
@@ -123,7 +126,7 @@ def run(options: argparse.Namespace) -> int:
             options.device,
         )
         scanner = settings.scanner()
-    except (ModelError, DetectorUnavailableError, ValueError) as error:
+    except ValueError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return 2
     try:
@@ -134,19 +137,15 @@ def run(options: argparse.Namespace) -> int:
         print(f"facewitness scan: there are no heat maps: {error}; {remedy}", file=sys.stderr)
         return 2
     inputs = list(expand_inputs(options.inputs))
-    try:
-        with ResultWriter(folder, options.format) as writer:
-            workers = options.workers or worker_processes()
-            verdicts = scan_batch(inputs, scanner, settings, writer, workers=workers, overwrite=options.overwrite)
-            if drawn:
-                from pipeline.evidence.companion_files import CompanionFiles
+    with ResultWriter(folder, options.format) as writer:
+        workers = options.workers or worker_processes()
+        verdicts = scan_batch(inputs, scanner, settings, writer, workers=workers, overwrite=options.overwrite)
+        if drawn:
+            from pipeline.evidence.companion_files import CompanionFiles
 
-                wanted = CompanionFiles(options.annotate, options.heatmaps, options.model, options.overwrite)
-                verdicts = _with_companions(verdicts, inputs, writer, wanted)
-            rows, failed = _collect(verdicts, len(inputs), to_pipe)
-    except WriteError as error:
-        print(f"facewitness scan: {error}", file=sys.stderr)
-        return 1
+            wanted = CompanionFiles(options.annotate, options.heatmaps, options.model, options.overwrite)
+            verdicts = _with_companions(verdicts, inputs, writer, wanted)
+        rows, failed = _collect(verdicts, len(inputs), to_pipe)
     if not to_pipe:
         print(table(rows))
         if folder:
@@ -198,15 +197,12 @@ def _report(folder: Path, model: str | None) -> bool:
 
 def _collect(verdicts: Iterator[Verdict], total: int, to_pipe: bool) -> tuple[list[TableRow], bool]:
     """Take each verdict as it comes; only the row of the table is kept of it."""
-    from tqdm import tqdm
-
     from pipeline.results.parts import FAILURES
     from pipeline.results.table import table_row
     from pipeline.results.writers import json_line
 
     rows, failed = [], False
-    # disable=None: no bar where standard error is not a terminal.
-    for verdict in tqdm(verdicts, total=total, unit="file", desc="scanning", disable=None, leave=False):
+    for verdict in bar(verdicts, total, "scanning", "file"):
         if to_pipe:
             print(json_line(verdict), flush=True)
         rows.append(table_row(verdict))
@@ -221,15 +217,8 @@ def _named(text: str) -> str:
     return text
 
 
-def _count(text: str) -> int:
-    number = int(text) if text.isdecimal() else 0
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return number
-
-
 def _frame_count(text: str) -> int | str:
-    return "all" if text == "all" else _count(text)
+    return "all" if text == "all" else whole_number(text)
 
 
 def _positive(text: str) -> float:

@@ -40,7 +40,7 @@ class CompanionFiles:
 
         Raises:
             PicturesError: the source is no longer what was scanned, or cannot be decoded.
-            ModelError: the model is not to be had, or cannot be explained.
+            ModelError: the model cannot be found, or has no heat maps.
             WriteError: a file cannot be written.
         """
         if verdict.status in FAILURES:

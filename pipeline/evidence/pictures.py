@@ -40,7 +40,7 @@ _ESCAPED_BYTES = re.compile(r"\\x([89a-f][0-9a-f])")
 
 
 class PicturesError(Exception):
-    """The pictures of a result cannot be had; the message is one sentence for the user.
+    """The pictures of a result cannot be made; the message is one sentence for the user.
 
     Attributes:
         reason: "missing" if the file is not where it was, "changed" if it is another, "unreadable" otherwise.
@@ -121,7 +121,7 @@ def model_of(verdict: Verdict, name_or_file: str | None = None) -> ModelSpec | N
         name_or_file: as `scan --model` had it; None looks among the shipped models.
 
     Returns:
-        The model, or None where it is not to be had.
+        The model, or None where it cannot be found.
     """
     if verdict.model is None:
         return None

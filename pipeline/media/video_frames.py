@@ -25,12 +25,15 @@ from pipeline.media.sampling import TICK_TOLERANCE, SamplingPlan, nearest
 from pipeline.media.types import Frame, MediaError, MediaInfo, Pixels, quoted
 
 SEEK_GAP_S = 5.0
-"""Frames further apart than this are sought one by one, nearer ones are picked from one pass over what lies between.
+"""Frames further apart than this are each reached by a seek; nearer ones come from one pass over what lies between.
 
 Measured in CPU time: a pass takes 71 ms per second of 1080p30 H.264 and 10 ms at 360p; a seek takes 305 and 41 ms with
 a key frame every 8.3 s, 113 and 22 ms with one every 2 s. They break even at 1.6 to 4.3 s. To a key frame itself a
 1080p seek takes 70 ms.
 """
+
+LOG_TIMEOUT_S = 5.0
+"""ffmpeg tells the time of a frame in its log, which may come after the picture; it is waited for as long as this."""
 
 _SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Containers with an index. In others ffmpeg guesses a position from the bit rate."""
@@ -40,7 +43,6 @@ _SEEK_START_S = 1.0
 
 # Each thread more takes memory for a few more pictures, and 2 to 10% more CPU time in all.
 _THREADS = 2
-_LOG_TIMEOUT_S = 5.0
 _TERMS = 32
 
 # The default conversion of swscale is four times as fast, but off by up to 3 levels, blocky in colour, and not the same
@@ -288,7 +290,7 @@ class _FrameLog:
     def next_s(self) -> float:
         """Give the time in seconds of the next frame, whose picture has been read already."""
         try:
-            return self._times_s.get(timeout=_LOG_TIMEOUT_S)
+            return self._times_s.get(timeout=LOG_TIMEOUT_S)
         except queue.Empty:
             raise MediaError(
                 "error", f"{quoted(self._path)} could not be read: ffmpeg does not say when pictures are shown."

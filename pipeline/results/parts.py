@@ -31,7 +31,7 @@ class Observation:
     """One face in one frame.
 
     Attributes:
-        frame: number of the frame, None where it was sought and not counted.
+        frame: number of the frame, from 0; None where it was found by its time and its number is not known.
         time_s: presentation time of the frame in seconds.
         face: where the face is, in pixels of the upright frame.
         quality: how far the crop can be relied on, 0 to 1.

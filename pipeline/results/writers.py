@@ -189,7 +189,7 @@ def _is_free(path: Path, source: Input) -> bool:
     if verdict is None:
         return True
     mine = os.path.abspath(display_path(source.path))  # noqa: PTH100 - keeps links as they are
-    return os.path.abspath(verdict.input.path) == mine  # noqa: PTH100
+    return os.path.abspath(verdict.input.path) == mine  # noqa: PTH100 - as above
 
 
 def write_whole(path: Path, text: str) -> None:

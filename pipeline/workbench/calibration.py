@@ -115,7 +115,7 @@ def calibrate(
     Raises:
         DataError: the data set cannot be used, or lacks real or forged clips that have a score.
         SettingsError: a setting that makes no sense, or a folder that holds other weights of the model's name.
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be found or loaded.
         DetectorUnavailableError: the detector lacks a file.
         OSError: the folder cannot be written to.
     """
@@ -130,7 +130,7 @@ def check_calibration(model: str | None, output: Path, method: str, fpr: float) 
 
     Raises:
         SettingsError: a setting that makes no sense, or a folder that holds other weights of the model's name.
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be found or loaded.
     """
     if not 0 < fpr < 1:
         raise SettingsError(f"--fpr is a share between 0 and 1, such as 0.05, not {fpr:g}")

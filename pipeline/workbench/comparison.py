@@ -107,7 +107,7 @@ def compare(
     Raises:
         DataError: the data set cannot be used.
         SettingsError: there is nothing to compare, or a setting that makes no sense.
-        ModelError: a model cannot be had.
+        ModelError: a model cannot be found or loaded.
         OutputError: batches cannot be kept where they should.
         DivergedError: the loss of a training is not a number any more.
         MissingLibraryError: a library that training needs is not installed.
@@ -140,7 +140,7 @@ def plan_comparison(
 
     Raises:
         SettingsError: there is nothing to compare, an architecture is unknown, or settings do not fit one.
-        ModelError: a model cannot be had.
+        ModelError: a model cannot be found or loaded.
         MissingLibraryError: a library that training needs is not installed.
     """
     found = [find_model(name) for name in models]

@@ -87,7 +87,7 @@ def evaluate(
     Raises:
         DataError: the data set cannot be used, or has no such split or source.
         SettingsError: a setting that makes no sense.
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be found or loaded.
         DetectorUnavailableError: the detector lacks a file.
         MissingLibraryError: a library is not installed that plots or `robustness` need.
         WriteError, OSError: the folder cannot be written to.

@@ -16,7 +16,7 @@ import numpy as np
 from classifiers.errors import SettingsError
 from extractors import Face, FaceDetector, create_detector
 from pipeline.analysis.face_search import FaceSearch, SharedDetector
-from pipeline.analysis.stages import Stopwatch
+from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.frame_source import FrameSource
 from pipeline.media.probing import probe
 from pipeline.media.types import Pixels

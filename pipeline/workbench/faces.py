@@ -240,5 +240,5 @@ def _dataset_name(path: Path) -> str:
 
 def _root(datasets: Sequence[Path]) -> Path:
     """Find the folder that holds all data sets."""
-    absolute = [Path(os.path.abspath(path)) for path in datasets]  # noqa: PTH100
+    absolute = [Path(os.path.abspath(path)) for path in datasets]  # noqa: PTH100 - keeps links as they are
     return Path(os.path.commonpath([path if path.is_dir() else path.parent for path in absolute]))

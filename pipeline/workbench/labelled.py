@@ -108,7 +108,7 @@ def scan_labelled(
 
     Raises:
         DataError: a sample lies within a zip file.
-        ModelError: the model cannot be had.
+        ModelError: the model cannot be found or loaded.
         DetectorUnavailableError: the detector lacks a file.
         WriteError: the folder cannot be written to.
     """
@@ -122,7 +122,8 @@ def scan_labelled(
             inputs, scanner, settings, writer, workers=workers or worker_processes(), needs_logits=True
         )
         for sample, verdict in zip(samples, verdicts, strict=True):
-            yield LabelledScan(sample, _as_stored(verdict))
+            # Rounded as a stored one is, so that figures do not depend on whether a run was interrupted.
+            yield LabelledScan(sample, verdict.as_stored())
 
 
 def crop_scorer(
@@ -154,16 +155,11 @@ def _face(landmarks: npt.NDArray[np.floating[Any]], geometry: CropGeometry) -> F
     return Face(np.array([*(middle - box / 2), box, box], np.float32), np.asarray(landmarks, np.float32), 1.0)
 
 
-def _as_stored(verdict: Verdict) -> Verdict:
-    """Round a new verdict as a stored one is, so that figures do not depend on whether a run was interrupted."""
-    return verdict if verdict.stored_schema else Verdict.from_json(verdict.to_json())
-
-
 def _names(samples: Sequence[Sample], root: Path) -> list[Path]:
     """Name each file after its place below the root, or by its absolute path where it lies elsewhere."""
     base = Path(os.path.abspath(root if root.is_dir() else root.parent))  # noqa: PTH100 - keeps links as they are
     names = []
     for sample in samples:
-        path = Path(os.path.abspath(sample.path))  # noqa: PTH100
+        path = Path(os.path.abspath(sample.path))  # noqa: PTH100 - as above
         names.append(path.relative_to(base) if path.is_relative_to(base) else Path(*path.parts[1:]))
     return names

@@ -1,4 +1,4 @@
-"""How long work tells how far it has come."""
+"""How the functions of the workbench report their progress."""
 
 from __future__ import annotations
 

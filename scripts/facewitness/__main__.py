@@ -8,7 +8,7 @@ from facewitness import prefer_own_packages
 
 prefer_own_packages()
 
-from pipeline.cli import main  # noqa: E402  (after the path is in order)
+from pipeline.cli import main  # noqa: E402 - after the path is in order
 
 __all__ = ["main"]
 

@@ -20,7 +20,7 @@ def test_other_names_are_not():
     with pytest.raises(AttributeError, match="module 'classifiers' has no attribute 'find_modle'"):
         _ = classifiers.find_modle
     with pytest.raises(ImportError):
-        from classifiers import find_modle  # noqa: F401
+        from classifiers import find_modle  # noqa: F401 - it fails
 
 
 def test_importing_the_package_is_light():

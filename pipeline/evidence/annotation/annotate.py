@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.evidence.annotation.drawing import Annotation, Canvas, Lane, Mark
-from pipeline.evidence.annotation.video_companions import Companions, find_companions
+from pipeline.evidence.annotation.stream_facts import StreamFacts, find_stream_facts
 from pipeline.evidence.annotation.video_writer import VideoWriter
 from pipeline.evidence.pictures import PicturesError, box_of, reopen
 from pipeline.media.decoding import open_frames
@@ -175,8 +175,8 @@ def _marks(paths: Sequence[_Path], time_s: float) -> list[Mark]:
 
 
 def _annotate_video(verdict: Verdict, media: MediaInfo, target: Path) -> None:
-    companions = find_companions(media) if media.decoder.startswith("ffmpeg") else Companions()
-    ratio = companions.pixel_ratio
+    stream_facts = find_stream_facts(media) if media.decoder.startswith("ffmpeg") else StreamFacts()
+    ratio = stream_facts.pixel_ratio
     width, height = _playable_size(media.width * max(ratio, 1.0), media.height / min(ratio, 1.0))
     paths = _paths(verdict)
     start_s = float(media.frame_times_s[0])
@@ -184,7 +184,7 @@ def _annotate_video(verdict: Verdict, media: MediaInfo, target: Path) -> None:
     lanes = [Lane(path.judged, path.stretches()) for path in paths]
     canvas = Canvas((width, height), verdict, _boxes(paths) * scale, lanes, (start_s, media.end_s))
     with (
-        VideoWriter(target, (width, height), media, companions) as writer,
+        VideoWriter(target, (width, height), media, stream_facts) as writer,
         open_frames(media, SamplingPlan.every_frame()) as reader,
     ):
         for frame in reader:

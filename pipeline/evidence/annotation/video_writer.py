@@ -22,7 +22,7 @@ import ffmpeg
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evidence.annotation.video_companions import Companions
+from pipeline.evidence.annotation.stream_facts import StreamFacts
 from pipeline.media.ffmpeg import INPUT_OPTIONS, file_url, find_binary
 from pipeline.media.types import STALL_TIMEOUT_S, MediaInfo, quoted
 from pipeline.results.writers import WriteError
@@ -70,7 +70,7 @@ class VideoWriter:
         target: what to write; a file of that name is replaced.
         size: width and height of the pictures, both even.
         source: the video that the pictures were made from, and whose clock their times are of.
-        companions: what else of it is taken over.
+        stream_facts: what else of it is taken over.
         stall_timeout_s: seconds without progress after which ffmpeg is killed.
 
     Raises:
@@ -82,10 +82,10 @@ class VideoWriter:
         target: Path,
         size: tuple[int, int],
         source: MediaInfo,
-        companions: Companions,
+        stream_facts: StreamFacts,
         stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
-        self._target, self._size, self._source, self._companions = target, size, source, companions
+        self._target, self._size, self._source, self._stream_facts = target, size, source, stream_facts
         self._stall_timeout_s = stall_timeout_s
         self._part = target.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}.mp4")
         self._encoder: _Encoder | None = None
@@ -151,20 +151,20 @@ class VideoWriter:
         if not _encodes_h264():
             raise WriteError(f"cannot write {quoted(self._target)}: {find_binary()} was built without libx264")
         # ffmpeg lets every input begin at time 0; the offset gives the first picture its time back.
-        first_s = first_us / _US + self._companions.delay_s
+        first_s = first_us / _US + self._stream_facts.delay_s
         pictures = ffmpeg.input("pipe:", format="matroska", itsoffset=f"{first_s:.6f}")
         video = pictures["v:0"].filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd")
         video = video.filter("format", "yuv420p")
         video = video.filter("setparams", colorspace="bt709", color_primaries="bt709", color_trc="bt709", range="tv")
         source = ffmpeg.input(file_url(self._source.path), **INPUT_OPTIONS)
         streams, options = [video], {}
-        for position, (stream, codec) in enumerate(self._companions.sound):
+        for position, (stream, codec) in enumerate(self._stream_facts.sound):
             streams.append(source[str(stream)])
             options[f"c:a:{position}"] = "copy" if codec in MP4_SOUND else "aac"
             if codec not in MP4_SOUND:
                 options[f"b:a:{position}"] = "192k"
         output = ffmpeg.output(*streams, file_url(self._part), **_OUTPUT_OPTIONS, **options)
-        if self._companions.sound:
+        if self._stream_facts.sound:
             # Read along with the sound, so that both begin at the same time 0, and thrown away.
             unused = ffmpeg.output(source[str(self._source.stream)], "pipe:", format="null", codec="copy")
             output = ffmpeg.merge_outputs(output, unused)

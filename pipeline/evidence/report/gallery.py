@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers import ModelError, ModelSpec
+from extractors.shrink import shrink_to_side
 from pipeline.evidence.heat_maps import heat_maps, heat_output
 from pipeline.evidence.pictures import crop_geometry, cut_face, read_frames, read_spread
 from pipeline.evidence.texts import say
@@ -124,7 +125,8 @@ def make_pictures(persons: Sequence[TrackEvidence], media: MediaInfo, spec: Mode
     made = Pictures()
     if not persons:
         made.searched = [
-            (frame.time_s, _jpeg(_shrunk(frame.image, _MOMENT_SIDE), 76)) for frame in read_spread(media, _SEARCHED)
+            (frame.time_s, _jpeg(shrink_to_side(frame.image, _MOMENT_SIDE)[0], 76))
+            for frame in read_spread(media, _SEARCHED)
         ]
         return made
     chosen = galleries(persons)
@@ -144,14 +146,16 @@ def make_pictures(persons: Sequence[TrackEvidence], media: MediaInfo, spec: Mode
     for image, observations in read_frames(media, wanted):
         time_s = observations[0].time_s
         if time_s in shown:
-            made.moments[time_s] = _jpeg(_shrunk(image, _FRAME_SIDE if still else _MOMENT_SIDE), 80 if still else 72)
+            made.moments[time_s] = _jpeg(
+                shrink_to_side(image, _FRAME_SIDE if still else _MOMENT_SIDE)[0], 80 if still else 72
+            )
         if time_s in frames and not still:
-            made.frames[time_s] = _jpeg(_shrunk(image, _FRAME_SIDE), 80)
+            made.frames[time_s] = _jpeg(shrink_to_side(image, _FRAME_SIDE)[0], 80)
         for seen in observations:
             if (seen not in strip and seen not in large) or (crop := cut_face(image, seen, geometry)) is None:
                 continue
             if seen in strip:
-                made.crops[seen] = _jpeg(_shrunk(crop, _STRIP_SIDE), 78)
+                made.crops[seen] = _jpeg(shrink_to_side(crop, _STRIP_SIDE)[0], 78)
             if seen in large:
                 faces[seen] = crop
     heat: dict[Observation, npt.NDArray[np.uint8]] = {}
@@ -168,15 +172,6 @@ def make_pictures(persons: Sequence[TrackEvidence], media: MediaInfo, spec: Mode
     for seen, crop in faces.items():
         made.close_ups[seen] = CloseUp(_jpeg(crop, 88), _jpeg(heat[seen], 88) if seen in heat else None)
     return made
-
-
-def _shrunk(image: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
-    height, width = image.shape[:2]
-    scale = side / max(height, width)
-    if scale >= 1:
-        return image
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _jpeg(image: npt.NDArray[np.uint8], quality: int) -> str:

@@ -17,7 +17,7 @@ from extractors import create_detector
 from extractors.align import CropGeometry
 from pipeline.analysis.analyse import Analyser
 from pipeline.analysis.face_search import StoppedError
-from pipeline.analysis.stages import Stopwatch
+from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media import Frame, MediaError, MediaInfo, open_frames
 from pipeline.media.sampling import SamplingPlan
 from tests.media_files import run_ffmpeg

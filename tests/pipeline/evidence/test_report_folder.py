@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from classifiers import find_model
-from pipeline.cli.report import add_parser
+from pipeline.cli import main
 from pipeline.evidence.report import (
     make_pages,
     report_folder,
@@ -136,12 +136,7 @@ class TestFolder:
 
 class TestCommand:
     def run(self, *arguments: object) -> int:
-        import argparse
-
-        parser = argparse.ArgumentParser()
-        add_parser(parser.add_subparsers())
-        options = parser.parse_args(["report", *map(str, arguments)])
-        return options.run(options)
+        return main(["report", *map(str, arguments)])
 
     @pytest.fixture
     def result(self, clip, tmp_path) -> Path:

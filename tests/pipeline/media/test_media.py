@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from pipeline.evidence.annotation.video_companions import find_companions
+from pipeline.evidence.annotation.stream_facts import find_stream_facts
 from pipeline.media import FrameReader, MediaInfo, open_frames, probe, video_frames
 from pipeline.media.sampling import MAX_COUNT, SLACK, SamplingPlan
 from tests.conftest import CLIP_FPS, CLIP_FRAMES
@@ -322,7 +322,7 @@ def test_any_tag_of_language(tmp_path, language):
     run_ffmpeg("-i", path, "-c", "copy", *tags, tmp_path / "tagged.mkv")
     info = probe(tmp_path / "tagged.mkv")
     assert info.has_audio and info.frame_count == 5
-    assert find_companions(info).sound == find_companions(probe(path)).sound != ()
+    assert find_stream_facts(info).sound == find_stream_facts(probe(path)).sound != ()
 
 
 def test_without_b_frames_all_are_anchors(tmp_path):

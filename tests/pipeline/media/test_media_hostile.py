@@ -378,7 +378,7 @@ def test_silence_on_the_way_to_a_frame_is_no_hang(clip, replaced_ffmpeg, first, 
 def test_picture_without_a_time(clip, replaced_ffmpeg, monkeypatch):
     info = probe(clip)
     replaced_ffmpeg("head -c 20000 /dev/zero")
-    monkeypatch.setattr(video_frames, "_LOG_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(video_frames, "LOG_TIMEOUT_S", 0.1)
     with pytest.raises(MediaError, match="does not say") as caught, open_frames(info, EVERY) as reader:
         list(reader)
     assert caught.value.status == "error"

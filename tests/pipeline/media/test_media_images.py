@@ -8,11 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.media import Frame, MediaError, MediaInfo, images, open_frames, probe
+from pipeline.media import MediaError, images, probe
 from pipeline.media.sampling import SamplingPlan
-from tests.media_files import number_frame, number_frames, read_number, stored_frame
-
-EVERY = SamplingPlan.every_frame()
+from tests.media_files import EVERY, frames_of, number_frame, number_frames, read_number, stored_frame
 
 ORIENTATIONS = {
     1: (0, False),
@@ -24,12 +22,6 @@ ORIENTATIONS = {
     7: (90, True),
     8: (270, False),
 }
-
-
-def frames_of(path, plan: SamplingPlan = EVERY) -> tuple[MediaInfo, list[Frame], list[str]]:
-    info = probe(path)
-    with open_frames(info, plan) as reader:
-        return info, list(reader), reader.warnings
 
 
 def save(path, array: np.ndarray, mode: str | None = None, **options) -> None:

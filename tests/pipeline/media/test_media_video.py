@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.media import Frame, MediaInfo, open_frames, probe, video_frames
+from pipeline.media import Frame, probe, video_frames
 from pipeline.media.sampling import SamplingPlan
 from tests.media_files import (
+    frames_of,
     has_encoder,
     number_frame,
     number_frames,
@@ -16,14 +17,6 @@ from tests.media_files import (
     stored_frame,
     write_video,
 )
-
-EVERY = SamplingPlan.every_frame()
-
-
-def frames_of(path, plan: SamplingPlan = EVERY) -> tuple[MediaInfo, list[Frame], list[str]]:
-    info = probe(path)
-    with open_frames(info, plan) as reader:
-        return info, list(reader), reader.warnings
 
 
 def numbers_of(frames: list[Frame]) -> list[int]:

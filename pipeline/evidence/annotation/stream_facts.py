@@ -1,4 +1,4 @@
-"""Finds out what belongs to the pictures of a video: its sound, the clock of both, the form of its pixels."""
+"""Facts that a copy of a video needs beside its pictures: its sound, the clock of both, the form of its pixels."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ _ROUNDING_S = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
-class Companions:
-    """What belongs to the pictures of a video.
+class StreamFacts:
+    """What a copy of a video needs beside its pictures.
 
     Attributes:
         sound: number and codec of each stream of sound.
@@ -39,8 +39,8 @@ class Companions:
     pixel_ratio: float = 1.0
 
 
-def find_companions(source: MediaInfo, stall_timeout_s: float = STALL_TIMEOUT_S) -> Companions:
-    """Find what belongs to the pictures of a video file.
+def find_stream_facts(source: MediaInfo, stall_timeout_s: float = STALL_TIMEOUT_S) -> StreamFacts:
+    """Find what a copy of a video file needs beside its pictures.
 
     Raises:
         MediaError: ffmpeg hangs.
@@ -65,7 +65,7 @@ def find_companions(source: MediaInfo, stall_timeout_s: float = STALL_TIMEOUT_S)
             ratio = int(match[2]) / int(match[3])
     first_s = _first_time(table)
     delay_s = first_s - float(source.frame_times_s[0]) if sound and first_s is not None else 0.0
-    return Companions(
+    return StreamFacts(
         tuple(sound),
         delay_s if abs(delay_s) > _ROUNDING_S else 0.0,
         1 / ratio if source.rotation_deg in (90, 270) else ratio,
