@@ -20,7 +20,7 @@ import sys
 from typing import TYPE_CHECKING
 
 # What openvino imports would post its use to a public host at every start. Python gives up an import of what is None.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] - typeshed knows no None
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # typeshed knows no None
 
 __all__ = ["ENGINES", "Engine", "ModelError", "ModelSpec", "create_engine", "find_model", "shipped_models"]
 

@@ -22,7 +22,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 # What openvino imports would post its use to a public host at every start. Python gives up an import of what is None.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type] - typeshed knows no None
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # typeshed knows no None
 
 if TYPE_CHECKING:
     from extractors.detector import DetectorUnavailableError, FaceDetector, FollowingDetector

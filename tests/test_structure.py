@@ -19,7 +19,7 @@ DOTTED = re.compile(r"`((?:pipeline|extractors|classifiers)(?:\.\w+)+)")
 """A name of ours in a docstring or a comment."""
 
 SILENCED = re.compile(r"# *(?:noqa|type: *ignore)(.*)")
-REASONED = re.compile(r"(?:: *[A-Z]+\d+|\[[\w-]+\]) +- \w+")
+REASONED = re.compile(r"(?:: *[A-Z]+\d+ +-|\[[\w-]+\] +#) +\w+")
 
 FLOORS = (
     {"version"},

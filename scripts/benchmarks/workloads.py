@@ -114,11 +114,11 @@ def main() -> None:
     workload = WORKLOADS[name](**json.loads(settings))
     for job in map(json.loads, sys.stdin):
         begin, (own, children) = time.perf_counter(), _cpu_s()
-        result = workload(**job)
+        outcome = workload(**job)
         wall_s, (own_after, children_after) = time.perf_counter() - begin, _cpu_s()
         children_cpu_s = children_after - children
         cost = {"cpu_s": own_after - own + children_cpu_s, "children_cpu_s": children_cpu_s, "wall_s": wall_s}
-        print(json.dumps({**cost, "result": result}), file=answers, flush=True)
+        print(json.dumps({**cost, "outcome": outcome}), file=answers, flush=True)
 
 
 def _cpu_s() -> tuple[float, float]:

@@ -15,11 +15,11 @@ from openvino import opset13
 pytest.importorskip("av", reason="degrading needs the extra 'train'")
 
 from classifiers import ModelError, create_engine, find_model
-from classifiers.architectures import load
 from classifiers.architectures.hinted_layer import HintedLayer
 from classifiers.datasets import PictureReader, face_shards
 from classifiers.errors import OutputError
 from classifiers.model_spec import ModelFile
+from classifiers.stored_network import load_network
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch
 from classifiers.training.kept_batches import KeptBatches
 from classifiers.training.labelled_batches import LabelledBatches
@@ -154,7 +154,7 @@ def test_features_are_those_that_the_teacher_decides_by(faces):
     model = find_model("mobilenet_v2")
     teacher = Teacher(model, threads=2)
     assert (teacher.size, teacher.width) == (224, 1280)
-    network = load(model.folder / model.files["keras"].file)
+    network = load_network(model)
     crops = faces.batch(0).crops
     expected = keras.Model(network.input, network.get_layer("pool").output).predict(crops, verbose=0)
     seen = teacher.predict(crops)
@@ -226,7 +226,7 @@ def test_maps_are_those_that_the_teacher_widens(faces):
     model = find_model("mobilenet_v2")
     teacher = Teacher(model, threads=2)
     assert teacher.map_channels == {112: 16, 56: 24, 28: 32, 14: 96, 7: 320}
-    network = load(model.folder / model.files["keras"].file)
+    network = load_network(model)
     crops = faces.batch(0).crops
     # The last of its size in each case.
     layers = {28: "block_5_add", 14: "block_12_add", 7: "block_16_project"}
