@@ -10,28 +10,23 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from classifiers.datasets import AlignFace, DataError, PictureReader, Sample
+from classifiers.datasets import AlignFace, PictureReader, Sample
+from classifiers.datasets.sample import Picture
+from classifiers.errors import DataError
 from classifiers.training.augment import augmented_crop, flip, with_history
 from classifiers.training.batch import UNKNOWN, Batch, BatchSource, targets
-
-
-class _Face(NamedTuple):
-    """A picture and its landmarks, float32 (5, 2)."""
-
-    sample: Sample
-    landmarks: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
 class _Scene:
     """The real and the forged pictures of one scene."""
 
-    reals: list[_Face] = field(default_factory=list)
-    fakes: list[_Face] = field(default_factory=list)
+    reals: list[Sample] = field(default_factory=list)
+    fakes: list[Sample] = field(default_factory=list)
 
 
 class TwinBatches:
@@ -89,15 +84,15 @@ class TwinBatches:
             weights=np.concatenate([batch.weights, np.ones(len(crops), np.float32)]),
         )
 
-    def _twin(self, scene: _Scene, rng: np.random.Generator) -> list[tuple[Sample, np.ndarray]]:
+    def _twin(self, scene: _Scene, rng: np.random.Generator) -> list[tuple[Sample, Picture]]:
         real = scene.reals[rng.integers(len(scene.reals))]
         fake = scene.fakes[rng.integers(len(scene.fakes))]
         mirrored, seeds = rng.random() < 0.5, rng.integers(2**62, size=3)
-        return [(face.sample, self._crop(face, mirrored, seeds)) for face in (real, fake)]
+        return [(sample, self._crop(sample, mirrored, seeds)) for sample in (real, fake)]
 
-    def _crop(self, face: _Face, mirrored: bool, seeds: np.ndarray) -> np.ndarray:
+    def _crop(self, sample: Sample, mirrored: bool, seeds: npt.NDArray[np.int64]) -> Picture:
         """Cut the crop of one half; the seeds, the same for both, decide what happens to it."""
-        image, landmarks = self._reader.read(face.sample), face.landmarks
+        image, landmarks = self._reader.read(sample), sample.known_landmarks
         if mirrored:
             image, landmarks = flip(image, landmarks)
         earlier, history, jitter = (np.random.default_rng(seed) for seed in seeds)
@@ -108,7 +103,6 @@ class TwinBatches:
 def _scenes_with_twins(samples: Sequence[Sample], origin: str) -> list[_Scene]:
     scenes: dict[str, _Scene] = defaultdict(_Scene)
     for sample in samples:
-        if sample.scene and sample.origin == origin and sample.landmarks is not None:
-            faces = scenes[sample.scene].fakes if sample.fake else scenes[sample.scene].reals
-            faces.append(_Face(sample, sample.landmarks))
+        if sample.scene and sample.origin == origin:
+            (scenes[sample.scene].fakes if sample.fake else scenes[sample.scene].reals).append(sample)
     return [scene for scene in scenes.values() if scene.reals and scene.fakes]

@@ -11,7 +11,8 @@ import pytest
 
 pytest.importorskip("av", reason="degrading needs the extra 'train'")
 
-from classifiers.datasets import DataError, PictureReader, Sample, face_shards
+from classifiers.datasets import PictureReader, Sample, face_shards
+from classifiers.errors import DataError
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch
 from classifiers.training.twin_batches import TwinBatches
 from extractors.align import CropGeometry, align_face
