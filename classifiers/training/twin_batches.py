@@ -100,6 +100,23 @@ class TwinBatches:
         return augmented_crop(image, landmarks, self._align, history, jitter, self._strength)
 
 
+def shared_twins(samples: Sequence[Sample], count: int) -> dict[str, int]:
+    """Share pairs out among the data sets that have twins, by the square roots of their scenes.
+
+    Raises:
+        DataError: there are none.
+    """
+    scenes = {origin: len(_scenes_with_twins(samples, origin)) for origin in sorted({s.origin for s in samples})}
+    shares = {origin: found**0.5 for origin, found in scenes.items() if found}
+    if not shares:
+        raise DataError("the training split has no scene with a real and a forged picture to make twins of")
+    exact = {origin: count * share / sum(shares.values()) for origin, share in shares.items()}
+    twins = {origin: int(share) for origin, share in exact.items()}
+    for origin in sorted(exact, key=lambda name: twins[name] - exact[name])[: count - sum(twins.values())]:
+        twins[origin] += 1
+    return {origin: number for origin, number in twins.items() if number}
+
+
 def _scenes_with_twins(samples: Sequence[Sample], origin: str) -> list[_Scene]:
     scenes: dict[str, _Scene] = defaultdict(_Scene)
     for sample in samples:

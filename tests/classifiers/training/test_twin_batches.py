@@ -14,7 +14,7 @@ pytest.importorskip("av", reason="degrading needs the extra 'train'")
 from classifiers.datasets import PictureReader, Sample, face_shards
 from classifiers.errors import DataError
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch
-from classifiers.training.twin_batches import TwinBatches
+from classifiers.training.twin_batches import TwinBatches, shared_twins
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import write_shards
 
@@ -91,3 +91,17 @@ def test_scene_is_read_from_the_index(tmp_path: Path):
     index.write_text("\n".join([f"{header},scene", *(f"{row},{number // 3}" for number, row in enumerate(rows))]))
     assert [sample.scene for sample in face_shards.samples(index)][::3] == ["0", "1", "2", "3", "4"]
     assert {sample.scene for sample in face_shards.samples(folder / "real.csv")} == {""}
+
+
+def test_pairs_are_shared_by_the_square_roots_of_the_scenes():
+    def scenes(origin: str, count: int) -> list[Sample]:
+        found = [
+            Sample(Path(f"{origin}{n}"), fake, origin=origin, scene=str(n)) for n in range(count) for fake in (0, 1)
+        ]
+        return [*found, Sample(Path("alone"), True, origin="swaps", scene="one")]
+
+    samples = scenes("large", 100) + scenes("small", 4)
+    assert shared_twins(samples, 6) == {"large": 5, "small": 1}
+    assert shared_twins(samples, 1) == {"large": 1}
+    with pytest.raises(DataError, match="no scene with a real and a forged picture"):
+        shared_twins(scenes("large", 0), 2)
