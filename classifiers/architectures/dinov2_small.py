@@ -108,4 +108,4 @@ def _resized(positions: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
     return np.concatenate([positions[:1], grid.reshape(-1, positions.shape[1])])
 
 
-DINOV2_SMALL = Architecture(features, input_size=140, smallest_size=2 * PATCH, size_step=PATCH)
+DINOV2_SMALL = Architecture(features, input_size=140, smallest_size=4 * PATCH, size_step=PATCH)

@@ -158,7 +158,7 @@ def test_converted_network_computes_what_the_published_one_does(tmp_path):
 def test_positions_follow_the_side_of_the_crop(tmp_path):
     pytest.importorskip("onnx")
     np.savez(tmp_path / "converted.npz", **converted_weights(exported_graph(published_arrays())))
-    for size, cells in ((28, 2), (140, 10), (518, 37)):
+    for size, cells in ((56, 4), (140, 10), (518, 37)):
         network = build("dinov2_small", input_size=size, weights=tmp_path / "converted.npz")
         positions = network.get_layer("embeddings").get_weights()[1]
         assert positions.shape == (1 + cells**2, WIDTH)
@@ -182,4 +182,4 @@ def test_weights_that_keras_cannot_fetch():
 def test_file_of_other_weights(tmp_path):
     np.savez(tmp_path / "other.npz", kernel=np.zeros(3))
     with pytest.raises(ValueError, match="does not hold weights of dinov2_small"):
-        build("dinov2_small", input_size=28, weights=tmp_path / "other.npz")
+        build("dinov2_small", input_size=56, weights=tmp_path / "other.npz")
