@@ -32,7 +32,7 @@ _TAPPED = (6, 9, 12)
 
 # Of ImageNet, for pixels from 0 to 255.
 _MEAN = (123.675, 116.28, 103.53)
-_VARIANCE = (58.395**2, 57.12**2, 57.375**2)
+_DEVIATION = (58.395, 57.12, 57.375)
 
 
 def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
@@ -52,7 +52,9 @@ def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.K
     if weights == "imagenet":
         raise ValueError("Keras has no dinov2_small; scripts/convert_dinov2_weights.py makes a file of it")
     layers = keras.layers
-    scaled = layers.Normalization(mean=_MEAN, variance=_VARIANCE, name="preprocess")(inputs)
+    offset = [-mean / deviation for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)]
+    scale = [1 / deviation for deviation in _DEVIATION]
+    scaled = layers.Rescaling(scale, offset=offset, name="preprocess")(inputs)
     patches = layers.Conv2D(WIDTH, PATCH, strides=PATCH, name="patches")(scaled)
     x = Embeddings(name="embeddings")(patches)
     norm, maps = layers.LayerNormalization(epsilon=EPSILON, name="norm"), []
@@ -71,7 +73,7 @@ def _block(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     """Add to tokens (batch, tokens, 384) what they learn from each other and then each by itself."""
     import keras
 
-    from classifiers.architectures.transformer_layers import Attention, ChannelScale
+    from classifiers.architectures.transformer_layers import Attention, ChannelScale, gelu
 
     layers = keras.layers
     y = layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm1")(x)
@@ -80,7 +82,7 @@ def _block(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     y = layers.Dense(WIDTH, name=f"{name}_projection")(y)
     x = layers.Add(name=f"{name}_attended")([x, ChannelScale(name=f"{name}_scale1")(y)])
     y = layers.LayerNormalization(epsilon=EPSILON, name=f"{name}_norm2")(x)
-    y = layers.Dense(_MLP_WIDTH, activation="gelu", name=f"{name}_expand")(y)
+    y = layers.Dense(_MLP_WIDTH, activation=gelu, name=f"{name}_expand")(y)
     y = layers.Dense(WIDTH, name=f"{name}_project")(y)
     return layers.Add(name=f"{name}_out")([x, ChannelScale(name=f"{name}_scale2")(y)])
 
@@ -93,7 +95,7 @@ def _load(network: keras.Model, file: Path) -> None:
     """
     with np.load(file, allow_pickle=False) as arrays:
         for layer in network.layers:
-            if layer.name != "preprocess" and layer.weights:
+            if layer.weights:
                 values = [arrays[f"{layer.name}/{number}"] for number in range(len(layer.weights))]
                 if layer.name == "embeddings":
                     values[1] = _resized(values[1], network.get_layer("patches").output.shape[1:3])

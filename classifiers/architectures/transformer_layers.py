@@ -14,6 +14,15 @@ _SMALL = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="facewitness")
+def gelu(inputs: keras.KerasTensor) -> keras.KerasTensor:
+    """Gaussian error linear unit (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
+
+    That of Keras becomes an operation of TensorFlow that ONNX does not have.
+    """
+    return 0.5 * inputs * (1 + ops.erf(inputs * 0.5**0.5))
+
+
+@keras.saving.register_keras_serializable(package="facewitness")
 class Embeddings(keras.layers.Layer):
     """Puts a class token before the patches and says of each where it is.
 
