@@ -8,7 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from classifiers import create_engine
 from classifiers.architectures import build, checked_size
+from classifiers.compact import make_compact, round_kernels
+from classifiers.explain import HeatMapper
+from classifiers.export import save_network
+from tests.classifiers.networks import run, two_faces
 from tests.tiny_shards import FACE
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
@@ -183,3 +188,30 @@ def test_file_of_other_weights(tmp_path):
     np.savez(tmp_path / "other.npz", kernel=np.zeros(3))
     with pytest.raises(ValueError, match="does not hold weights of dinov2_small"):
         build("dinov2_small", input_size=56, weights=tmp_path / "other.npz")
+
+
+def test_kernels_are_kept_in_8_bits_and_every_engine_says_the_same(tmp_path):
+    template = tuple((0.1 * number, 0.5) for number in range(5))
+    network = build("dinov2_small", input_size=56)
+    exact = network.get_layer("block1_qkv").get_weights()[0]
+    round_kernels(network)
+    steps = network.get_layer("block1_qkv").get_weights()[0] / (np.abs(exact).max(axis=0) / 127)
+    np.testing.assert_allclose(steps, np.rint(steps), atol=1e-3)
+    saved = save_network(network, tmp_path, crop_template=template, crop_cut_size=56, card="card.md")
+    model = make_compact(saved, network)
+    assert (
+        network.count_params() < sum(file.stat().st_size for file in tmp_path.iterdir()) < 1.2 * network.count_params()
+    )
+    crops = two_faces(56).astype(np.uint8)
+    expected = run(network, crops.astype(np.float32))
+    assert np.ptp(expected, axis=0).min() > 1e-3
+    for engine in ("keras", "openvino"):
+        np.testing.assert_allclose(create_engine(engine, model).predict(crops), expected, atol=1e-4)
+
+
+def test_heat_map_adds_up_to_the_logits(tmp_path):
+    network = build("dinov2_small", input_size=56)
+    model = save_network(network, tmp_path, crop_template=((0.5, 0.5),) * 5, crop_cut_size=56, card="card.md")
+    heat = HeatMapper(model).heat(two_faces(56).astype(np.uint8))
+    assert heat.method == "class_activation" and heat.maps.shape == (2, 2, 4, 4)
+    np.testing.assert_allclose(heat.maps.sum(axis=(2, 3)) + heat.bias, heat.logits, atol=1e-4)
