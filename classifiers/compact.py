@@ -37,7 +37,7 @@ _DAMAGE = (ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.Ba
 
 
 def round_kernels(network: keras.Model) -> None:
-    """Round the large kernels of convolutions to 8 bits, in place.
+    """Round the large kernels to 8 bits, in place.
 
     Folding a batch normalisation into a convolution later changes the scale of an output and not its integers, as long
     as it multiplies by a positive number.
@@ -45,18 +45,19 @@ def round_kernels(network: keras.Model) -> None:
     Args:
         network: float32, as `classifiers.architectures.build` gives it; what it says changes a little.
     """
-    for layer in large_convolutions(network):
+    for layer in large_layers(network):
         kernel, *bias = layer.get_weights()
         integers, scale = _rounded(_outputs_first(kernel))
         layer.set_weights([_outputs_last(integers * scale), *bias])
 
 
-def large_convolutions(network: keras.Model) -> list[keras.layers.Conv2D]:
-    """Give the convolutions of a network whose kernels hold nearly all of its numbers."""
+def large_layers(network: keras.Model) -> list[keras.layers.Layer]:
+    """Give the convolutions and dense layers whose kernels hold nearly all numbers of a network, without its head."""
     import keras
 
-    convolutions = (layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D))
-    return [layer for layer in convolutions if math.prod(layer.kernel.shape) >= _FEW]
+    kinds = keras.layers.Conv2D | keras.layers.Dense
+    layers = [layer for layer in network.layers[:-1] if isinstance(layer, kinds)]
+    return [layer for layer in layers if math.prod(layer.kernel.shape) >= _FEW]
 
 
 def make_compact(model: ModelSpec, network: keras.Model) -> ModelSpec:
@@ -142,7 +143,7 @@ def _description(network: keras.Model, graph: bytes, weights: bytes, sha256: str
     places: dict[str, dict[str, Any]] = {}
     for number, weight in enumerate(network.get_weights()):
         arrays[str(number)] = weight
-        if weight.ndim == 4 and weight.size >= _FEW:
+        if weight.ndim in (2, 4) and weight.size >= _FEW:
             integers, scale = _rounded(_outputs_first(weight))
             if (place := offsets.get(hashlib.sha256(integers.tobytes()).digest())) is not None:
                 places[str(number)] = {"offset": place, "shape": integers.shape}
@@ -154,29 +155,38 @@ def _description(network: keras.Model, graph: bytes, weights: bytes, sha256: str
 
 
 def _round_constants(graph: ov.Model) -> None:
-    """Store large kernels of convolutions as integers and scales, where rounding has left no others in them."""
+    """Store large kernels as integers and scales, where rounding has left no others in them."""
     from openvino import opset13
 
     for node in graph.get_ops():
-        if node.get_type_name() != "Convolution":
+        kind = node.get_type_name()
+        if kind not in ("Convolution", "MatMul"):
             continue
         constant = node.input_value(1).get_node()
-        if constant.get_type_name() == "Constant" and constant.data.size >= _FEW:
-            kernel = np.array(constant.data)
-            integers, scale = _rounded(kernel)
-            if not np.allclose(integers * scale, kernel, rtol=1e-4, atol=0):
-                continue
-            product = opset13.multiply(opset13.convert(opset13.constant(integers), "f32"), opset13.constant(scale))
+        if constant.get_type_name() != "Constant" or constant.data.size < _FEW:
+            continue
+        kernel, form = np.array(constant.data), node.get_attributes()
+        if kind == "MatMul" and not form["transpose_b"]:
+            kernel = kernel.T
+        integers, scale = _rounded(kernel)
+        if not np.allclose(integers * scale, kernel, rtol=1e-4, atol=0):
+            continue
+        product = opset13.multiply(opset13.convert(opset13.constant(integers), "f32"), opset13.constant(scale))
+        if kind == "MatMul":
+            # The integers lie with their outputs first, as those of convolutions do.
+            transposed = opset13.matmul(node.input_value(0), product, form["transpose_a"], True)
+            node.output(0).replace(transposed.output(0))
+        else:
             node.input(1).replace_source_output(product.output(0))
 
 
 def _outputs_first(kernel: NDArray[Any]) -> NDArray[Any]:
     """From the order of Keras to that of OpenVINO."""
-    return kernel.transpose(3, 2, 0, 1)
+    return kernel.T if kernel.ndim == 2 else kernel.transpose(3, 2, 0, 1)
 
 
 def _outputs_last(kernel: NDArray[Any]) -> NDArray[Any]:
-    return np.ascontiguousarray(kernel.transpose(2, 3, 1, 0))
+    return np.ascontiguousarray(kernel.T if kernel.ndim == 2 else kernel.transpose(2, 3, 1, 0))
 
 
 def _rounded(kernel: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:

@@ -17,9 +17,10 @@ from classifiers.model_spec import ModelError, ModelSpec
 if TYPE_CHECKING:
     import openvino as ov
 
-ONE_STREAM = {"NUM_STREAMS": 1}
-"""For the CPU: with more, which OpenVINO may choose by itself on two sockets, its releases since 2026.1 compute wrong
-logits from most graphs that hold 8-bit kernels."""
+CPU_SETTINGS = {"NUM_STREAMS": 1, "DYNAMIC_QUANTIZATION_GROUP_SIZE": 0}
+"""For the CPU. With more streams, which OpenVINO may choose by itself on two sockets, its releases since 2026.1 compute
+wrong logits from most graphs that hold 8-bit kernels. With groups it rounds what 8-bit kernels of dense layers are
+multiplied by to 8 bits as well, in f32 too."""
 
 _CHANGES_OF_FORM = ("Convert", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
@@ -73,7 +74,7 @@ def compile_for_cpu(graph: ov.Model, threads: int | None = None) -> ov.CompiledM
     import openvino as ov
 
     # Without the first, newer processors take bfloat16, and a number would depend on the machine.
-    settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", **ONE_STREAM}
+    settings: dict[str, object] = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY", **CPU_SETTINGS}
     if threads is not None:
         settings["INFERENCE_NUM_THREADS"] = threads
     return ov.Core().compile_model(graph, "CPU", settings)

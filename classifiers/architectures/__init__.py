@@ -27,6 +27,7 @@ LABELS = ("manipulated", "generated")
 ARCHITECTURES: Mapping[str, str] = {
     "capsnet": "classifiers.architectures.capsnet:CAPSNET",
     "cnn": "classifiers.architectures.cnn:CNN",
+    "dinov2_small": "classifiers.architectures.dinov2_small:DINOV2_SMALL",
     "efficientnet_lite2": "classifiers.architectures.efficientnet_lite2:EFFICIENTNET_LITE2",
     "efficientnet_v2_b0": "classifiers.architectures.efficientnet_v2_b0:EFFICIENTNET_V2_B0",
     "inception_resnet_v2": "classifiers.architectures.inception_resnet_v2:INCEPTION_RESNET_V2",
@@ -102,12 +103,15 @@ def checked_size(name: str, input_size: int | None) -> int:
     """Give the side of the input in pixels, None being the usual one of the architecture.
 
     Raises:
-        ValueError: no such architecture, or a crop too small for it.
+        ValueError: no such architecture, or a crop that it does not take.
     """
     architecture = find_architecture(name)
     size = architecture.input_size if input_size is None else input_size
     if size < architecture.smallest_size:
         raise ValueError(f"{name} takes crops of at least {architecture.smallest_size} pixels, not {size}")
+    if size % architecture.size_step:
+        step = architecture.size_step
+        raise ValueError(f"{name} takes crops whose side is a multiple of {step} pixels, not {size}")
     return size
 
 

@@ -39,6 +39,7 @@ class Architecture:
             raises ValueError where it cannot start from them.
         input_size: side of the crops in pixels that it usually takes.
         smallest_size: side in pixels of the smallest crops that its strides allow.
+        size_step: what the side must be a multiple of.
         head: maps the feature map to that many logits, float32; the last layer is called "logits".
         hinted_layers: those that can learn from hints, by name.
     """
@@ -46,5 +47,6 @@ class Architecture:
     features: Callable[[keras.KerasTensor, StartWeights], keras.KerasTensor]
     input_size: int
     smallest_size: int
+    size_step: int = 1
     head: Callable[[keras.KerasTensor, int], keras.KerasTensor] = pooled_logits
     hinted_layers: Mapping[str, HintedLayer] = field(default_factory=dict)

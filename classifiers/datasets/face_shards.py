@@ -52,6 +52,7 @@ def _sample(row: dict[str, str], index: Path) -> Sample:
         source=row["source"],
         origin=row.get("repository") or "",
         clip=row.get("clip") or "",
+        scene=row.get("scene") or "",
         # Names are told apart within a source only.
         person=f"{row['source']}/{row['person']}" if row.get("person") and not fake else "",
         landmarks=parse_landmarks(row["landmarks"], index),

@@ -47,6 +47,8 @@ class Sample:
             or None where faces have not been looked for.
         origin: what it was published by, with others that may be real and forged, such as a repository; "" where that
             is not known.
+        scene: what a real picture and its forgeries show alike: the scene that was filmed, with one face or another
+            in it; "" where that is not known.
     """
 
     path: Path
@@ -59,6 +61,7 @@ class Sample:
     person: str = ""
     landmarks: npt.NDArray[np.float32] | None = None
     origin: str = ""
+    scene: str = ""
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from openvino import opset13
 from classifiers.engines.engine import check_crops
 from classifiers.model_spec import ModelError, ModelSpec
 from classifiers.openvino_graph import (
-    ONE_STREAM,
+    CPU_SETTINGS,
     bottleneck_maps,
     files_of,
     nodes_before,
@@ -59,7 +59,7 @@ class OpenVinoEngine:
         # Without a hint newer processors take bfloat16, and a score would depend on the machine.
         settings: dict[str, object] = {"PERFORMANCE_HINT": "LATENCY"}
         if self.device == "CPU":
-            settings |= ONE_STREAM
+            settings |= CPU_SETTINGS
             if threads is not None:
                 settings["INFERENCE_NUM_THREADS"] = threads
         if self.precision == "bf16":

@@ -38,6 +38,7 @@ class TrainingConfig:
     start: str = _option("random", "first weights: random, imagenet, a model's (a name or a manifest), or a file")
     recipe: str = _option("labelled", "what to learn: the labels, or self-blended faces beside them", RECIPES)
     generators: str = _option("", "folder of face generators that resynthesise faces for self_blending; none if empty")
+    twins: int = _option(0, "pairs in a batch that are a real face and a swap of one scene (self_blending)")
     teacher: str = _option("", "model whose features are learnt too: a name or a manifest; none if empty")
     teacher_weight: float = _option(1.0, "weight of the loss of these features")
     hint_weight: float = _option(0.0, "weight of the loss of its hints (vgg16, inception_resnet_v2); none if 0")

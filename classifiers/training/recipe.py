@@ -18,6 +18,7 @@ from classifiers.training.kept_batches import KeptBatches
 from classifiers.training.labelled_batches import LabelledBatches
 from classifiers.training.resynthesis import FaceGenerators
 from classifiers.training.taught_batches import HintedBatches, ShrunkBatches, TaughtBatches, Teacher
+from classifiers.training.twin_batches import TwinBatches, shared_twins
 from classifiers.training.validation import BlendedValidation, LabelledValidation, Predict
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ AlignTo = Callable[[int, int], AlignFace]
 """Gives, for the side of a crop in pixels and the one at which it is cut before it is averaged down, what cuts it."""
 
 _TAUGHT_CELLS = 14
-_DECIDES_BATCHES = ("recipe", "batch_size", "balance", "augment", "seed")
+_DECIDES_BATCHES = ("recipe", "batch_size", "twins", "balance", "augment", "seed")
 
 
 def training_batches(
@@ -101,8 +102,13 @@ def _new_batches(
     config: TrainingConfig, samples: Sequence[Sample], reader: PictureReader, align: AlignFace, cells: int
 ) -> BatchSource:
     if config.recipe == "self_blending":
-        mixture, generators = Mixture.of(samples, config.batch_size), _face_generators(config, "training")
-        return BlendedBatches(reader, samples, align, mixture, cells, config.seed, generators, config.augment)
+        mixture = Mixture.of(samples, config.batch_size - 2 * config.twins)
+        generators = _face_generators(config, "training")
+        blended = BlendedBatches(reader, samples, align, mixture, cells, config.seed, generators, config.augment)
+        if not config.twins:
+            return blended
+        twins = shared_twins(samples, config.twins)
+        return TwinBatches(blended, reader, samples, align, twins, config.seed, config.augment)
     size, seed = config.batch_size, config.seed
     return LabelledBatches(reader, samples, align, size, cells, seed, config.balance, config.augment)
 
@@ -128,7 +134,18 @@ def _samples_digest(samples: Sequence[Sample]) -> str:
     """Sum up all that batches take from samples, since other runs may use the batches too."""
     digest, sizes = hashlib.sha256(), {path: path.stat().st_size for path in {s.path for s in samples}}
     for s in samples:
-        words = (sizes[s.path], s.path.parent.name, s.name, s.member, s.clip, s.source, s.origin, s.person, s.family)
+        words = (
+            sizes[s.path],
+            s.path.parent.name,
+            s.name,
+            s.member,
+            s.clip,
+            s.source,
+            s.origin,
+            s.person,
+            s.family,
+            s.scene,
+        )
         digest.update(f"{words}{s.fake}{s.known_landmarks.tolist()}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
 
