@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import itertools
 from collections.abc import Sequence
+from typing import cast
 
 import cv2
 import numpy as np
@@ -112,7 +113,7 @@ def video_frame(clip: Sequence[np.ndarray], at: int, crf: int, codec: str = "h26
     memory = io.BytesIO()
     with av.open(memory, "w", format=codec) as container:
         encoder, options = _ENCODERS[codec]
-        stream = container.add_stream(encoder, rate=25)
+        stream = cast(av.VideoStream, container.add_stream(encoder, rate=25))
         stream.height, stream.width = height, width
         stream.pix_fmt = "yuv420p"
         stream.options = {"crf": str(crf), "preset": "veryfast", **options}

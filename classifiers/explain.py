@@ -180,7 +180,7 @@ def overlay(crop: NDArray[np.uint8], cells: NDArray[np.floating]) -> NDArray[np.
     """
     height, width = crop.shape[:2]
     strength = np.clip(cells / math.log(FULL_COLOUR_ODDS), 0, 1).astype(np.float32)
-    share = np.clip(cv2.resize(strength, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1)
+    share = np.clip(cv2.resize(strength, (width, height), interpolation=cv2.INTER_LINEAR), 0, 1).astype(np.float32)
     grey = cv2.cvtColor(crop, cv2.COLOR_RGB2GRAY).astype(np.float32)[..., None]
     ground = grey + _FADED_COLOUR * (crop - grey)
     cover = _STRONGEST_COVER * share[..., None]

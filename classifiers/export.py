@@ -163,7 +163,7 @@ def save_network(
         crop_cut_size=crop_cut_size,
         files={kind: ModelFile.of(path) for kind, path in paths.items()},
         calibration=UNCALIBRATED,
-        thresholds=Thresholds(0.5, 0.5, ""),
+        thresholds=Thresholds(0.5, 0.5, "none: the model is not calibrated"),
         card=card,
         folder=folder,
     )

@@ -60,7 +60,7 @@ def fingerprint(content: bytes) -> Fingerprint:
         # What Pillow raises for damaged headers of some formats.
         raise OSError(str(error)) from error
     small = cv2.resize(grey, (_HASH_SIDE, _HASH_SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    low = cv2.dct(small)[:_FREQUENCIES, :_FREQUENCIES].ravel()
+    low = np.asarray(cv2.dct(small)[:_FREQUENCIES, :_FREQUENCIES], np.float32).ravel()
     # The mean brightness is no feature of a picture.
     low[0] = np.median(low[1:])
     bits = int.from_bytes(np.packbits(low > low[0]).tobytes(), "big")
@@ -101,7 +101,7 @@ def near_duplicates(prints: list[Fingerprint], sides: np.ndarray) -> Iterator[tu
 
 def _pick(bits: np.ndarray, columns: np.ndarray) -> np.ndarray:
     """Gather some bits of each hash to one small number."""
-    keys = np.zeros(len(bits), np.int64)
+    keys: np.ndarray = np.zeros(len(bits), np.int64)
     for column in columns:
         keys = keys << 1 | (bits >> np.uint64(column) & np.uint64(1)).astype(np.int64)
     return keys

@@ -140,7 +140,7 @@ def _composite(source: np.ndarray, target: np.ndarray, mask: np.ndarray) -> Pict
     return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
-def _blend_mask(landmarks: np.ndarray, shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def _blend_mask(landmarks: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
     region = str(rng.choice(_REGIONS, p=_REGION_SHARES))
     shift = rng.normal(0, 0.012, 2)
     stretch = rng.uniform(0.86, 1.10, 2)
@@ -158,7 +158,7 @@ def _blend_mask(landmarks: np.ndarray, shape: tuple[int, int], rng: np.random.Ge
 
 
 def _outline(
-    region: str, landmarks: np.ndarray, shape: tuple[int, int], shift: np.ndarray, stretch: np.ndarray
+    region: str, landmarks: np.ndarray, shape: tuple[int, ...], shift: np.ndarray, stretch: np.ndarray
 ) -> np.ndarray:
     points = np.array(_OUTLINES[region], np.float64)
     centre = points.mean(axis=0)

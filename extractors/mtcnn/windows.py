@@ -106,7 +106,7 @@ def _overlaps_stronger(corners: NDArray[np.float32], max_overlap: float, relativ
     else:
         reference = np.minimum(area[:, None], area, out=height)
     reference *= max_overlap
-    return np.triu(intersection > reference, k=1).any(axis=0)
+    return np.asarray(np.triu(intersection > reference, k=1).any(axis=0))
 
 
 def cut_windows(frames: NDArray[np.uint8], windows: Windows, side: int) -> NDArray[np.float32]:

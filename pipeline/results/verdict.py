@@ -270,7 +270,7 @@ def _observation(seen: Observation) -> dict[str, Any]:
     # Quality and logits are kept whole: with them the evidence can be weighed again, to the same digits.
     optional: dict[str, Any] = {}
     if seen.logits is not None:
-        optional["logits"] = [float(str(logit)) for logit in np.float32(seen.logits)]
+        optional["logits"] = [float(str(logit)) for logit in np.asarray(seen.logits, np.float32)]
     if seen.refinement:
         optional["refinement"] = True
     return {

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from classifiers import ModelSpec, find_model
 from classifiers.calibration import METHODS
@@ -186,7 +187,8 @@ def _predict(
 
 
 def _deciding_faces(scans: Iterable[LabelledScan], spec: ModelSpec) -> Predictions:
-    samples, logits, unscored = [], [np.empty((0, 2), np.float32)], []
+    samples, unscored = [], []
+    logits: list[npt.NDArray[np.float32]] = [np.empty((0, 2), np.float32)]
     for scan in scans:
         if scan.verdict.status != "ok":
             unscored.append(Unscored(scan.sample, scan.verdict.status, scan.verdict.message or ""))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from skimage import data, io
 
+from classifiers.calibration import Thresholds
 from pipeline.media import probe
 from pipeline.results.parts import FAILURES, display_path, label_of
 from pipeline.results.schema import schema
@@ -257,3 +259,11 @@ def test_a_result_of_a_later_schema_gives_what_it_can():
     read = Verdict.from_json(document)
     assert (read.label, read.has_foreign_schema) == ("likely_fake", True)
     assert read_verdict(json.dumps(document)) is None
+
+
+def test_the_verdict_of_a_model_without_an_operating_point_is_read_back():
+    """Manifests of models that nobody has calibrated may name none."""
+    uncalibrated = replace(verdict(logits=[FAKE]), thresholds=Thresholds(0.5, 0.5, ""))
+    document = as_stored(uncalibrated.to_json())
+    assert errors(document) == []
+    assert (Verdict.from_json(document).status, Verdict.from_json(document).unreadable) == ("ok", ())
