@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -236,11 +237,22 @@ def save_openvino(network: keras.Model, graph_file: Path) -> None:
     if _require_backend("OpenVINO", *_OPENVINO_BACKENDS) == "torch":
         graph = _openvino_of_torch(network)
     else:
-        graph = ov.convert_model(_tensorflow_function(network), input=[(_INPUT, [-1, size, size, 3])])
+        graph = _openvino_of_tensorflow(network, size)
     graph.reshape([-1, size, size, 3])
     graph.inputs[0].get_tensor().set_names({_INPUT})
     graph.outputs[0].get_tensor().set_names({_OUTPUT})
     ov.save_model(graph, graph_file, compress_to_fp16=False)
+
+
+def _openvino_of_tensorflow(network: keras.Model, size: int) -> openvino.Model:
+    import openvino as ov
+    import tensorflow as tf
+    from openvino.frontend.tensorflow import utils
+
+    if sys.version_info >= (3, 13):
+        # Its own deletes a name that `exec` no longer binds in a function (PEP 667), and fails; it asks for no more.
+        utils.get_environment_setup = lambda framework: {"tensorflow": tf.__version__}
+    return ov.convert_model(_tensorflow_function(network), input=[(_INPUT, [-1, size, size, 3])])
 
 
 def _openvino_of_torch(network: keras.Model) -> openvino.Model:
