@@ -26,13 +26,15 @@ class TrainingBar:
 
     def __init__(self) -> None:
         self._bar: tqdm | None = None
+        self._architecture = ""
 
     def __call__(self, step: TrainingStep) -> None:
         """Show a step."""
         from tqdm import tqdm
 
-        if self._bar is None or self._bar.desc != f"{step.architecture}: ":
+        if self._bar is None or self._architecture != step.architecture:
             self.close()
+            self._architecture = step.architecture
             self._bar = tqdm(total=step.steps, unit="step", desc=step.architecture, disable=None, leave=False)
         self._bar.update(step.step - self._bar.n)
         self._bar.set_postfix(step.losses, refresh=False)
