@@ -134,7 +134,8 @@ class _FileAnalysis:
                     failure = None
                 elif failure:
                     break
-        return replace(self._seen, warnings=warnings + source.warnings, failure=failure)
+        warnings += source.warnings + _turns(self._seen)
+        return replace(self._seen, warnings=warnings, failure=failure)
 
     def _submit(self, pixels: Pixels, face: Face) -> Future[npt.NDArray[np.float32]]:
         """Align a face and hand its crop to the network."""
@@ -161,3 +162,20 @@ class _FileAnalysis:
             replace(track, observations=[replace(o, logits=cuts[o].result()) for o in track.observations])
             for track in tracks
         ]
+
+
+def _turns(seen: Analysis) -> list[str]:
+    """Say in which frames the faces do not stand upright."""
+    times_s: dict[int, set[float]] = {}
+    for track in seen.tracks:
+        for observation in track.observations:
+            if observation.turned_deg:
+                times_s.setdefault(observation.turned_deg, set()).add(observation.time_s)
+    return [_turn(degrees, len(found), seen.frames) for degrees, found in sorted(times_s.items())]
+
+
+def _turn(degrees: int, turned: int, frames: int) -> str:
+    how = "stand upside down" if degrees == 180 else "lie on their side"
+    where = "" if turned == frames else f" in {turned} of {frames} frames"
+    which = "this picture was" if turned == 1 else "these pictures were"
+    return f"Faces {how}{where}: {which} turned by {degrees} degrees clockwise to look at them."

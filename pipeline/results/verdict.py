@@ -273,6 +273,8 @@ def _observation(seen: Observation) -> dict[str, Any]:
         optional["logits"] = [float(str(logit)) for logit in np.asarray(seen.logits, np.float32)]
     if seen.refinement:
         optional["refinement"] = True
+    if seen.turned_deg:
+        optional["turned_deg"] = seen.turned_deg
     return {
         "time_s": rounded(seen.time_s),
         "frame": seen.frame,
@@ -323,6 +325,7 @@ def _read_observation(seen: Mapping[str, Any]) -> Observation:
         logits=np.array(seen["logits"], np.float32) if "logits" in seen else None,
         score=seen["score"],
         refinement=seen.get("refinement", False),
+        turned_deg=seen.get("turned_deg", 0),
     )
 
 
