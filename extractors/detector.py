@@ -81,7 +81,8 @@ class FollowingDetector(FaceDetector, Protocol):
 class TurningDetector(FaceDetector, Protocol):
     """A detector that can tell which way up a picture stands, for less than a search of it costs.
 
-    A detector need not be one: by one that is not, `extractors.orientation.FaceFinder` has pictures searched as they are.
+    A detector need not be one: `extractors.orientation.FaceFinder` has pictures searched as they are by one that is
+    not.
     """
 
     def turn_of(self, image: NDArray[np.uint8], faces: Sequence[Face]) -> int | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby, pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +15,13 @@ from extractors.follow import FaceFollower
 from extractors.quality import is_plausible
 
 STRETCH = 8
-"""Successive frames that are taken to stand the same way up."""
+"""As many successive frames, at most, are taken to stand the same way up."""
 
-# Of stretches without a face, every second one is looked at in other turns: that is two frames of 32.
-_BLANK_STRETCHES = 2
+FEWEST_BLANK = 3
+"""So many frames in a row without a face may stand another way up than those around them."""
+
+# Among so many frames without a face, one is looked at in other turns.
+_LOOK_EVERY = 16
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,9 +47,8 @@ class FaceFinder:
     """Finds the faces in the frames of one clip, each as `FaceFollower` does, and which way up they stand.
 
     What has impossible landmarks is no face (`is_plausible`). Frames are searched as they are. Then each stretch of
-    `STRETCH` of them is looked at: does its surest face stand upright, or is there one in another turn of the picture?
-    If so, all of the stretch is searched in that turn, and what is surer counts. The turn is then tried in all later
-    stretches without a face. So a stretch in which one face stands upright is never turned.
+    them is looked at: does its surest face stand upright, or is there one in another turn of the picture? If so, the
+    stretch is searched in that turn, and so are all others from then on; of each, the surer faces count.
 
     A detector that is no `TurningDetector` searches the frames as they are.
 
@@ -56,7 +59,7 @@ class FaceFinder:
     detector: FaceDetector
     _followers: dict[int, FaceFollower] = field(default_factory=dict, init=False)
     _turn: int = field(default=0, init=False)
-    _blank: int = field(default=0, init=False)
+    _blank: int = field(default=_LOOK_EVERY, init=False)
 
     def detect(
         self, images: Sequence[NDArray[np.uint8]], times_s: Sequence[float], starts_shot: Sequence[bool]
@@ -65,16 +68,15 @@ class FaceFinder:
         found = self._search(0, images, times_s, starts_shot)
         if not isinstance(self.detector, TurningDetector):
             return found
-        parts = [slice(start, start + STRETCH) for start in range(0, len(images), STRETCH)]
+        parts = list(_stretches(found))
         turns = [self._turn_of(self.detector, images[part], found[part]) for part in parts]
-        # Those of which nothing is known come last: they may stand like the others.
-        for part, turn in sorted(zip(parts, turns, strict=True), key=lambda item: item[1] is None):
-            turn = self._turn if turn is None else turn
-            if turn:
-                turned = self._search(turn, images[part], times_s[part], starts_shot[part])
+        # Those that are to be turned come first: the others may stand like them.
+        for part, turn in sorted(zip(parts, turns, strict=True), key=lambda item: not item[1]):
+            for tried in {turn, self._turn} - {None, 0}:
+                turned = self._search(tried, images[part], times_s[part], starts_shot[part])
                 if _surest(turned).confidence > _surest(found[part]).confidence:
                     found[part] = turned
-                    self._turn = turn
+                    self._turn = tried
         return found
 
     def _search(
@@ -94,9 +96,22 @@ class FaceFinder:
         if surest.faces:
             return detector.turn_of(images[found.index(surest)], surest.faces)
         if self._turn:
-            return self._turn
-        self._blank += 1
-        return detector.turn_of(images[len(images) // 2], []) if self._blank % _BLANK_STRETCHES == 1 else None
+            return None
+        look = self._blank >= _LOOK_EVERY
+        self._blank = len(images) + (0 if look else self._blank)
+        return detector.turn_of(images[len(images) // 2], []) if look else None
+
+
+def _stretches(found: Sequence[FoundFaces]) -> Iterator[slice]:
+    """Cut frames where faces are lost for a while or come back, and where there are more than `STRETCH`."""
+    cuts, end = [0], 0
+    for has_faces, run in groupby(found, key=lambda each: bool(each.faces)):
+        start, end = end, end + len(list(run))
+        if not has_faces and end - start >= FEWEST_BLANK:
+            cuts += [start, end]
+    for start, end in pairwise([*cuts, len(found)]):
+        for first in range(start, end, STRETCH):
+            yield slice(first, min(first + STRETCH, end))
 
 
 def _surest(found: Sequence[FoundFaces]) -> FoundFaces:

@@ -20,6 +20,7 @@ from extractors import Face, FaceDetector
 from extractors.align import CropGeometry, align_face
 from pipeline.analysis.crop_queue import CropQueue, FileCrops
 from pipeline.analysis.face_search import FaceSearch, SharedDetector
+from pipeline.analysis.orientation import turn_warnings
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.frame_source import FrameSource
 from pipeline.media.probing import probe
@@ -134,7 +135,7 @@ class _FileAnalysis:
                     failure = None
                 elif failure:
                     break
-        warnings += source.warnings + _turns(self._seen)
+        warnings += source.warnings + turn_warnings(self._seen.tracks, self._seen.frames)
         return replace(self._seen, warnings=warnings, failure=failure)
 
     def _submit(self, pixels: Pixels, face: Face) -> Future[npt.NDArray[np.float32]]:
@@ -162,20 +163,3 @@ class _FileAnalysis:
             replace(track, observations=[replace(o, logits=cuts[o].result()) for o in track.observations])
             for track in tracks
         ]
-
-
-def _turns(seen: Analysis) -> list[str]:
-    """Say in which frames the faces do not stand upright."""
-    times_s: dict[int, set[float]] = {}
-    for track in seen.tracks:
-        for observation in track.observations:
-            if observation.turned_deg:
-                times_s.setdefault(observation.turned_deg, set()).add(observation.time_s)
-    return [_turn(degrees, len(found), seen.frames) for degrees, found in sorted(times_s.items())]
-
-
-def _turn(degrees: int, turned: int, frames: int) -> str:
-    how = "stand upside down" if degrees == 180 else "lie on their side"
-    where = "" if turned == frames else f" in {turned} of {frames} frames"
-    which = "this picture was" if turned == 1 else "these pictures were"
-    return f"Faces {how}{where}: {which} turned by {degrees} degrees clockwise to look at them."
