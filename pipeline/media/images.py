@@ -89,6 +89,8 @@ def probe(path: Path, image_format: str, sha256: str, size: int) -> MediaInfo:
         pixel_format=mode,
         width=width,
         height=height,
+        stored_size=(width, height),
+        sample_aspect_ratio=None,
         rotation_deg=rotation_deg,
         mirrored=mirrored,
         duration_s=float(sum(shown_s)),
@@ -109,6 +111,7 @@ def probe(path: Path, image_format: str, sha256: str, size: int) -> MediaInfo:
         stream=0,
         keyframe_gap_s=float(sum(shown_s)),
         frame_times_s=times_s,
+        container_times_s=times_s,
         key_frames=np.arange(len(times_s)),
         anchor_frames=np.arange(len(times_s)),
     )
