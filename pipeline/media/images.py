@@ -91,6 +91,7 @@ def probe(path: Path, image_format: str, sha256: str, size: int) -> MediaInfo:
         height=height,
         stored_size=(width, height),
         sample_aspect_ratio=None,
+        pixel_shapes=(),
         rotation_deg=rotation_deg,
         mirrored=mirrored,
         duration_s=float(sum(shown_s)),

@@ -202,6 +202,8 @@ class MediaInfo:
         stored_size: width and height of the upright picture in the pixels that are stored, which need not be square.
         sample_aspect_ratio: how many times as wide as high a stored pixel of the upright picture is meant to be shown,
             or None if the file does not say. See `PictureForm.pixel_ratio` for what is made of it.
+        pixel_shapes: where that changes, times of the container in seconds, ascending, and the ratio from there on;
+            empty if it does not, or if each frame tells.
         rotation_deg: degrees, clockwise, by which the stored picture is turned to stand upright, 0 to 359; hardly ever
             anything but 0, 90, 180 and 270.
         mirrored: whether the stored picture is flipped left to right before it is turned; None if unknown.
@@ -223,8 +225,8 @@ class MediaInfo:
         stream: number of the video stream in the container; 0 for an image.
         keyframe_gap_s: the longest time from one key frame, which can be decoded by itself, to the next; infinite if
             none is known.
-        frame_times_s: presentation times of all frames that the container lists, float64 (frame_count,), ascending, from
-            0 on.
+        frame_times_s: presentation times of all frames that the container lists, float64 (frame_count,), ascending,
+            from 0 on.
         container_times_s: the same as the container has them, float64 (frame_count,), ascending: others only where
             those make no sense.
         key_frames: indices of those that can be decoded by themselves, int64, ascending.
@@ -241,6 +243,7 @@ class MediaInfo:
     height: int
     stored_size: tuple[int, int]
     sample_aspect_ratio: Fraction | None
+    pixel_shapes: tuple[tuple[float, Fraction | None], ...]
     rotation_deg: int
     mirrored: bool | None
     duration_s: float

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import math
 import mmap
+from bisect import bisect_right
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 import ffmpeg
 import numpy as np
@@ -47,6 +49,7 @@ _MOST_AGAIN = 8
 """Passes that begin where a picture changed may decode so many times the duration of the video on their way there."""
 
 _LEAST_STEP_S = 1e-3
+_ROUNDING_S = 1e-3
 
 _KNOWN_MATRICES = {"bt709", "smpte170m", "bt470bg", "fcc", "smpte240m", "bt2020nc", "gbr"}
 
@@ -139,7 +142,7 @@ class _Report:
     def warnings(self) -> list[str]:
         found = list(self.doubts.values())
         if self.misplaced:
-            found.append(f"{self.misplaced} frames have times out of order; they count as shown after those before them.")
+            found.append(f"The times of {self.misplaced} frames are out of order; they were put behind those before.")
         if self.errors:
             found.append(f"ffmpeg reported {self.errors} errors, the first: {self.first_error}.")
         if self.signal:
@@ -259,20 +262,29 @@ def _pass(
     with Process(ffmpeg.get_args(graph), info.path, log.feed, stall_timeout_s, errors_from) as process:
         while process.has_output():
             logged = log.next()
-            window = int(np.searchsorted(starts_s, position_s + logged.time_s, side="right"))
-            if not conversion.suits(logged.form):
+            time_s = position_s + logged.time_s
+            form = _shaped(info, logged.form, time_s)
+            window = int(np.searchsorted(starts_s, time_s, side="right"))
+            if not conversion.suits(form):
                 report.add_errors(process)
-                return _Change(chosen[max(window - 1, latest) :], logged.form)
-            pixels = _next_picture(process, logged.form, conversion)
+                return _Change(chosen[max(window - 1, latest) :], form)
+            pixels = _next_picture(process, form, conversion)
             if pixels is None:
                 break
             # Filters forget what they have selected when the resolution changes, and take one more of that window.
             if everything or window > latest:
                 latest = 0 if everything else window
-                index, time_s = _listed(info, position_s + logged.time_s)
-                yield Frame(index, time_s, pixels, logged.form)
+                yield Frame(*_listed(info, time_s), pixels, form)
         report.add(process)
     return None
+
+
+def _shaped(info: MediaInfo, form: PictureForm, time_s: float) -> PictureForm:
+    """Give a picture the shape of pixels that the stream has at a time of the container."""
+    if not info.pixel_shapes:
+        return form
+    place = bisect_right(info.pixel_shapes, time_s + _ROUNDING_S, key=itemgetter(0))
+    return replace(form, sample_aspect_ratio=info.pixel_shapes[max(place - 1, 0)][1])
 
 
 def _are_anchors(info: MediaInfo, chosen: np.ndarray) -> bool:
@@ -285,7 +297,7 @@ def _listed(info: MediaInfo, time_s: float) -> tuple[int | None, float]:
     """Recognise a frame by a time of the container, which may be rounded to microseconds; give when it is shown."""
     times_s = info.container_times_s
     index = int(nearest(times_s, np.asarray(time_s)))
-    if abs(times_s[index] - time_s) < 1e-3:
+    if abs(times_s[index] - time_s) < _ROUNDING_S:
         return index, float(info.frame_times_s[index])
     if info.has_mended_times:
         time_s = float(np.interp(time_s, times_s, info.frame_times_s))

@@ -19,6 +19,7 @@ import numpy as np
 
 from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary
 from pipeline.media.frame_times import PacketTable
+from pipeline.media.pixel_shapes import CONTAINERS, HEADERS, PixelShapes, find_pixel_shapes
 from pipeline.media.types import MAX_PIXELS, MediaError, MediaInfo, PictureForm, quoted
 
 _FIELD_ORDERS = {"top first", "bottom first", "top coded first (swapped)", "bottom coded first (swapped)"}
@@ -51,6 +52,9 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
     mirrored: bool | None = False
     if stream.display_angle is not None:
         rotation_deg, mirrored = _orientation(path, stream, stall_timeout_s)
+    shapes: PixelShapes = ()
+    if banner.container in CONTAINERS and stream.codec in HEADERS:
+        shapes = find_pixel_shapes(path, stream.index, stream.codec, times.time_base, stall_timeout_s)
     form = stream.form(sideways=rotation_deg in (90, 270))
     width, height = form.shown_size
     return MediaInfo(
@@ -63,6 +67,7 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
         height=height,
         stored_size=(form.width, form.height),
         sample_aspect_ratio=form.sample_aspect_ratio,
+        pixel_shapes=shapes,
         rotation_deg=rotation_deg,
         mirrored=mirrored,
         duration_s=times.duration_s,
