@@ -135,6 +135,16 @@ class PictureForm:
         """The transfer function if the picture is HDR, one of `HDR_TRANSFERS`, else None."""
         return self.color_transfer if self.color_transfer in HDR_TRANSFERS else None
 
+    def change_to(self, later: PictureForm) -> str:
+        """Say what a viewer would see change, "" if nothing."""
+        words = []
+        if self.shown_size != later.shown_size:
+            before, after = ("{} x {}".format(*form.shown_size) for form in (self, later))
+            words.append(f"from {before} to {after} pixels")
+        if self.hdr_transfer != later.hdr_transfer:
+            words.append(f"from {self.hdr_transfer or 'usual'} to {later.hdr_transfer or 'usual'} light")
+        return " and ".join(words)
+
     @property
     def assumed_matrix(self) -> str:
         """ffmpeg's name of the YUV matrix; where the file names none, by size as players do."""
@@ -223,6 +233,7 @@ class MediaInfo:
         bytes: size of the file.
         decoder: what reads it, such as "ffmpeg 7.1.1 (system)".
         stream: number of the video stream in the container; 0 for an image.
+        not_looked_at: other pictures that the file holds, in words, such as "video stream 1 (h264, 640 x 360)".
         keyframe_gap_s: the longest time from one key frame, which can be decoded by itself, to the next; infinite if
             none is known.
         frame_times_s: presentation times of all frames that the container lists, float64 (frame_count,), ascending,
@@ -262,6 +273,7 @@ class MediaInfo:
     bytes: int
     decoder: str
     stream: int
+    not_looked_at: tuple[str, ...]
     keyframe_gap_s: float
     frame_times_s: npt.NDArray[np.float64] = field(repr=False, compare=False)
     container_times_s: npt.NDArray[np.float64] = field(repr=False, compare=False)

@@ -86,6 +86,7 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
         bytes=size,
         decoder=str(find_binary()),
         stream=stream.index,
+        not_looked_at=tuple(str(other) for other in banner.videos if other is not stream),
         keyframe_gap_s=times.keyframe_gap_s,
         frame_times_s=times.presentation_s,
         container_times_s=times.container_s,
@@ -115,6 +116,10 @@ class _VideoStream:
     @property
     def has_picture(self) -> bool:
         return self.width > 0 and self.pixel_format != "none"
+
+    def __str__(self) -> str:
+        size = f", {self.width} x {self.height}" if self.width else ""
+        return f"video stream {self.index} ({self.codec}{size})"
 
     def form(self, *, sideways: bool) -> PictureForm:
         """Describe its pictures after they were turned upright, by a quarter or not."""

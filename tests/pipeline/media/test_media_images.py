@@ -182,7 +182,8 @@ def test_only_the_first_page_of_a_document(tmp_path):
     info, frames, warnings = frames_of(tmp_path / "a.tiff")
     assert info.kind == "image"
     assert [read_number(frame.image) for frame in frames] == [0]
-    assert warnings == ["The file has 3 pages; only the first was looked at."]
+    assert info.not_looked_at == ("pages 2 to 3",)
+    assert warnings == ["Not looked at: pages 2 to 3."]
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.webp", "a.tiff", "a.gif", "a.avif", "a.bmp"])
