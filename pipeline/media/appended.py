@@ -6,10 +6,8 @@ Viewers of pictures show the first alone, galleries of phones the others too.
 from __future__ import annotations
 
 import io
-import mmap
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Literal
 
 from PIL import TiffImagePlugin
@@ -31,29 +29,28 @@ _ENTRIES, _ENTRY_BYTES = 0xB002, 16
 _THUMBNAILS = (0x010001, 0x010002)
 
 
-def find_appended(path: Path, image_format: str, index: bytes = b"") -> list[str]:
+def find_appended(data: bytes, image_format: str, index: bytes = b"") -> list[str]:
     """Name what a file holds behind its image, or beside it.
 
     Args:
-        path: of a file that Pillow reads as an image.
+        data: all of the file.
         image_format: its format.
         index: of a JPEG's pictures, which the CIPA calls Multi-Picture Format.
 
     Returns:
         What there is, in words; thumbnails and gain maps are left out.
     """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if image_format in _BOX_FORMATS:
-            kinds = set(_boxes(data))
-            return [words for kind, words in _VIDEO_BOXES.items() if kind in kinds]
-        if image_format == "jpeg":
-            return _behind(data, _jpeg_end(data, 0), _thumbnails(index))
-        if image_format == "png":
-            return _behind(data, _png_end(data, 0), 0)
-        return []
+    if image_format in _BOX_FORMATS:
+        kinds = set(_boxes(data))
+        return [words for kind, words in _VIDEO_BOXES.items() if kind in kinds]
+    if image_format == "jpeg":
+        return _behind(data, _jpeg_end(data, 0), _thumbnails(index))
+    if image_format == "png":
+        return _behind(data, _png_end(data, 0), 0)
+    return []
 
 
-def _behind(data: mmap.mmap, end: int, thumbnails: int) -> list[str]:
+def _behind(data: bytes, end: int, thumbnails: int) -> list[str]:
     """Name what follows the end of an image."""
     pictures, videos = -thumbnails, []
     while match := _FILE.search(data, end):
@@ -71,7 +68,7 @@ def _behind(data: mmap.mmap, end: int, thumbnails: int) -> list[str]:
     ]
 
 
-def _jpeg_end(data: mmap.mmap, start: int) -> int:
+def _jpeg_end(data: bytes, start: int) -> int:
     """Give where a JPEG ends that begins at a place; the end of the file where it is cut off."""
     place = start
     while match := _MARKER.search(data, place):
@@ -84,7 +81,7 @@ def _jpeg_end(data: mmap.mmap, start: int) -> int:
     return len(data)
 
 
-def _png_end(data: mmap.mmap, start: int) -> int:
+def _png_end(data: bytes, start: int) -> int:
     place = start + 8
     while place + 8 <= len(data):
         kind = data[place + 4 : place + 8]
@@ -94,7 +91,7 @@ def _png_end(data: mmap.mmap, start: int) -> int:
     return len(data)
 
 
-def _boxes(data: mmap.mmap) -> Iterator[bytes]:
+def _boxes(data: bytes) -> Iterator[bytes]:
     """Give the types of the boxes of which a file consists."""
     place = 0
     while place + 8 <= len(data):

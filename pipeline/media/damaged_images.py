@@ -6,7 +6,7 @@ until then is in its memory all the same. What it did not reach is known by what
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -27,14 +27,11 @@ _PARTLY_LOADED = ("bmp", "gif", "jpeg", "png", "tiff")
 _PIXELS_PER_BYTE = {"bmp": 128, "gif": 4096, "jpeg": 2048, "png": 8 * 1032}
 _PNG_BYTES_PER_PIXEL = {"RGB": 3, "RGBA": 4, "LA": 2}
 
-# Suspended for want of data, libjpeg holds back two rows of blocks, of 16 pixels each at most.
-_HELD_BACK_ROWS = 32
-
 _ODD, _GREY = 85, 128
 _PATTERN_ROWS = 64
 
-Opener = Callable[[Path | BinaryIO], ImageFile.ImageFile]
-"""A class of Pillow that reads a format; it opens a file without loading it."""
+Opener = Callable[[BinaryIO], ImageFile.ImageFile]
+"""A class of Pillow that reads a format; it takes an open file and does not load it yet."""
 
 
 def refuse_empty(path: Path, image: Image.Image, image_format: str, size: int) -> None:
@@ -62,15 +59,22 @@ def refuse_empty(path: Path, image: Image.Image, image_format: str, size: int) -
         )
 
 
-def load_still(path: Path, opener: Opener, image_format: str, warnings: list[str]) -> Image.Image:
+def load_still(path: Path, file: BinaryIO, opener: Opener, image_format: str, warnings: list[str]) -> Image.Image:
     """Load a still image as far as it goes; what is missing is grey. Adds to `warnings` if that is not all of it.
+
+    Args:
+        path: of the file, for messages.
+        file: the file, which must stay open as long as the image is used.
+        opener: reads its format.
+        image_format: its format.
+        warnings: what the user should know.
 
     Raises:
         MediaError: so little could be decoded that nothing can be said of it.
         Exception: whatever Pillow raises of a format that comes whole or not at all.
     """
-    found = _load_whole(path, opener, image_format)
-    return found if isinstance(found, Image.Image) else _load_part(path, opener, found.reason, warnings)
+    found = _load_whole(file, opener, image_format)
+    return found if isinstance(found, Image.Image) else _load_part(path, file, opener, found.reason, warnings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +84,8 @@ class _Damage:
     reason: str
 
 
-def _load_whole(path: Path, opener: Opener, image_format: str) -> Image.Image | _Damage:
-    image = opener(path)
+def _load_whole(file: BinaryIO, opener: Opener, image_format: str) -> Image.Image | _Damage:
+    image = _opened(file, opener)
     is_filled = image_format in _PARTLY_LOADED and _covers(image)
     try:
         if is_filled and image_format != "jpeg":
@@ -97,26 +101,33 @@ def _load_whole(path: Path, opener: Opener, image_format: str) -> Image.Image | 
     return _Damage("") if is_short else image
 
 
-def _load_part(path: Path, opener: Opener, damage: str, warnings: list[str]) -> Image.Image:
-    with path.open("rb") as file:  # by its name Pillow would map a BMP into memory, for which it is too short
-        image = opener(file)
-        is_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
-        missing = None if is_jpeg and "progressive" in image.info else _missing_share(image, is_jpeg)
-        del image
-    if missing is None:
-        # Every part of such a file adds to the whole picture.
-        warnings.append("The image is cut off or damaged: it is coarser than it was, or some of it is missing.")
-    elif missing > 1 - LEAST_SHARE:
+def _load_part(path: Path, file: BinaryIO, opener: Opener, damage: str, warnings: list[str]) -> Image.Image:
+    image = _opened(file, opener)
+    is_jpeg = isinstance(image, JpegImagePlugin.JpegImageFile)
+    # Every part of a progressive image adds to the whole picture.
+    is_progressive = is_jpeg and "progressive" in image.info
+    rows = image.height if is_progressive else _missing_rows(image)
+    image = _opened(file, _EndedJpeg if is_jpeg else opener)
+    image.im = Image.new(image.mode, image.size, _color(image.mode, _GREY)).im
+    _load_so_far(image)
+    if is_jpeg:
+        # For want of data libjpeg holds back rows that it has, which the end marker brings out.
+        rows = min(rows, _even_rows(image))
+    missing = rows / image.height
+    if missing > 1 - LEAST_SHARE:
         raise MediaError("undecodable", f"{quoted(path)} is a damaged image: {damage or 'its data ends early'}.")
+    if is_progressive:
+        warnings.append("The image is cut off or damaged: it is coarser than it was, or some of it is missing.")
     elif missing:
         warnings.append(f"The image is cut off or damaged: {max(1, round(100 * missing))}% of it is missing.")
     elif damage:
         warnings.append("The image is cut off or damaged at its end, but the picture is there.")
-    with path.open("rb") as file:
-        image = _EndedJpeg(file) if is_jpeg else opener(file)
-        image.im = Image.new(image.mode, image.size, _color(image.mode, _GREY)).im
-        _load_so_far(image)
     return image
+
+
+def _opened(file: BinaryIO, opener: Opener) -> ImageFile.ImageFile:
+    file.seek(0)
+    return opener(file)
 
 
 class _EndedJpeg(JpegImagePlugin.JpegImageFile):
@@ -161,25 +172,33 @@ def _ends_in(image: Image.Image, level: int) -> bool:
     return bool((rows.reshape(len(rows), -1) == level).all(axis=1).any())
 
 
-def _missing_share(image: ImageFile.ImageFile, is_jpeg: bool) -> float:
-    """Load an image over a pattern of noise, and give the share of it where that still shows."""
+def _missing_rows(image: ImageFile.ImageFile) -> float:
+    """Load an image over a pattern of noise, and count the rows in which that still shows."""
     noise = np.random.default_rng(0)
-    rows = (image.width, _PATTERN_ROWS)
-    tile = Image.frombytes(image.mode, rows, noise.bytes(len(Image.new(image.mode, rows).tobytes())))
+    size = (image.width, _PATTERN_ROWS)
+    tile = Image.frombytes(image.mode, size, noise.bytes(len(Image.new(image.mode, size).tobytes())))
     pattern = Image.new(image.mode, image.size)
-    tops = range(0, image.height, _PATTERN_ROWS)
-    for top in tops:
+    for top in range(0, image.height, _PATTERN_ROWS):
         pattern.paste(tile, (0, top))
     image.im = pattern.im
     _load_so_far(image)
     missing = 0.0
-    for top in tops:
-        height = min(_PATTERN_ROWS, image.height - top)
-        seen = np.asarray(image.crop((0, top, image.width, top + height))).reshape(height, image.width, -1)
-        before = np.asarray(tile.crop((0, 0, image.width, height))).reshape(seen.shape)
+    for seen in _bands(image):
+        before = np.asarray(tile)[: len(seen)].reshape(seen.shape)
         same = (seen == before).all(axis=2)
         # Single pixels may be the same by chance; of an interlaced image some in each row may be missing.
         missing += float(same.mean(axis=1).sum() if image.info.get("interlace") else same.all(axis=1).sum())
-    if is_jpeg:
-        missing = max(0.0, missing - _HELD_BACK_ROWS)
-    return missing / image.height
+    return missing
+
+
+def _even_rows(image: Image.Image) -> int:
+    """Count the rows at the end of an image that have one colour each."""
+    is_even = np.concatenate([(band == band[:, :1]).all(axis=(1, 2)) for band in _bands(image)])
+    return int(np.argmin(is_even[::-1])) if not is_even.all() else len(is_even)
+
+
+def _bands(image: Image.Image) -> Iterator[np.ndarray]:
+    """Cut a loaded image into bands of (rows, columns, channels), so as not to copy it whole."""
+    for top in range(0, image.height, _PATTERN_ROWS):
+        band = np.asarray(image.crop((0, top, image.width, min(top + _PATTERN_ROWS, image.height))))
+        yield band.reshape(*band.shape[:2], -1)
