@@ -13,6 +13,7 @@ from pipeline.media.types import PictureForm
 # The default conversion of swscale is four times as fast, but off by up to 3 levels, blocky in colour, and not the same
 # on every CPU. These flags make it exact to 1 level: 10 ms for a 1080p frame.
 _SCALE_FLAGS = "bilinear+accurate_rnd+full_chroma_int+bitexact"
+_NO_COLORS = {"range": "unknown", "colorspace": "unknown", "color_primaries": "unknown", "color_trc": "unknown"}
 _REFERENCE_WHITE_NITS = 203  # of HDR, ITU-R BT.2408
 
 
@@ -73,7 +74,9 @@ class Conversion:
         if self.tone_map is not None:
             video = self._tone_mapped(video)
         if self.planes:
-            video = video.filter("format", self.planes)
+            # If need be pictures are converted behind the log, not before it; and not to the colours of the first.
+            video = video.filter("scale", flags=_SCALE_FLAGS).filter("format", self.planes)
+            video = video.filter("setparams", **_NO_COLORS)
         else:
             video = video.filter("scale", flags=_SCALE_FLAGS, in_color_matrix=self.matrix).filter("format", "rgb24")
         # Else it would stretch all pictures to the size of the first.

@@ -70,6 +70,10 @@ class FrameLog:
                 "error", f"{quoted(self._path)} could not be read: ffmpeg does not say when pictures are shown."
             ) from None
 
+    def rest(self) -> LoggedFrame | None:
+        """Give what is said of a frame whose picture did not come any more, if there is one, after the last line."""
+        return None if self._frames.empty() else self._frames.get()
+
     def _logged(self, frame: re.Match[str], time_base: Fraction, colors: re.Match[str]) -> LoggedFrame:
         pts, pixel_format, across, down, width, height, field = frame.groups()
         if pts != "NOPTS":

@@ -249,6 +249,8 @@ def _pass(
         expression = f"gte(t,{starts_s[0] - position_s:.9f})" if chosen[0] else None
     else:
         expression = _select_expression(plan, times_s[0] - position_s, starts_s - position_s)
+        # A rate has windows from the first frame on.
+        expression = f"if(gte(t,{starts_s[0] - position_s:.9f}),{expression})" if chosen[0] else expression
     source = ffmpeg.input(file_url(info.path), **options, **INPUT_OPTIONS)
     graph = conversion.output(source[str(info.stream)], expression)
     log = FrameLog(info.path, sideways=info.form.sideways)
@@ -275,6 +277,11 @@ def _pass(
             if everything or window > latest:
                 latest = 0 if everything else window
                 yield Frame(*_listed(info, time_s), pixels, form)
+        process.finish()
+        if (unseen := log.rest()) and not conversion.suits(unseen.form):
+            # Its conversion failed, which is no fault of the file.
+            window = int(np.searchsorted(starts_s, position_s + unseen.time_s, side="right"))
+            return _Change(chosen[max(window - 1, latest) :], unseen.form)
         report.add(process)
     return None
 
