@@ -70,9 +70,9 @@ class FrameLog:
                 "error", f"{quoted(self._path)} could not be read: ffmpeg does not say when pictures are shown."
             ) from None
 
-    def rest(self) -> LoggedFrame | None:
-        """Give what is said of a frame whose picture did not come any more, if there is one, after the last line."""
-        return None if self._frames.empty() else self._frames.get()
+    def rest(self) -> list[LoggedFrame]:
+        """Give what is said of frames whose pictures did not come, after the last line."""
+        return [self._frames.get() for _ in range(self._frames.qsize())]
 
     def _logged(self, frame: re.Match[str], time_base: Fraction, colors: re.Match[str]) -> LoggedFrame:
         pts, pixel_format, across, down, width, height, field = frame.groups()

@@ -185,20 +185,23 @@ def _run(
 ) -> Generator[Frame, None, None]:
     """Decode a run of chosen frames, in one pass or, where their conversion has to change midway, in several."""
     everything = len(chosen) == info.frame_count
-    conversion = Conversion.of(info.form)
+    passes = [_Pass(chosen, Conversion.of(info.form), everything)]
     begun, again_s = 0, 0.0
-    while len(chosen):
-        change = yield from _pass(info, plan, chosen, conversion, everything, stall_timeout_s, report)
+    while passes:
+        this = passes.pop(0)
+        change = yield from _decode(info, plan, this, stall_timeout_s, report)
         begun += 1
         if change is None:
-            return
+            continue
         # A decoder may begin with another picture each time: then a frame that cannot be had is passed over.
-        stuck = begun > 1 and len(change.rest) == len(chosen)
-        chosen, conversion = change.rest[stuck:], Conversion.of(change.form)
-        if len(chosen):
-            again_s += _way_s(info, chosen[0])
+        is_stuck = begun > 1 and not len(change.again) and len(change.rest) == len(this.chosen)
+        rest = replace(this, chosen=change.rest[is_stuck:], conversion=Conversion.of(change.form))
+        again = replace(this, chosen=change.again, before=rest.chosen[0] if len(rest.chosen) else this.before)
+        passes[:0] = [each for each in (again, rest) if len(each.chosen)]
+        again_s += sum(_way_s(info, each.chosen[0]) for each in passes[:2])
         if again_s > _MOST_AGAIN * max(info.duration_s, 1.0):
-            report.doubts["changes"] = f"The picture changes too often: {len(chosen)} chosen frames were not looked at."
+            left = sum(len(each.chosen) for each in passes)
+            report.doubts["changes"] = f"The picture changes too often: {left} chosen frames were not looked at."
             return
 
 
@@ -209,26 +212,42 @@ def _way_s(info: MediaInfo, frame: np.int64) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class _Change:
-    """Why a pass ends: the first of the frames that are left has a form that needs another conversion."""
+class _Pass:
+    """What one run of ffmpeg is to give.
 
+    Attributes:
+        chosen: indices into the frames that the container lists, ascending, at least one.
+        conversion: what the pictures need.
+        everything: whether all frames are kept from the first chosen one on, also those that are not listed.
+        before: the frame that must not be converted any more, or None.
+    """
+
+    chosen: np.ndarray
+    conversion: Conversion
+    everything: bool
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Why a pass ended early: a frame needs another conversion.
+
+    Attributes:
+        again: those of the chosen frames that need the same, but were lost.
+        rest: the chosen frames from that one on.
+        form: how it is coded.
+    """
+
+    again: np.ndarray
     rest: np.ndarray
     form: PictureForm
 
 
-def _pass(
-    info: MediaInfo,
-    plan: SamplingPlan,
-    chosen: np.ndarray,
-    conversion: Conversion,
-    everything: bool,
-    stall_timeout_s: float,
-    report: _Report,
+def _decode(
+    info: MediaInfo, plan: SamplingPlan, this: _Pass, stall_timeout_s: float, report: _Report
 ) -> Generator[Frame, None, _Change | None]:
-    """Decode from the first to the last chosen frame, and keep those that are chosen, as long as a conversion suits.
-
-    With `everything` all frames are kept from the first chosen one on, also those that the container does not list.
-    """
+    """Decode from the first to the last chosen frame, and keep those that are chosen, as long as a conversion suits."""
+    chosen, conversion = this.chosen, this.conversion
     times_s = info.container_times_s
     starts_s = _window_starts(times_s, chosen)
     options: dict[str, object] = {"threads": _THREADS}
@@ -245,12 +264,15 @@ def _pass(
         options["to"] = f"{(times_s[end] + times_s[end + 1]) / 2:.6f}"
     if _are_anchors(info, chosen):
         options["skip_frame"] = "noref"
-    if everything:
-        expression = f"gte(t,{starts_s[0] - position_s:.9f})" if chosen[0] else None
-    else:
-        expression = _select_expression(plan, times_s[0] - position_s, starts_s - position_s)
-        # A rate has windows from the first frame on.
-        expression = f"if(gte(t,{starts_s[0] - position_s:.9f}),{expression})" if chosen[0] else expression
+    expression: str | None = _select_expression(plan, times_s[0] - position_s, starts_s - position_s)
+    # A rate has windows from the first frame of the file on; a spread has none behind its last frame.
+    bounds = [f"gte(t,{starts_s[0] - position_s:.9f})"] if chosen[0] else []
+    if this.before is not None:
+        bounds.append(f"lt(t,{_window_starts(times_s, np.array([this.before]))[0] - position_s:.9f})")
+    if this.everything:
+        expression = "*".join(bounds) or None
+    elif bounds:
+        expression = f"if({'*'.join(bounds)},{expression})"
     source = ffmpeg.input(file_url(info.path), **options, **INPUT_OPTIONS)
     graph = conversion.output(source[str(info.stream)], expression)
     log = FrameLog(info.path, sideways=info.form.sideways)
@@ -269,19 +291,20 @@ def _pass(
             window = int(np.searchsorted(starts_s, time_s, side="right"))
             if not conversion.suits(form):
                 report.add_errors(process)
-                return _Change(chosen[max(window - 1, latest) :], form)
+                return _Change(chosen[:0], chosen[max(window - 1, latest) :], form)
             pixels = _next_picture(process, form, conversion)
             if pixels is None:
                 break
             # Filters forget what they have selected when the resolution changes, and take one more of that window.
-            if everything or window > latest:
-                latest = 0 if everything else window
+            if this.everything or window > latest:
+                latest = window
                 yield Frame(*_listed(info, time_s), pixels, form)
         process.finish()
-        if (unseen := log.rest()) and not conversion.suits(unseen.form):
-            # Its conversion failed, which is no fault of the file.
-            window = int(np.searchsorted(starts_s, position_s + unseen.time_s, side="right"))
-            return _Change(chosen[max(window - 1, latest) :], unseen.form)
+        # A conversion that suits no more may fail, which is no fault of the file, and take the last good frames along.
+        if unfit := next((each for each in log.rest() if not conversion.suits(each.form)), None):
+            window = int(np.searchsorted(starts_s, position_s + unfit.time_s, side="right"))
+            first = max(window - 1, latest)
+            return _Change(chosen[latest:first], chosen[first:], unfit.form)
         report.add(process)
     return None
 
