@@ -36,7 +36,7 @@ class FrameLog:
     """
 
     FRAME = re.compile(
-        r"\bn: *\d+ pts: *(-?\d+|NOPTS) .*\bfmt:(\w+) .*\bsar:(\d+)/(\d+) s:(\d+)x(\d+) i:(\w)",
+        r"\bn: *\d+ pts: *(-?\d+|NOPTS) .*\bfmt:(\w+) .*\bsar:(-?\d+)/(-?\d+) s:(\d+)x(\d+) i:(\w)",
     )
     """A line that tells of a frame; the line of its colours ends what is told."""
 

@@ -72,7 +72,7 @@ _LONGEST_S = 86400.0
 """A frame that is said to be shown for more than a day has a wrong time."""
 
 _UNREAD = re.compile(
-    r"unsupported|not supported|cannot handle|unknown (?:raw mode|data organization)|decoder \w+ not available",
+    r"unsupported|not supported|cannot handle|unknown raw mode|decoder \w+ not available",
     re.IGNORECASE,
 )
 """What Pillow says of files that it has no code for."""

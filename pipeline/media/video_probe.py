@@ -147,7 +147,7 @@ class _Banner:
 
     _STREAM = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: (Video|Audio): (.*)")
     _PICTURE = re.compile(r"(\w+).*?, (\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?, (?:\d+ref, )?(\d+)x(\d+)")
-    _PIXELS = re.compile(r"\bSAR (\d+):(\d+)")
+    _PIXELS = re.compile(r"\bSAR (-?\d+):(-?\d+)")
     _DURATION = re.compile(r"\[info\] +Duration: (?:(\d+):(\d+):([\d.]+)|N/A)(?:, start: (-?[\d.]+))?")
     _MATRIX = re.compile(r"\[info\] +display ?matrix: rotation of (-?[\d.]+|-?nan)", re.IGNORECASE)
 
