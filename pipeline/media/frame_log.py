@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -30,36 +31,49 @@ class LoggedFrame:
 class FrameLog:
     """Reads the log of a `showinfo` filter, and hands out what it says of each frame that passed it.
 
+    The filter writes a line in several goes, and in between other threads of ffmpeg may complain of something. So what
+    counts is the order of the pieces, in whatever lines they are.
+
     Args:
         path: the file, for messages.
         sideways: whether ffmpeg turns its pictures by a quarter.
     """
 
-    FRAME = re.compile(
-        r"\bn: *\d+ pts: *(-?\d+|NOPTS) .*\bfmt:(\w+) .*\bsar:(-?\d+)/(-?\d+) s:(\d+)x(\d+) i:(\w)",
-    )
-    """A line that tells of a frame; the line of its colours ends what is told."""
+    FRAME = re.compile(r"\bn: *\d+ pts: *(-?\d+|NOPTS) ")
+    """The piece with which the news of a frame begins."""
 
     _GRAPH = re.compile(r"config in time_base: (\d+)/(\d+)")
-    _COLORS = re.compile(r"color_range:(\S+) color_space:(\S+) color_primaries:(\S+) color_trc:(\S+)")
+    _PIECES = re.compile(
+        FRAME.pattern + r"|fmt:(?P<format>\w+) .*?\bsar:(?P<across>-?\d+)/(?P<down>-?\d+) "
+        r"s:(?P<width>\d+)x(?P<height>\d+) i:(?P<field>\w)"
+        # A complaint may follow without a space: names that matter are known.
+        r"|color_range:(?P<range>unknown|tv|pc)"
+        r"|color_space:(?P<matrix>unknown|bt709|bt470bg|smpte170m|smpte240m|bt2020nc|bt2020c|fcc|gbr|[\w-]+)"
+        r"|color_primaries:(?P<primaries>unknown|[\w-]+)"
+        r"|color_trc:(?P<transfer>unknown|bt709|smpte2084|arib-std-b67|[\w-]+)"
+    )
 
     def __init__(self, path: Path, *, sideways: bool):
         self._path = path
         self._sideways = sideways
         self._time_base: Fraction | None = None
         self._last_s = 0.0
-        self._frame: re.Match[str] | None = None
+        self._said: dict[str, str] = {}
         self._frames: queue.SimpleQueue[LoggedFrame] = queue.SimpleQueue()
 
     def feed(self, line: str) -> None:
         """Take one line of the log."""
         if match := self._GRAPH.search(line):
             self._time_base = Fraction(int(match[1]), int(match[2]))
-        elif self._time_base and (match := self.FRAME.search(line)):
-            self._frame = match
-        elif self._time_base and self._frame and (match := self._COLORS.search(line)):
-            self._frames.put(self._logged(self._frame, self._time_base, match))
-            self._frame = None
+        if self._time_base is None:
+            return
+        for piece in self._PIECES.finditer(line):
+            if piece[1]:
+                self._said = {"pts": piece[1]}
+            self._said |= {name: text for name, text in piece.groupdict().items() if text is not None}
+            if piece["transfer"] and {"pts", "format"} <= self._said.keys():
+                self._frames.put(self._logged(self._said, self._time_base))
+                self._said = {}
 
     def next(self) -> LoggedFrame:
         """Give what is said of the next frame, whose picture has been seen to come already."""
@@ -74,22 +88,24 @@ class FrameLog:
         """Give what is said of frames whose pictures did not come, after the last line."""
         return [self._frames.get() for _ in range(self._frames.qsize())]
 
-    def _logged(self, frame: re.Match[str], time_base: Fraction, colors: re.Match[str]) -> LoggedFrame:
-        pts, pixel_format, across, down, width, height, field = frame.groups()
-        if pts != "NOPTS":
-            self._last_s = float(int(pts) * time_base)
-        named = [None if name in ("unknown", "unspecified", "reserved") else name for name in colors.groups()]
-        color_range, matrix, primaries, transfer = named
+    def _logged(self, said: Mapping[str, str], time_base: Fraction) -> LoggedFrame:
+        if said["pts"] != "NOPTS":
+            self._last_s = float(int(said["pts"]) * time_base)
+        across, down = int(said["across"]), int(said["down"])
+        matrix, primaries, transfer, value_range = (
+            None if (name := said.get(key, "unknown")) in ("unknown", "reserved") else name
+            for key in ("matrix", "primaries", "transfer", "range")
+        )
         form = PictureForm(
-            width=int(width),
-            height=int(height),
+            width=int(said["width"]),
+            height=int(said["height"]),
             sideways=self._sideways,
-            pixel_format=pixel_format,
-            sample_aspect_ratio=Fraction(int(across), int(down)) if int(across) and int(down) else None,
-            interlaced=field in "TB",
+            pixel_format=said["format"],
+            sample_aspect_ratio=Fraction(across, down) if across and down else None,
+            interlaced=said["field"] in "TB",
             color_matrix=matrix,
             color_primaries=primaries,
             color_transfer=transfer,
-            color_range=color_range,
+            color_range=value_range,
         )
         return LoggedFrame(self._last_s, form)
