@@ -30,7 +30,7 @@ OLDEST_VERSION = (5, 1)
 # concat scripts, SDP, image sequences), which a hostile file would use, and those that draw text as a video.
 _CONTAINERS = (
     "mov,matroska,avi,asf,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,h261,h263,h264,hevc,vvc,av1,obu,vc1,ivf,ogg,mxf,"
-    "gxf,rm,nut,wtv,dv,mjpeg,yuv4mpegpipe,mp3,wav,w64,aac,flac,aiff,caf,ac3,eac3,dts,amr,ape,wv,tta"
+    "gxf,rm,nut,wtv,dv,mjpeg,jpegxl_pipe,yuv4mpegpipe,mp3,wav,w64,aac,flac,aiff,caf,ac3,eac3,dts,amr,ape,wv,tta"
 )
 
 INPUT_OPTIONS: dict[str, object] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -321,7 +322,29 @@ class MediaInfo:
         return float(self.frame_times_s[0]) + self.duration_s
 
 
-def quoted(path: Path) -> str:
-    """Spell a path for a sentence: in quotation marks, on one line and printable whatever bytes it has."""
+_ADDRESS = re.compile(r"(?:file|ftps?|gs|https?|rtm?ps?|rtsps?|s3|sftp|smb):/(/?)")
+
+
+def is_address(path: os.PathLike[str] | str) -> bool:
+    """Tell an address such as https://host/clip.mp4 from the path of a file."""
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
+def display_path(path: os.PathLike[str] | str) -> str:
+    """Spell a path in valid Unicode, as it was given; bytes that are no UTF-8 become backslash escapes."""
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "'" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name) + "'"
+    address = _ADDRESS.match(name)
+    if address and not address[1]:
+        # pathlib keeps one of the two slashes.
+        return f"{name[: address.end()]}/{name[address.end() :]}"
+    return name
+
+
+def printable(text: str) -> str:
+    """Write what would break a line or steer a terminal as backslash escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def quoted(path: os.PathLike[str] | str) -> str:
+    """Spell a path for a sentence: in quotation marks, on one line and printable whatever bytes it has."""
+    return f"'{printable(display_path(path))}'"

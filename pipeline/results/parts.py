@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from classifiers.calibration import Scores, Thresholds
 from extractors.face import Face
-from pipeline.media.types import MediaInfo
+from pipeline.media.types import MediaInfo, display_path
 from pipeline.version import __version__
 
 Status = Literal["ok", "no_face", "insufficient_evidence", "undecodable", "unsupported", "timeout", "error"]
@@ -265,11 +265,6 @@ def logits_of(observations: Sequence[Observation]) -> npt.NDArray[np.float32]:
     if len(rows) < len(observations):
         raise ValueError("there are faces without logits: their result was stored by a version that kept none")
     return np.stack(rows)
-
-
-def display_path(path: os.PathLike[str] | str) -> str:
-    """Spell a path in valid Unicode; bytes that are no UTF-8 become backslash escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def label_of(score: float, thresholds: Thresholds) -> Label:

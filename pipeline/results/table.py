@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipeline.media.types import printable
 from pipeline.results.verdict import Verdict
 
 
@@ -27,7 +28,7 @@ def table_row(verdict: Verdict) -> TableRow:
         "" if verdict.score is None else f"{verdict.score:.2f}",
         str(sum(item.supported for item in verdict.tracks)),
         f"{verdict.timing_s['total']:.1f}",
-        _printable(_note(verdict)),
+        printable(_note(verdict)),
     )
 
 
@@ -59,10 +60,5 @@ def _note(verdict: Verdict) -> str:
 
 
 def _shortened(text: str, width: int) -> str:
-    text = _printable(text)
+    text = printable(text)
     return text if len(text) <= width else "…" + text[-(width - 1) :]
-
-
-def _printable(text: str) -> str:
-    """Keep names of files from breaking lines or steering the terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
