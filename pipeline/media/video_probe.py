@@ -259,6 +259,6 @@ def _orientation(path: Path, stream: _VideoStream, stall_timeout_s: float) -> tu
 
 
 def _whole_degrees(angle: float) -> int:
-    """Round an angle to degrees from 0 to 359; to a quarter turn where it is so near that ffmpeg makes one of it."""
-    quarter = round(angle / 90) * 90
-    return (quarter if abs(angle - quarter) < 1 else round(angle)) % 360
+    """Round an angle to degrees from 0 to 359, as ffmpeg does, which makes nothing of a single degree."""
+    degrees = round(angle) % 360
+    return degrees if degrees != 1 else 0

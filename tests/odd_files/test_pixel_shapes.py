@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.media import Frame, types
+from pipeline.evidence.pictures import PicturesError, reopen
+from pipeline.media import Frame, probe, types
 from pipeline.media.pixels import StretchedPixels
 from pipeline.results.parts import ProbeRecord
+from tests.evidence import verdict
 from tests.media_files import EVERY, frames_of, number_frame, number_frames, read_number, stored_frame, write_video
 
 
@@ -128,3 +130,13 @@ def test_the_same_samples_in_another_form_are_another_picture(stretched):
     narrower = replace(stretched, form=replace(stretched.form, sample_aspect_ratio=Fraction(4, 3)))
     assert stretched.looks_like(replace(stretched, time_s=9.0))
     assert not stretched.looks_like(narrower)
+
+
+def test_a_result_that_was_stored_before_pixels_were_stretched_has_no_pictures(tmp_path):
+    path = write(tmp_path / "wide.mp4", "4/3")
+    result = verdict(path, media=probe(path))
+    assert reopen(result, path).width == 128
+    earlier = replace(result, input=replace(result.input, probe=replace(result.probe, width=96)))
+    with pytest.raises(PicturesError, match="scan it anew") as caught:
+        reopen(earlier, path)
+    assert caught.value.reason == "unreadable"
