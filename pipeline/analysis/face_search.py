@@ -6,7 +6,7 @@ import contextlib
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -135,8 +135,11 @@ class FaceSearch(Generic[Cut]):
                 cut = self._cut(shown[0].pixels, face)
                 quality = face_quality(face)
                 for frame in shown:
-                    observation = Observation(frame.index, frame.time_s, face, quality, refinement=refinement)
-                    self._seen[frame.time_s].observations.append(observation)
+                    seen = self._seen[frame.time_s]
+                    observation = Observation(
+                        frame.index, frame.time_s, face, quality, refinement=refinement, frame_size=seen.size
+                    )
+                    seen.observations.append(observation)
                     self.cuts[observation] = cut
         self.frames += len(frames)
 
@@ -145,13 +148,15 @@ class FaceSearch(Generic[Cut]):
         small = [shown[0].shrunk(self._follower.detector.detection_side) for shown in pictures]
         starts_shot = []
         for shown, image in zip(pictures, small, strict=True):
-            scene = Scene.of(image)
-            place = bisect_left(self._times_s, shown[0].time_s)
+            height, width, _ = shown[0].pixels.shape
+            seen = SeenFrame(shown[0].time_s, (width, height), Scene.of(image), [], refinement)
+            place = bisect_left(self._times_s, seen.time_s)
             before = self._seen[self._times_s[place - 1]] if place else None
-            starts_shot.append(before is not None and scene.is_another_shot(before.scene))
+            # A face is followed in pixels: a picture that is scaled is searched anew, even if its shot goes on.
+            starts_shot.append(before is not None and (before.size != seen.size or seen.is_another_shot(before)))
             for frame in shown:
                 insort(self._times_s, frame.time_s)
-                self._seen[frame.time_s] = SeenFrame(frame.time_s, scene, [], refinement)
+                self._seen[frame.time_s] = replace(seen, time_s=frame.time_s, observations=[])
         with self._detector_free:
             found = self._follower.detect(small, [shown[0].time_s for shown in pictures], starts_shot)
         factors = [

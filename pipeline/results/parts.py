@@ -38,6 +38,7 @@ class Observation:
         logits: float32 (2,), manipulated and generated; None where an earlier version did not store them.
         score: 0 to 1, 1 = fake; None until the evidence has been weighed.
         refinement: whether it is from a closer look, at a place that was chosen for what was seen there.
+        frame_size: width and height of the upright frame in pixels; None where a stored result does not say.
     """
 
     frame: int | None
@@ -47,6 +48,7 @@ class Observation:
     logits: npt.NDArray[np.float32] | None = None
     score: float | None = None
     refinement: bool = False
+    frame_size: tuple[int, int] | None = None
 
     @property
     def weighed_score(self) -> float:
@@ -170,6 +172,8 @@ class ProbeRecord:
     pixel_format: str | None = None
     width: int | None = None
     height: int | None = None
+    sample_aspect_ratio: str | None = None
+    not_looked_at: list[str] | None = None
     rotation_deg: int | None = None
     mirrored: bool | None = None
     duration_s: float | None = None
@@ -204,6 +208,8 @@ class ProbeRecord:
             pixel_format=media.pixel_format,
             width=media.width,
             height=media.height,
+            sample_aspect_ratio=str(ratio) if (ratio := media.form.pixel_ratio) != 1 else None,
+            not_looked_at=list(media.not_looked_at),
             rotation_deg=media.rotation_deg,
             mirrored=media.mirrored,
             duration_s=rounded(media.duration_s),
