@@ -20,6 +20,7 @@ from extractors import Face, FaceDetector
 from extractors.align import CropGeometry, align_face
 from pipeline.analysis.crop_queue import CropQueue, FileCrops
 from pipeline.analysis.face_search import FaceSearch, SharedDetector
+from pipeline.analysis.orientation import turn_warnings
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.frame_source import FrameSource
 from pipeline.media.probing import probe
@@ -134,7 +135,8 @@ class _FileAnalysis:
                     failure = None
                 elif failure:
                     break
-        return replace(self._seen, warnings=warnings + source.warnings, failure=failure)
+        warnings += source.warnings + turn_warnings(self._seen.tracks, self._seen.frames)
+        return replace(self._seen, warnings=warnings, failure=failure)
 
     def _submit(self, pixels: Pixels, face: Face) -> Future[npt.NDArray[np.float32]]:
         """Align a face and hand its crop to the network."""

@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from extractors import Face, FaceDetector
-from extractors.follow import FaceFollower
+from extractors.orientation import FaceFinder, FoundFaces
 from extractors.quality import face_quality
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.analysis.tracks import Scene, SeenFrame, Tracker
@@ -65,7 +66,7 @@ class FaceSearch(Generic[Cut]):
         stopped: threading.Event | None = None,
     ) -> None:
         self._detector_free = shared.free
-        self._follower = FaceFollower(shared.detector)
+        self._finder = FaceFinder(shared.detector)
         self._cut = cut
         self._stopwatch = stopwatch
         self._stopped = stopped
@@ -130,22 +131,28 @@ class FaceSearch(Generic[Cut]):
         with self._stopwatch.stage("detect"):
             pictures = _distinct(frames)
             faces_of = self._detect(pictures, refinement)
-        for shown, faces in zip(pictures, faces_of, strict=True):
-            for face in faces:
+        for shown, found in zip(pictures, faces_of, strict=True):
+            for face in found.faces:
                 cut = self._cut(shown[0].pixels, face)
-                quality = face_quality(face)
+                quality, turned_deg = face_quality(face), 90 * found.turn
                 for frame in shown:
                     seen = self._seen[frame.time_s]
                     observation = Observation(
-                        frame.index, frame.time_s, face, quality, refinement=refinement, frame_size=seen.size
+                        frame.index,
+                        frame.time_s,
+                        face,
+                        quality,
+                        refinement=refinement,
+                        frame_size=seen.size,
+                        turned_deg=turned_deg,
                     )
                     seen.observations.append(observation)
                     self.cuts[observation] = cut
         self.frames += len(frames)
 
-    def _detect(self, pictures: Sequence[Sequence[Frame]], refinement: bool) -> list[list[Face]]:
-        """Find the faces of pictures, in pixels of the frame."""
-        small = [shown[0].shrunk(self._follower.detector.detection_side) for shown in pictures]
+    def _detect(self, pictures: Sequence[Sequence[Frame]], refinement: bool) -> list[FoundFaces]:
+        """Find the faces of pictures, in pixels of the frame as it is shown."""
+        small = [shown[0].shrunk(self._finder.detector.detection_side) for shown in pictures]
         starts_shot = []
         for shown, image in zip(pictures, small, strict=True):
             height, width, _ = shown[0].pixels.shape
@@ -158,12 +165,19 @@ class FaceSearch(Generic[Cut]):
                 insort(self._times_s, frame.time_s)
                 self._seen[frame.time_s] = replace(seen, time_s=frame.time_s, observations=[])
         with self._detector_free:
-            found = self._follower.detect(small, [shown[0].time_s for shown in pictures], starts_shot)
-        factors = [
-            np.divide(shown[0].pixels.shape[1::-1], image.shape[1::-1])
-            for shown, image in zip(pictures, small, strict=True)
-        ]
-        return [[face.scaled(factor) for face in faces] for faces, factor in zip(found, factors, strict=True)]
+            found = self._finder.detect(small, [shown[0].time_s for shown in pictures], starts_shot)
+        return [_in_frame(*each) for each in zip(found, small, [shown[0] for shown in pictures], strict=True)]
+
+
+def _in_frame(found: FoundFaces, small: npt.NDArray[np.uint8], frame: Frame) -> FoundFaces:
+    """Take faces from the turned small copy, in which they were found, to the frame."""
+    size = np.array(frame.pixels.shape[1::-1])
+    factor = size / small.shape[1::-1]
+    if found.turn % 2:
+        size, factor = size[::-1], factor[::-1]
+    width, height = size.tolist()
+    faces = [face.scaled(factor).turned(-found.turn, (width, height)) for face in found.faces]
+    return FoundFaces(faces, found.turn)
 
 
 def _distinct(frames: Sequence[Frame]) -> list[list[Frame]]:

@@ -33,12 +33,14 @@ class Observation:
     Attributes:
         frame: number of the frame, from 0; None where it was found by its time and its number is not known.
         time_s: presentation time of the frame in seconds.
-        face: where the face is, in pixels of the upright frame.
+        face: where the face is, in pixels of the frame as players show it.
         quality: how far the crop can be relied on, 0 to 1.
         logits: float32 (2,), manipulated and generated; None where an earlier version did not store them.
         score: 0 to 1, 1 = fake; None until the evidence has been weighed.
         refinement: whether it is from a closer look, at a place that was chosen for what was seen there.
         frame_size: width and height of the upright frame in pixels; None where a stored result does not say.
+        turned_deg: degrees, clockwise, by which the frame was turned to find the face, which lies on its side or stands
+            upside down in it: 0, 90, 180 or 270.
     """
 
     frame: int | None
@@ -49,6 +51,7 @@ class Observation:
     score: float | None = None
     refinement: bool = False
     frame_size: tuple[int, int] | None = None
+    turned_deg: int = 0
 
     @property
     def weighed_score(self) -> float:

@@ -279,6 +279,8 @@ def _observation(seen: Observation, usual_size: tuple[int, int] | None) -> dict[
         optional["refinement"] = True
     if seen.frame_size not in (None, usual_size):
         optional["frame_size"] = list(seen.frame_size)
+    if seen.turned_deg:
+        optional["turned_deg"] = seen.turned_deg
     return {
         "time_s": rounded(seen.time_s),
         "frame": seen.frame,
@@ -330,6 +332,7 @@ def _read_observation(seen: Mapping[str, Any]) -> Observation:
         score=seen["score"],
         refinement=seen.get("refinement", False),
         frame_size=tuple(seen["frame_size"]) if "frame_size" in seen else None,
+        turned_deg=seen.get("turned_deg", 0),
     )
 
 

@@ -102,6 +102,7 @@ def _is_observation(value: Any) -> bool:
         and ("logits" not in value or _are_numbers(value["logits"], 2))
         and ("frame_size" not in value or _is_size(value["frame_size"]))
         and _is_number(value.get("detection_confidence", 0.0))
+        and value.get("turned_deg", 0) in (0, 90, 180, 270)
         and all(_is_within(value.get(name), 1.0) for name in ("quality", "score"))
         and _is_within(value.get("time_s"), _TOO_LARGE)
         and (frame is None or (type(frame) is int and 0 <= frame < _TOO_LARGE))
