@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from classifiers.calibration import Scores, Thresholds
 from extractors.face import Face
+from pipeline.media.holds import Hold
 from pipeline.media.types import MediaInfo
 from pipeline.version import __version__
 
@@ -38,6 +39,7 @@ class Observation:
         logits: float32 (2,), manipulated and generated; None where an earlier version did not store them.
         score: 0 to 1, 1 = fake; None until the evidence has been weighed.
         refinement: whether it is from a closer look, at a place that was chosen for what was seen there.
+        hold: how long its frame stays on screen, where that is longer than what other frames stand for.
     """
 
     frame: int | None
@@ -47,6 +49,17 @@ class Observation:
     logits: npt.NDArray[np.float32] | None = None
     score: float | None = None
     refinement: bool = False
+    hold: Hold | None = None
+
+    @property
+    def weight(self) -> float:
+        """How many of the other frames that were looked at it counts for: 1 unless its frame is held."""
+        return self.hold.weight if self.hold else 1.0
+
+    @property
+    def end_s(self) -> float:
+        """Time in seconds up to which it was seen: its own time unless its frame is held."""
+        return self.time_s + self.hold.shown_s if self.hold else self.time_s
 
     @property
     def weighed_score(self) -> float:
@@ -79,8 +92,13 @@ class Track:
 
     @property
     def end_s(self) -> float:
-        """Time of the last observation."""
-        return self.observations[-1].time_s
+        """Time of the last observation, or at which its frame stops being held."""
+        return self.observations[-1].end_s
+
+    @property
+    def weight(self) -> float:
+        """How many frames that were looked at its observations count for: their number unless one is held."""
+        return sum(seen.weight for seen in self.observations)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

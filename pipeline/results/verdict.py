@@ -12,6 +12,7 @@ import numpy as np
 
 from classifiers.calibration import Scores, Thresholds
 from extractors.face import Face
+from pipeline.media.holds import Hold
 from pipeline.results import notebook
 from pipeline.results.parts import (
     InputRecord,
@@ -267,12 +268,14 @@ def _track(item: TrackEvidence) -> dict[str, Any]:
 
 
 def _observation(seen: Observation) -> dict[str, Any]:
-    # Quality and logits are kept whole: with them the evidence can be weighed again, to the same digits.
+    # Quality, logits and weights are kept whole: with them the evidence can be weighed again, to the same digits.
     optional: dict[str, Any] = {}
     if seen.logits is not None:
         optional["logits"] = [float(str(logit)) for logit in np.asarray(seen.logits, np.float32)]
     if seen.refinement:
         optional["refinement"] = True
+    if seen.hold:
+        optional["hold"] = {"shown_s": rounded(seen.hold.shown_s), "weight": seen.hold.weight}
     return {
         "time_s": rounded(seen.time_s),
         "frame": seen.frame,
@@ -323,6 +326,7 @@ def _read_observation(seen: Mapping[str, Any]) -> Observation:
         logits=np.array(seen["logits"], np.float32) if "logits" in seen else None,
         score=seen["score"],
         refinement=seen.get("refinement", False),
+        hold=Hold(**seen["hold"]) if "hold" in seen else None,
     )
 
 
