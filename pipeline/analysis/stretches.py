@@ -149,15 +149,17 @@ class _Steps:
         logits = np.average(self.logits[part], axis=0, weights=self.weights[part]) - doubt
         return Stretch(float(self.start_s[first]), float(self.end_s[first + count - 1]), calibration.scores(*logits))
 
-    def parts(self, count: int, calibration: Calibration) -> list[Stretch]:
+    def parts(self, count: int, doubts: float, calibration: Calibration) -> list[Stretch]:
         """Score all parts of `count` steps of good enough faces.
 
-        Each is lowered by a multiple of the spread that parts usually have within, because the maximum over many parts
-        of an honest video is high by chance.
+        Args:
+            count: steps of a part.
+            doubts: how many of the standard deviations that parts usually have within are taken off their means.
+            calibration: how logits become scores.
         """
         within = np.lib.stride_tricks.sliding_window_view(self.logits, count, axis=0).std(axis=2)
         # The calmer parts: those on the border of a forgery spread widely because of it.
-        doubt = _DOUBT * np.quantile(within, 0.25, axis=0)
+        doubt = doubts * np.quantile(within, 0.25, axis=0)
         return [
             self.stretch(first, count, doubt, calibration)
             for first in range(len(within))
@@ -166,8 +168,11 @@ class _Steps:
 
 
 def _shares(steps: _Steps, calibration: Calibration) -> list[Stretch]:
-    """Score the parts that are a quarter of a track."""
-    return steps.parts(_WINDOW, calibration) if len(steps) >= 2 * _WINDOW else []
+    """Score the parts that are a quarter of a track.
+
+    Each is lowered, because the maximum over some parts of an honest video is high by chance.
+    """
+    return steps.parts(_WINDOW, _DOUBT, calibration) if len(steps) >= 2 * _WINDOW else []
 
 
 def _seconds(observations: Sequence[Observation], calibration: Calibration) -> list[Stretch]:
@@ -181,9 +186,11 @@ def _seconds(observations: Sequence[Observation], calibration: Calibration) -> l
     if len(observations) <= _STEPS or len(steps := _Steps.of_seconds(observations)) <= _STEPS:
         return []
     count = int(np.clip(round(_PART_S / float(np.median(np.diff(steps.start_s)))), _FEWEST, _WINDOW))
-    parts = steps.parts(count, calibration)
-    if len(parts) < _MANY * count:
-        return parts
+    if len(steps) < _MANY * count:
+        return steps.parts(count, _DOUBT, calibration)
+    parts = steps.parts(count, 0.0, calibration)
+    if not parts:
+        return []
     odds = np.array([_log_odds(part.scores.fake) for part in parts])
     lower, middle, upper = np.quantile(odds, [0.25, 0.5, 0.75])
     errors = stdtrit(_FREEDOM, 1 - _CHANCE / len(parts))
