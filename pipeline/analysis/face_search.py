@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
@@ -17,6 +17,7 @@ from extractors.orientation import FaceFinder, FoundFaces
 from extractors.quality import face_quality
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.analysis.tracks import Scene, SeenFrame, Tracker
+from pipeline.media.holds import Hold
 from pipeline.media.types import Frame, MediaError, Pixels
 from pipeline.results.parts import Observation, Track
 
@@ -96,9 +97,17 @@ class FaceSearch(Generic[Cut]):
             return error
         return None
 
-    def tracks(self) -> list[Track]:
-        """Join the faces of all frames so far to tracks, in order of appearance."""
-        tracker = Tracker()
+    def sampled_s(self) -> list[float]:
+        """Give the presentation times of all frames so far but those of a closer look, ascending."""
+        return [time_s for time_s in self._times_s if not self._seen[time_s].refinement]
+
+    def tracks(self, holds: Mapping[float, Hold] | None = None) -> list[Track]:
+        """Join the faces of all frames so far to tracks, in order of appearance.
+
+        Args:
+            holds: the frames that stay on screen, by their presentation times.
+        """
+        tracker = Tracker(holds)
         for time_s in self._times_s:
             tracker.add(self._seen[time_s])
         return tracker.tracks()

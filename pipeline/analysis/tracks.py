@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -11,6 +11,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from extractors.face import overlap
+from pipeline.media.holds import Hold
 from pipeline.results.parts import Observation, Track
 
 
@@ -46,12 +47,14 @@ class Tracker:
     A face may be missing for a while (a turned head, a hand) and is taken up again where it is expected.
 
     Args:
+        holds: the frames that stay on screen, by their presentation times.
         max_missed: sampled frames that a face may be missing before its track ends.
-        max_gap_s: seconds from its last frame to the last sampled one without it; however far apart frames are
-            sampled, neighbouring ones are joined.
+        max_gap_s: seconds from its last frame, or from where that stops being held, to the last sampled one without it;
+            however far apart frames are sampled, neighbouring ones are joined.
     """
 
-    def __init__(self, max_missed: int = 3, max_gap_s: float = 2.0) -> None:
+    def __init__(self, holds: Mapping[float, Hold] | None = None, max_missed: int = 3, max_gap_s: float = 2.0) -> None:
+        self._holds = holds or {}
         self._max_gap_s = max_gap_s
         self._recent_s: deque[float] = deque(maxlen=max_missed + 1)
         self._latest: SeenFrame | None = None
@@ -77,7 +80,9 @@ class Tracker:
 
     def _may_go_on(self, track: Track) -> bool:
         now_s = self._recent_s[-1]
-        return track.end_s >= self._recent_s[0] and now_s - track.end_s <= self._max_gap_s
+        hold = self._holds.get(track.end_s)
+        last_s = track.end_s + hold.shown_s if hold else track.end_s
+        return track.end_s >= self._recent_s[0] and now_s - last_s <= self._max_gap_s
 
     def tracks(self) -> list[Track]:
         """Give all tracks so far, in order of appearance."""

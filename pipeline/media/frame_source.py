@@ -19,8 +19,9 @@ from pipeline.media.video_frames import runs
 HELD_BYTES = 128 << 20
 """Frames that wait for a later round take no more memory than this."""
 
-Rounds = Callable[[npt.NDArray[np.float64]], Iterator[npt.NDArray[np.float64]]]
-"""From the times of a plan's frames to those to look at, round by round; the next is asked for when one was seen."""
+Rounds = Callable[[npt.NDArray[np.float64], npt.NDArray[np.bool_]], Iterator[npt.NDArray[np.float64]]]
+"""From the times of a plan's frames, and whether each is held, to the times of those to look at, round by round; the
+next is asked for when one was seen."""
 
 
 class FrameSource:
@@ -64,7 +65,7 @@ class FrameSource:
         times_s = self._media.frame_times_s[chosen]
         one_pass = len(runs(self._media, chosen)) == 1
         held: list[Frame] | None = None
-        for wanted_s in rounds(times_s):
+        for wanted_s in rounds(times_s, np.isin(times_s, list(self._media.holds(times_s)))):
             refinement = not np.isin(wanted_s, times_s).all()
             if refinement or not one_pass:
                 yield self._at_times(wanted_s), refinement

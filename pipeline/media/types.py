@@ -12,7 +12,8 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.media.sampling import SamplingPlan
+from pipeline.media.holds import Hold, shares
+from pipeline.media.sampling import SamplingPlan, nearest
 
 MAX_PIXELS = (512 << 20) // 3
 """Largest picture that is decoded, 179 megapixels: 512 MiB as RGB, the bound that Pillow sets as well."""
@@ -295,6 +296,24 @@ class MediaInfo:
         """Give the frames that a plan takes: indices into `frame_times_s`, int64, strictly ascending."""
         cheaper = [frames for frames in (self.key_frames, self.anchor_frames) if len(frames)]
         return plan.choose(self.frame_times_s, self.end_s, cheaper)
+
+    def holds(self, looked_at_s: npt.ArrayLike) -> dict[float, Hold]:
+        """Find the frames that stay on screen for longer than the others that are looked at stand for.
+
+        Args:
+            looked_at_s: presentation times of all frames that are looked at, in any order.
+
+        Returns:
+            How each is held, by its presentation time.
+        """
+        places = np.unique(nearest(self.frame_times_s, looked_at_s))
+        shares_s = shares(self.frame_times_s, self.end_s, places)
+        usual_s = float(shares_s.min(initial=np.inf))
+        return {
+            float(self.frame_times_s[place]): Hold(float(share_s), float(share_s) / usual_s)
+            for place, share_s in zip(places, shares_s, strict=True)
+            if share_s > usual_s
+        }
 
     @property
     def form(self) -> PictureForm:

@@ -264,12 +264,12 @@ def _decode(
         options["to"] = f"{(times_s[end] + times_s[end + 1]) / 2:.6f}"
     if _are_anchors(info, chosen):
         options["skip_frame"] = "noref"
-    expression: str | None = _select_expression(plan, times_s[0] - position_s, starts_s - position_s)
+    expression = _select_expression(plan, times_s - position_s, chosen)
     # A rate has windows from the first frame of the file on; a spread has none behind its last frame.
     bounds = [f"gte(t,{starts_s[0] - position_s:.9f})"] if chosen[0] else []
     if this.before is not None:
         bounds.append(f"lt(t,{_window_starts(times_s, np.array([this.before]))[0] - position_s:.9f})")
-    if this.everything:
+    if this.everything or expression is None:
         expression = "*".join(bounds) or None
     elif bounds:
         expression = f"if({'*'.join(bounds)},{expression})"
@@ -349,18 +349,23 @@ def _window_starts(times_s: np.ndarray, chosen: np.ndarray) -> np.ndarray:
     return (times_s[np.maximum(chosen - 1, 0)] + times_s[chosen]) / 2 - 1e-6
 
 
-def _select_expression(plan: SamplingPlan, first_s: float, starts_s: np.ndarray) -> str:
+def _select_expression(plan: SamplingPlan, times_s: np.ndarray, chosen: np.ndarray) -> str | None:
     """Say in ffmpeg's language which frames to keep, so that the others are never converted or copied.
 
     Time is cut into windows, numbered from 1, and the first frame in each is kept. A spread has one window for each
-    frame. A rate would have too many to list; there a window is what lies between two ticks.
+    frame. A rate would have too many to list; there a window is what lies between two ticks, and frames that are held
+    from amid one have a window of their own. None if even those are too many: then all frames are kept.
     """
-    if plan.fps is None:
-        terms = [f"gte(t,{start_s:.9f})" for start_s in starts_s]
-        # In groups: recent versions of ffmpeg take no more than 100 terms in a row.
-        groups = ["+".join(terms[first : first + _TERMS]) for first in range(0, len(terms), _TERMS)]
-        window = "+".join(f"({group})" for group in groups)
-    else:
-        window = f"1+floor((t-{first_s:.9f})*{plan.fps!r}+{TICK_TOLERANCE!r})"
+    listed, window = chosen, "0"
+    if plan.fps is not None:
+        ticks = plan.ticks(times_s - times_s[0])
+        listed = chosen[(chosen > 0) & (ticks[chosen] == ticks[np.maximum(chosen - 1, 0)])]
+        window = f"1+floor((t-{times_s[0]:.9f})*{plan.fps!r}+{TICK_TOLERANCE!r})"
+    if len(listed) > MAX_COUNT:
+        return None
+    terms = [f"gte(t,{start_s:.9f})" for start_s in _window_starts(times_s, listed)]
+    # In groups: recent versions of ffmpeg take no more than 100 terms in a row.
+    groups = ["+".join(terms[first : first + _TERMS]) for first in range(0, len(terms), _TERMS)]
+    window += "".join(f"+({group})" for group in groups)
     # Register 0 holds the number of the latest window, at first 0.
     return f"st(1,{window});st(2,gt(ld(1),ld(0)));st(0,ld(1));ld(2)"

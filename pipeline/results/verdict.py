@@ -12,6 +12,7 @@ import numpy as np
 
 from classifiers.calibration import Scores, Thresholds
 from extractors.face import Face
+from pipeline.media.holds import Hold
 from pipeline.results import notebook
 from pipeline.results.parts import (
     InputRecord,
@@ -271,7 +272,7 @@ def _track(item: TrackEvidence, usual_size: tuple[int, int] | None) -> dict[str,
 
 
 def _observation(seen: Observation, usual_size: tuple[int, int] | None) -> dict[str, Any]:
-    # Quality and logits are kept whole: with them the evidence can be weighed again, to the same digits.
+    # Quality, logits and weights are kept whole: with them the evidence can be weighed again, to the same digits.
     optional: dict[str, Any] = {}
     if seen.logits is not None:
         optional["logits"] = [float(str(logit)) for logit in np.asarray(seen.logits, np.float32)]
@@ -281,6 +282,8 @@ def _observation(seen: Observation, usual_size: tuple[int, int] | None) -> dict[
         optional["frame_size"] = list(seen.frame_size)
     if seen.turned_deg:
         optional["turned_deg"] = seen.turned_deg
+    if seen.hold:
+        optional["hold"] = {"shown_s": rounded(seen.hold.shown_s), "weight": seen.hold.weight}
     return {
         "time_s": rounded(seen.time_s),
         "frame": seen.frame,
@@ -333,6 +336,7 @@ def _read_observation(seen: Mapping[str, Any]) -> Observation:
         refinement=seen.get("refinement", False),
         frame_size=tuple(seen["frame_size"]) if "frame_size" in seen else None,
         turned_deg=seen.get("turned_deg", 0),
+        hold=Hold(**seen["hold"]) if "hold" in seen else None,
     )
 
 

@@ -97,6 +97,7 @@ class _Path:
         track: id of the track.
         judged: whether it counts for the file.
         times_s: of its observations, ascending.
+        ends_s: the same, or where their frames stop being held.
         boxes: float (n, 4), x, y, width, height in pixels of the copy.
         scores: of the observations.
         bridge_s: observations no further apart than this are joined.
@@ -105,6 +106,7 @@ class _Path:
     track: int
     judged: bool
     times_s: list[float]
+    ends_s: list[float]
     boxes: npt.NDArray[np.float64]
     scores: list[float]
     bridge_s: float
@@ -134,11 +136,11 @@ class _Path:
         """Cut the way into pieces of one score: start, end, score. Gaps without a face are left out."""
         pieces = []
         for number, (time_s, score) in enumerate(zip(self.times_s, self.scores, strict=True)):
-            start_s = end_s = time_s
-            if number and time_s - self.times_s[number - 1] <= self.bridge_s:
-                start_s = (self.times_s[number - 1] + time_s) / 2
-            if number + 1 < len(self.times_s) and self.times_s[number + 1] - time_s <= self.bridge_s:
-                end_s = (time_s + self.times_s[number + 1]) / 2
+            start_s, end_s = time_s, self.ends_s[number]
+            if number and time_s - self.ends_s[number - 1] <= self.bridge_s:
+                start_s = (self.ends_s[number - 1] + time_s) / 2
+            if number + 1 < len(self.times_s) and self.times_s[number + 1] - end_s <= self.bridge_s:
+                end_s = (end_s + self.times_s[number + 1]) / 2
             pieces.append((start_s, end_s, score))
         return pieces
 
@@ -197,6 +199,7 @@ def _paths(verdict: Verdict, usual: tuple[int, int], copy: tuple[int, int]) -> l
             track=item.track.id,
             judged=item.supported,
             times_s=[seen.time_s for seen in item.track.observations],
+            ends_s=[seen.end_s for seen in item.track.observations],
             boxes=np.array([box(seen) for seen in item.track.observations], np.float64),
             scores=[seen.weighed_score for seen in item.track.observations],
             bridge_s=bridge_s,
