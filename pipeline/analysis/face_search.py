@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from bisect import bisect_left, insort
-from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -17,6 +17,7 @@ from extractors.orientation import FaceFinder, FoundFaces
 from extractors.quality import face_quality
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.analysis.tracks import Scene, SeenFrame, Tracker
+from pipeline.media.holds import Hold
 from pipeline.media.types import Frame, MediaError, Pixels
 from pipeline.results.parts import Observation, Track
 
@@ -96,9 +97,17 @@ class FaceSearch(Generic[Cut]):
             return error
         return None
 
-    def tracks(self) -> list[Track]:
-        """Join the faces of all frames so far to tracks, in order of appearance."""
-        tracker = Tracker()
+    def sampled_s(self) -> list[float]:
+        """Give the presentation times of all frames so far but those of a closer look, ascending."""
+        return [time_s for time_s in self._times_s if not self._seen[time_s].refinement]
+
+    def tracks(self, holds: Mapping[float, Hold] | None = None) -> list[Track]:
+        """Join the faces of all frames so far to tracks, in order of appearance.
+
+        Args:
+            holds: the frames that stay on screen, by their presentation times.
+        """
+        tracker = Tracker(holds)
         for time_s in self._times_s:
             tracker.add(self._seen[time_s])
         return tracker.tracks()
@@ -136,10 +145,17 @@ class FaceSearch(Generic[Cut]):
                 cut = self._cut(shown[0].pixels, face)
                 quality, turned_deg = face_quality(face), 90 * found.turn
                 for frame in shown:
+                    seen = self._seen[frame.time_s]
                     observation = Observation(
-                        frame.index, frame.time_s, face, quality, refinement=refinement, turned_deg=turned_deg
+                        frame.index,
+                        frame.time_s,
+                        face,
+                        quality,
+                        refinement=refinement,
+                        frame_size=seen.size,
+                        turned_deg=turned_deg,
                     )
-                    self._seen[frame.time_s].observations.append(observation)
+                    seen.observations.append(observation)
                     self.cuts[observation] = cut
         self.frames += len(frames)
 
@@ -148,13 +164,15 @@ class FaceSearch(Generic[Cut]):
         small = [shown[0].shrunk(self._finder.detector.detection_side) for shown in pictures]
         starts_shot = []
         for shown, image in zip(pictures, small, strict=True):
-            scene = Scene.of(image)
-            place = bisect_left(self._times_s, shown[0].time_s)
+            height, width, _ = shown[0].pixels.shape
+            seen = SeenFrame(shown[0].time_s, (width, height), Scene.of(image), [], refinement)
+            place = bisect_left(self._times_s, seen.time_s)
             before = self._seen[self._times_s[place - 1]] if place else None
-            starts_shot.append(before is not None and scene.is_another_shot(before.scene))
+            # A face is followed in pixels: a picture that is scaled is searched anew, even if its shot goes on.
+            starts_shot.append(before is not None and (before.size != seen.size or seen.is_another_shot(before)))
             for frame in shown:
                 insort(self._times_s, frame.time_s)
-                self._seen[frame.time_s] = SeenFrame(frame.time_s, scene, [], refinement)
+                self._seen[frame.time_s] = replace(seen, time_s=frame.time_s, observations=[])
         with self._detector_free:
             found = self._finder.detect(small, [shown[0].time_s for shown in pictures], starts_shot)
         return [_in_frame(*each) for each in zip(found, small, [shown[0] for shown in pictures], strict=True)]
