@@ -150,7 +150,7 @@ def test_a_change_is_said_once_where_frames_are_looked_at_in_rounds(tmp_path, mo
     write_joined([Part((160, 90), **VP8), Part((90, 160), **VP8)], tmp_path / "joined.mkv")
     monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
     source = FrameSource(probe(tmp_path / "joined.mkv"), SamplingPlan.spread(8))
-    for frames, _ in source.in_rounds(lambda times_s: iter([times_s[::2], times_s[1::2]])):
+    for frames, _ in source.in_rounds(lambda times_s, held: iter([times_s[::2], times_s[1::2]])):
         assert len(list(frames)) == 4
     assert len(source.warnings) == 1
 
