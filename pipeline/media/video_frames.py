@@ -153,7 +153,8 @@ class _Report:
 def _doubts(info: MediaInfo) -> list[str]:
     """Say what is doubtful about a video before it is decoded."""
     found = []
-    declared_s = info.declared_duration_s or 0.0
+    # Where times make no sense neither does what the container declares.
+    declared_s = 0.0 if info.has_mended_times else info.declared_duration_s or 0.0
     # Some containers count from the first frame, others from timestamp 0.
     if info.end_s + max(info.start_time_s, 0.0) < 0.9 * declared_s - 1:
         found.append(
@@ -289,16 +290,19 @@ def _decode(
             time_s = position_s + logged.time_s
             form = _shaped(info, logged.form, time_s)
             window = int(np.searchsorted(starts_s, time_s, side="right"))
+            if not this.everything and window <= latest:
+                # Filters forget what they have selected when the resolution changes, and take one more of that window.
+                if not process.read_into(memoryview(bytearray(conversion.nbytes(form)))):
+                    break
+                continue
             if not conversion.suits(form):
                 report.add_errors(process)
                 return _Change(chosen[:0], chosen[max(window - 1, latest) :], form)
             pixels = _next_picture(process, form, conversion)
             if pixels is None:
                 break
-            # Filters forget what they have selected when the resolution changes, and take one more of that window.
-            if this.everything or window > latest:
-                latest = window
-                yield Frame(*_listed(info, time_s), pixels, form)
+            latest = window
+            yield Frame(*_listed(info, time_s), pixels, form)
         process.finish()
         # A conversion that suits no more may fail, which is no fault of the file, and take the last good frames along.
         if unfit := next((each for each in log.rest() if not conversion.suits(each.form)), None):
@@ -337,7 +341,7 @@ def _listed(info: MediaInfo, time_s: float) -> tuple[int | None, float]:
 def _next_picture(process: Process, form: PictureForm, conversion: Conversion) -> Pixels | None:
     layout = conversion.layout(form)
     # Memory of its own, which goes back to the system with the picture; of the heap little would.
-    samples = np.frombuffer(mmap.mmap(-1, layout.nbytes if layout else form.height * form.width * 3), np.uint8)
+    samples = np.frombuffer(mmap.mmap(-1, conversion.nbytes(form)), np.uint8)
     if not process.read_into(memoryview(samples.data).cast("B")):
         return None
     pixels = YuvPixels(layout, samples) if layout else RgbPixels(samples.reshape(form.height, form.width, 3))
