@@ -53,7 +53,7 @@ def open_frames(
     Raises:
         MediaError: while iterating, if not one frame can be decoded or ffmpeg hangs.
     """
-    warnings: list[str] = []
+    warnings = [f"Not looked at: {'; '.join(info.not_looked_at)}."] if info.not_looked_at else []
     if info.container in images.FORMATS:
         return FrameReader(images.read(info, plan, warnings), warnings)
     return FrameReader(video_frames.read(info, plan, warnings, stall_timeout_s), warnings)

@@ -194,6 +194,14 @@ class Process:
         self._stdout.close()
         self._stderr.close()
 
+    def has_output(self) -> bool:
+        """Wait until there is a byte on standard output; False if it has ended.
+
+        Raises:
+            MediaError: status "timeout", if ffmpeg hangs.
+        """
+        return bool(self._wait_for(partial(self._stdout.peek, 1)))
+
     def read_into(self, buffer: memoryview) -> bool:
         """Fill a buffer from standard output; False if the output ends before it is full.
 

@@ -184,6 +184,7 @@ def _moments(persons: list[TrackEvidence], verdict: Verdict, pictures: Pictures 
             "time": clock(time_s),
             "x": round(time_s / duration_s, 5),
             "picture": pictures.moments.get(time_s) if pictures else None,
+            "size": verdict.frame_size(at[time_s][0][1]),
             "faces": [
                 _marked(person, seen, verdict) for person, seen in sorted(at[time_s], key=lambda p: -p[1].weighed_score)
             ],
