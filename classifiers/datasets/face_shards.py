@@ -4,7 +4,8 @@
     real-00.zip
     real-01.zip
 
-A path is one index or a folder of several.
+A path is one index or a folder of several. What an index calls a re-enactment is an expression swap where its source
+names a method that alters the expression of a filmed face, such as "FaceForensics++ Face2Face": no face was drawn.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from classifiers.datasets.index_files import parse_label, parse_landmarks, read_columns, read_rows, those_there
 from classifiers.datasets.sample import Sample
+from classifiers.datasets.words import families_of
 
 LOOKS_FOR = "an index CSV of zip shards (columns shard, file, split, label, source, landmarks)"
 
@@ -48,7 +50,7 @@ def _sample(row: dict[str, str], index: Path) -> Sample:
         member=row["file"],
         fake=fake,
         split=row["split"],
-        family=row.get("family") or "" if fake else "",
+        family=_family(row) if fake else "",
         source=row["source"],
         origin=row.get("repository") or "",
         clip=row.get("clip") or "",
@@ -57,3 +59,7 @@ def _sample(row: dict[str, str], index: Path) -> Sample:
         person=f"{row['source']}/{row['person']}" if row.get("person") and not fake else "",
         landmarks=parse_landmarks(row["landmarks"], index),
     )
+
+
+def _family(row: dict[str, str]) -> str:
+    return "expression_swap" if "expression_swap" in families_of(row["source"]) else row.get("family") or ""

@@ -57,6 +57,19 @@ def test_frames_of_a_clip_are_one_group(folder):
     assert [sample.fake for sample in samples] == [False] * 9 + [True] * 6
 
 
+def test_method_that_alters_the_expression_of_a_filmed_face_draws_no_face(tmp_path):
+    write_shards(tmp_path)
+    index = tmp_path / "video_faces.csv"
+    for source, family in (
+        ("FaceForensics++ Face2Face", "expression_swap"),
+        ("FaceForensics++ NeuralTextures", "expression_swap"),
+        ("puppets", "reenactment"),
+    ):
+        named = tmp_path / f"{family}.csv"
+        named.write_text(index.read_text().replace("puppets", source))
+        assert {s.family for s in face_shards.samples(named) if s.source == source} == {family}
+
+
 def test_person_is_told_apart_within_a_source_and_known_of_real_ones_only(tmp_path):
     write_shards(tmp_path)
     for name in ("real", "generated"):
