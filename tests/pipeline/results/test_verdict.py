@@ -16,6 +16,7 @@ from skimage import data, io
 
 from classifiers.calibration import Thresholds
 from pipeline.media import probe
+from pipeline.media.holds import Hold
 from pipeline.results.parts import FAILURES, display_path, label_of
 from pipeline.results.schema import schema
 from pipeline.results.verdict import NotAResultError, Verdict, read_verdict
@@ -119,9 +120,23 @@ def test_schema_rejects_what_lacks_a_field(field):
     assert errors(document)
 
 
+HOLDS = [
+    ("hold", value)
+    for value in (None, {"shown_s": 1.0}, {"shown_s": -1.0, "weight": 2.0}, {"shown_s": 1.0, "weight": 0.5})
+]
+
+
 @pytest.mark.parametrize(
     "field, value",
-    [("box", [1, 2, 3]), ("landmarks", [[1, 2]] * 4), ("time_s", -1), ("frame", 1.5), ("quality", 2), ("score", None)],
+    [
+        ("box", [1, 2, 3]),
+        ("landmarks", [[1, 2]] * 4),
+        ("time_s", -1),
+        ("frame", 1.5),
+        ("quality", 2),
+        ("score", None),
+        *HOLDS,
+    ],
 )
 def test_schema_rejects_an_impossible_observation(field, value):
     document = verdict().to_json()
@@ -193,6 +208,19 @@ def test_what_was_stored_is_read_back_whole(status, logits):
     assert not rows or np.array_equal(np.stack(rows), np.concatenate([np.float32(row) for row in logits]))
 
 
+def test_how_long_a_picture_is_held_is_read_back():
+    seen = verdict(logits=[FAKE])
+    held = seen.tracks[0].track.observations
+    held[-1] = replace(held[-1], hold=Hold(60.04, 252.88586956521686))
+    document = as_stored(seen.to_json())
+    assert errors(document) == []
+    assert "hold" not in document["tracks"][0]["observations"][0]
+    assert document["tracks"][0]["end_s"] == 79.04
+    read = Verdict.from_json(document)
+    assert [o.hold for o in read.tracks[0].track.observations] == [None] * 19 + [Hold(60.04, 252.88586956521686)]
+    assert (round(read.duration_s, 4), read.unreadable) == (79.04, ())
+
+
 def test_facts_about_the_file_are_read_back(tmp_path: Path):
     path = tmp_path / "portrait.png"
     io.imsave(path, data.astronaut())
@@ -235,7 +263,15 @@ def test_damaged_parts_are_left_out_and_named(change, name, status):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("box", [1, 2, 3]), ("landmarks", [[1, 2]] * 4), ("time_s", -1), ("frame", True), ("logits", [1]), ("score", "1")],
+    [
+        ("box", [1, 2, 3]),
+        ("landmarks", [[1, 2]] * 4),
+        ("time_s", -1),
+        ("frame", True),
+        ("logits", [1]),
+        ("score", "1"),
+        *HOLDS,
+    ],
 )
 def test_a_track_with_an_impossible_face_is_left_out(field, value):
     document = as_stored(verdict(logits=[REAL, FAKE]).to_json())
