@@ -15,6 +15,7 @@ from pathlib import Path
 
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
+from classifiers.numerals import counted
 
 LOOKS_FOR = "the folders Celeb-real and Celeb-synthesis of Celeb-DF"
 
@@ -85,7 +86,6 @@ def _test_videos(path: Path) -> set[str] | None:
         tests.add(name)
     missing = sorted(name for name in tests if not (path / name).is_file())
     if missing:
-        raise DataError(
-            f"{index} names {len(tests)} files of which {len(missing)} are missing, the first of them {missing[0]}"
-        )
+        lacking = f"{len(missing)} {'is' if len(missing) == 1 else 'are'} missing, the first of them {missing[0]}"
+        raise DataError(f"{index} names {counted(len(tests), 'file')} of which {lacking}")
     return tests

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
+from classifiers.numerals import counted
 
 _POINTS = 5
 
@@ -118,9 +119,8 @@ def require_files(samples: Sequence[Sample], index: Path) -> list[Sample]:
         if not (sample.member in found if isinstance(found, frozenset) else found):
             missing.append(sample.name)
     if missing:
-        raise DataError(
-            f"{index} names {len(samples)} files of which {len(missing)} are missing, the first of them {missing[0]}"
-        )
+        lacking = f"{len(missing)} {'is' if len(missing) == 1 else 'are'} missing, the first of them {missing[0]}"
+        raise DataError(f"{index} names {counted(len(samples), 'file')} of which {lacking}")
     return list(samples)
 
 

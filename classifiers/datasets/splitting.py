@@ -213,7 +213,7 @@ def _fault(samples: Sequence[Sample], positions: list[int], shares: dict[str, fl
             if "clip" in faults:
                 return f"{held}; add samples of other clips"
             return f"{held}; split by fewer attributes (--split-by {','.join(fewer or ('clip',))}) or add samples"
-    return f"{len(positions)} samples are too few to give {wanted} real and fake ones each"
+    return f"there are too few samples ({len(positions)}) to give {wanted} real and fake ones each"
 
 
 def _warn_of_uneven(chosen: dict[int, str], shares: dict[str, float]) -> None:

@@ -26,6 +26,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from classifiers.numerals import counted
 from pipeline.media.pixels import RgbPixels
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MAX_PIXELS, Frame, MediaError, MediaInfo, quoted
@@ -169,7 +170,7 @@ def _play(path: Path, image_format: str, warnings: list[str]) -> Generator[tuple
             except MediaError as error:
                 if number == 0:
                     raise
-                warnings.append(f"The animation breaks off after {number} frames: {error}")
+                warnings.append(f"The animation breaks off after {counted(number, 'frame')}: {error}")
                 return
             if pages > 1:
                 warnings.append(f"The file has {pages} pages; only the first was looked at.")

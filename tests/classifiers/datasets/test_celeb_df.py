@@ -49,7 +49,7 @@ def test_line_that_is_no_label_and_video(tree, line):
 
 def test_listed_video_is_missing(tree):
     more = f"{_LIST}1 YouTube-real/00299.mp4\n"
-    with pytest.raises(DataError, match=r"names 4 files of which 1 are missing, .*YouTube-real/00299\.mp4"):
+    with pytest.raises(DataError, match=r"names 4 files of which 1 is missing, .*YouTube-real/00299\.mp4"):
         open_dataset(tree(*_FILES, **{"List_of_testing_videos.txt": more}))
 
 

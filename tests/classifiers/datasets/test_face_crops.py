@@ -26,7 +26,7 @@ def test_crops(tree):
 
 def test_missing_crop(tree):
     root = tree("real/a.png", **{"faces.csv": _INDEX, "faces.json": "{}"})
-    with pytest.raises(DataError, match=r"faces\.csv names 2 files of which 1 are missing, .*fake/b\.png"):
+    with pytest.raises(DataError, match=r"faces\.csv names 2 files of which 1 is missing, .*fake/b\.png"):
         open_dataset(root)
 
 

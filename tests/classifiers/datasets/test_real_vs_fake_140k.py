@@ -62,7 +62,7 @@ def test_csv_that_is_cut_off(root):
 
 def test_csv_that_names_missing_pictures(root):
     (root / _INSIDE / "valid/fake/YN1U1ZWRYR.jpg").unlink()
-    with pytest.raises(DataError, match=r"names 2 files of which 1 are missing, .*YN1U1ZWRYR\.jpg"):
+    with pytest.raises(DataError, match=r"names 2 files of which 1 is missing, .*YN1U1ZWRYR\.jpg"):
         open_dataset(root / "valid.csv")
 
 
