@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pipeline.media.decoding import open_frames
 from pipeline.media.prefetch import Prefetch
 from pipeline.media.sampling import MAX_COUNT, SamplingPlan, nearest
-from pipeline.media.types import Frame, MediaInfo
+from pipeline.media.types import Frame, Losses, MediaInfo
 from pipeline.media.video_frames import runs
 
 HELD_BYTES = 128 << 20
@@ -30,12 +30,14 @@ class FrameSource:
 
     Attributes:
         warnings: sentences about what is wrong with the file or with how it was read, each once.
+        losses: which of the frames asked for so far are lacking or damaged.
     """
 
     def __init__(self, media: MediaInfo, plan: SamplingPlan) -> None:
         self._media = media
         self._plan = plan
         self.warnings: list[str] = []
+        self.losses = Losses()
 
     def in_order(self) -> Generator[Frame, None, None]:
         """Give all frames of the plan.
@@ -91,3 +93,5 @@ class FrameSource:
                 yield from frames
         finally:
             self.warnings += [warning for warning in reader.warnings if warning not in self.warnings]
+            self.losses.lost_s += reader.losses.lost_s
+            self.losses.damaged_s += reader.losses.damaged_s

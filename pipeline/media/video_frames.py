@@ -12,17 +12,19 @@ import queue
 import re
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
 import ffmpeg
 import numpy as np
 
+from classifiers.numerals import counted
+from pipeline.media.damage import DAMAGE, damaged_spans, within
 from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary, has_filter
 from pipeline.media.pixels import RgbPixels, YuvLayout, YuvPixels
 from pipeline.media.sampling import TICK_TOLERANCE, SamplingPlan, nearest
-from pipeline.media.types import Frame, MediaError, MediaInfo, Pixels, quoted
+from pipeline.media.types import Frame, Losses, MediaError, MediaInfo, Pixels, quoted
 
 SEEK_GAP_S = 5.0
 """Frames further apart than this are each reached by a seek; nearer ones come from one pass over what lies between.
@@ -53,24 +55,41 @@ _REFERENCE_WHITE_NITS = 203  # of HDR, ITU-R BT.2408
 
 
 def read(
-    info: MediaInfo, plan: SamplingPlan, warnings: list[str], stall_timeout_s: float
+    info: MediaInfo, plan: SamplingPlan, warnings: list[str], losses: Losses, stall_timeout_s: float
 ) -> Generator[Frame, None, None]:
-    """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings`."""
+    """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings` and `losses`."""
     warnings += _doubts(info)
     chosen = info.choose(plan)
     report = _Report()
-    frames = 0
-    for run in runs(info, chosen):
-        with closing(_pass(info, plan, run, stall_timeout_s, report)) as decoded:
-            for frame in decoded:
-                frames += 1
-                yield frame
-    if not frames and report.failure:
+    given_s: list[float] = []
+    try:
+        for run in runs(info, chosen):
+            with closing(_pass(info, plan, run, stall_timeout_s, report)) as decoded:
+                for frame in decoded:
+                    given_s.append(frame.time_s)
+                    yield frame
+    except MediaError:
+        losses.lost_s += _lost(info, chosen, given_s)
+        raise
+    losses.damaged_s += within(report.damaged_s, given_s)
+    if report.errors or report.signal or report.damaged_s:
+        losses.lost_s += _lost(info, chosen, given_s)
+    if not given_s and report.failure:
         raise report.failure
     # Where fields are coded one by one, the container lists each, and two make a frame.
-    if frames < len(chosen) / (2 if info.interlaced else 1):
-        warnings.append(f"Only {frames} of the {len(chosen)} chosen frames could be decoded.")
+    if len(given_s) < len(chosen) / (2 if info.interlaced else 1):
+        warnings.append(f"Only {len(given_s)} of the {len(chosen)} chosen frames could be decoded.")
     warnings += report.warnings()
+
+
+def _lost(info: MediaInfo, chosen: np.ndarray, given_s: list[float]) -> list[float]:
+    """Give the times of those chosen frames in whose place no frame was given."""
+    is_given = np.zeros(len(chosen), bool)
+    is_given[np.searchsorted(_window_starts(info.frame_times_s, chosen), given_s, side="right") - 1] = True
+    if info.interlaced:
+        # The second of two fields that are listed one by one comes with the first.
+        is_given[1:] |= is_given[:-1].copy()
+    return info.frame_times_s[chosen[~is_given]].tolist()
 
 
 def runs(info: MediaInfo, chosen: np.ndarray) -> list[np.ndarray]:
@@ -89,12 +108,13 @@ def runs(info: MediaInfo, chosen: np.ndarray) -> list[np.ndarray]:
 
 @dataclass(slots=True)
 class _Report:
-    """What ffmpeg said of the file."""
+    """What ffmpeg said of the file, and the spans of it that are damaged."""
 
     errors: int = 0
     first_error: str = ""
     failure: MediaError | None = None
     signal: int = 0
+    damaged_s: list[tuple[float, float]] = field(default_factory=list)
 
     def add(self, process: Process) -> None:
         """Wait for a process to end, and note what it says."""
@@ -107,7 +127,8 @@ class _Report:
     def warnings(self) -> list[str]:
         found = []
         if self.errors:
-            found.append(f"ffmpeg reported {self.errors} errors, the first: {self.first_error}.")
+            first = ", the first" if self.errors > 1 else ""
+            found.append(f"ffmpeg reported {counted(self.errors, 'error')}{first}: {self.first_error}.")
         if self.signal:
             found.append(f"ffmpeg crashed (signal {self.signal}) before the end of the file.")
         return found
@@ -157,11 +178,11 @@ def _pass(
     clock = _FrameLog(info.path)
     # Nothing is heard of ffmpeg on its way to a frame: that is no hang as long as it is no slower than a player.
     silence_s = info.keyframe_gap_s if position_s else times_s[chosen[0]] - times_s[0]
-    stall_timeout_s += float(np.diff(times_s[chosen]).max(initial=silence_s))
+    patience_s = stall_timeout_s + float(np.diff(times_s[chosen]).max(initial=silence_s))
     # Decoders complain of every open GOP that they start in.
     errors_from = _FrameLog.FRAME if position_s else None
     latest = 0
-    with Process(ffmpeg.get_args(graph), info.path, clock.feed, stall_timeout_s, errors_from) as process:
+    with Process(ffmpeg.get_args(graph), info.path, clock.feed, patience_s, errors_from) as process:
         while (picture := _next_picture(process, info, layout)) is not None:
             index, time_s = _listed(times_s, position_s + clock.next_s())
             window = int(np.searchsorted(starts_s, time_s, side="right"))
@@ -170,6 +191,8 @@ def _pass(
                 latest = window
                 yield Frame(index, time_s, picture)
         report.add(process)
+    if process.error_count or clock.has_damage:
+        report.damaged_s += damaged_spans(info, options, position_s, stall_timeout_s)
 
 
 def _are_anchors(info: MediaInfo, chosen: np.ndarray) -> bool:
@@ -267,7 +290,11 @@ def _select_expression(plan: SamplingPlan, first_s: float, starts_s: np.ndarray)
 
 
 class _FrameLog:
-    """Reads the log of a `showinfo` filter, and hands out the time of each frame that passed it."""
+    """Reads the log of a `showinfo` filter, and hands out the time of each frame that passed it.
+
+    Attributes:
+        has_damage: whether something was not decoded as it was coded.
+    """
 
     _GRAPH = re.compile(r"config in time_base: (\d+)/(\d+)")
     FRAME = re.compile(r"\bn: *\d+ pts: *(-?\d+|NOPTS) ")
@@ -277,9 +304,12 @@ class _FrameLog:
         self._time_base: Fraction | None = None
         self._last_s = 0.0
         self._times_s: queue.SimpleQueue[float] = queue.SimpleQueue()
+        self.has_damage = False
 
     def feed(self, line: str) -> None:
         """Take one line of the log."""
+        if DAMAGE.search(line):
+            self.has_damage = True
         if match := self._GRAPH.search(line):
             self._time_base = Fraction(int(match[1]), int(match[2]))
         elif self._time_base and (match := self.FRAME.search(line)):
