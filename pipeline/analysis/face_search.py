@@ -95,11 +95,15 @@ class FaceSearch(Generic[Cut]):
             return error
         return None
 
+    def seen(self) -> list[SeenFrame]:
+        """Give what was seen in all frames so far, in order of time."""
+        return [self._seen[time_s] for time_s in self._times_s]
+
     def tracks(self) -> list[Track]:
         """Join the faces of all frames so far to tracks, in order of appearance."""
         tracker = Tracker()
-        for time_s in self._times_s:
-            tracker.add(self._seen[time_s])
+        for frame in self.seen():
+            tracker.add(frame)
         return tracker.tracks()
 
     def _batches(self, frames: Iterator[Frame]) -> Iterator[list[Frame]]:

@@ -17,9 +17,9 @@ from pipeline.results.parts import display_path, rounded
 from pipeline.results.verdict import Verdict, read_verdict
 
 FORMATS = ("json", "jsonl", "csv")
-CSV_COLUMNS = ("filename", "status", "verdict", "score")
+CSV_COLUMNS = ("filename", "status", "verdict", "score", "seen", "with_face")
 
-Row = tuple[str, str, str, str]
+Row = tuple[str, ...]
 """Of `results.csv`, in the order of `CSV_COLUMNS`."""
 
 
@@ -114,7 +114,7 @@ class ResultWriter:
         write_whole(self.folder / "results.csv", _csv(CSV_COLUMNS, list(rows.values())))
         if self._format == "csv":
             # The challenge wants a number for every file; results.csv tells a verdict from a guess.
-            labels = [(Path(name).name, score or "0.5") for name, _, _, score in rows.values()]
+            labels = [(Path(row[0]).name, row[3] or "0.5") for row in rows.values()]
             write_whole(self.folder / "labels.csv", _csv(("filename", "label"), labels))
 
     def path(self, source: Input) -> Path:
@@ -168,7 +168,9 @@ def _read(path: Path) -> Verdict | None:
 
 def _csv_row(verdict: Verdict) -> Row:
     score = "" if verdict.score is None else f"{rounded(verdict.score):.4f}"
-    return verdict.input.path, verdict.status, verdict.label or "", score
+    coverage = verdict.coverage
+    shares = (f"{coverage.seen:.4f}", f"{coverage.with_face:.4f}") if coverage else ("", "")
+    return verdict.input.path, verdict.status, verdict.label or "", score, *shares
 
 
 def _read_rows(path: Path) -> dict[str, Row]:
@@ -177,8 +179,11 @@ def _read_rows(path: Path) -> dict[str, Row]:
     try:
         # As a spreadsheet may have stored it: with a mark of its encoding, or in another one.
         with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
-            rows = [(row[0], row[1], row[2], row[3]) for row in csv.reader(file) if len(row) == 4]
-            return {row[0]: row for row in rows if row != CSV_COLUMNS}
+            rows = [tuple(row) for row in csv.reader(file)]
+        # Earlier versions wrote the first four columns only.
+        lengths = (4, len(CSV_COLUMNS))
+        full = [row + ("",) * (len(CSV_COLUMNS) - len(row)) for row in rows if len(row) in lengths]
+        return {row[0]: row for row in full if row[:4] != CSV_COLUMNS[:4]}
     except (OSError, csv.Error) as error:
         raise WriteError(f"cannot read the earlier {display_path(path)}: {error}") from error
 
