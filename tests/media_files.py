@@ -9,6 +9,7 @@ Where to start:
 
 from __future__ import annotations
 
+import math
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -166,12 +167,12 @@ def write_video(
     return path
 
 
-def set_display_matrix(path: Path, rotation_deg: int, mirrored: bool = False) -> None:
+def set_display_matrix(path: Path, rotation_deg: float, mirrored: bool = False) -> None:
     """Write the display matrix of an MP4 or MOV file's first track; no ffmpeg before 6 can."""
-    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[rotation_deg]
+    angle = math.radians(rotation_deg)
+    cos, sin = round(math.cos(angle) * (1 << 16)), round(math.sin(angle) * (1 << 16))
     flip = -1 if mirrored else 1
-    one = 1 << 16
-    rows = (cos * flip * one, sin * flip * one, 0), (-sin * one, cos * one, 0), (0, 0, 1 << 30)
+    rows = (cos * flip, sin * flip, 0), (-sin, cos, 0), (0, 0, 1 << 30)
     matrix = b"".join(struct.pack(">3i", *row) for row in rows)
     data = bytearray(path.read_bytes())
     start = data.index(b"tkhd") + 44

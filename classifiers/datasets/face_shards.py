@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from classifiers.datasets.index_files import parse_label, parse_landmarks, read_columns, read_rows, require_files
+from classifiers.datasets.index_files import parse_label, parse_landmarks, read_columns, read_rows, those_there
 from classifiers.datasets.sample import Sample
 
 LOOKS_FOR = "an index CSV of zip shards (columns shard, file, split, label, source, landmarks)"
@@ -28,12 +28,12 @@ def samples(path: Path) -> list[Sample]:
     """List the samples of one index CSV, or of all in a folder, in the order of the files.
 
     Raises:
-        DataError: a shard or a picture in it is missing, or a row says something else than real or fake.
+        DataError: a shard is damaged, or a row says something else than real or fake.
     """
     found = []
     for index in _indexes(path):
         if set(read_columns(index)) >= _COLUMNS:
-            found += require_files([_sample(row, index) for row in read_rows(index)], index)
+            found += those_there([_sample(row, index) for row in read_rows(index)], index)
     return found
 
 

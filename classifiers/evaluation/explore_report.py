@@ -159,9 +159,9 @@ def _page(
 
 def _about_shortcuts(exploration: Exploration) -> Iterator[Finding]:
     found = exploration.shortcuts
-    for shortcut in (one for one in found if one.warn):
-        yield Finding("warning", _shortcut_sentence(shortcut))
-    if found and not found[0].warn:
+    for shortcut in (one for one in found if one.strong):
+        yield Finding("warning" if shortcut.warn else "note", _shortcut_sentence(shortcut))
+    if found and not found[0].strong:
         yield Finding(
             "good",
             f"No trivial property alone tells real from fake with an AUC of {SHORTCUT_AUC} or more; "
@@ -173,7 +173,8 @@ def _about_shortcuts(exploration: Exploration) -> Iterator[Finding]:
 
 def _shortcut_sentence(shortcut: Shortcut) -> str:
     interval = "" if shortcut.low is None else f" (95% interval {shortcut.low:.2f} to {shortcut.high:.2f})"
-    start = f"{shortcut.title} alone tells real from fake with an AUC of {shortcut.auc:.2f}{interval}: "
+    doubt = "" if shortcut.warn else ", which with so few clips may be chance"
+    start = f"{shortcut.title} alone tells real from fake with an AUC of {shortcut.auc:.2f}{interval}{doubt}: "
     if shortcut.key.startswith("format:"):
         return f"{start}{shortcut.real:.0f}% of the real and {shortcut.fake:.0f}% of the fake files have it."
     real, fake = (_figure(value, shortcut.unit) for value in (shortcut.real, shortcut.fake))

@@ -1,9 +1,9 @@
 """Adaptive sampling: a few frames first, and more only where those leave the verdict open.
 
 The frames of a plan are dealt out in rounds, each of them spread over the whole video and between those of the rounds
-before. After a round the verdict is settled if it would stay the same when the mean logits of every track were as far
-off as so few frames let one fear. If it is still open after the last round, the most suspicious stretch is looked at
-more closely (the refinement).
+before; those that are held, and so say most about the video, come first. After a round the verdict is settled if it
+would stay the same when the mean logits of every track were as far off as so few frames let one fear. If it is still
+open after the last round, the most suspicious stretch is looked at more closely (the refinement).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from dataclasses import replace
 import numpy as np
 
 from classifiers.calibration import Thresholds
-from pipeline.analysis.aggregate import MIN_QUALITY, Evidence
+from pipeline.analysis.aggregate import MIN_QUALITY, Evidence, mean_quality
 from pipeline.results.parts import Label, Observation, Track, label_of, logits_of
 
 FEWEST = 16
@@ -32,11 +32,12 @@ Judge = Callable[[float], Evidence | None]
 """Weighs what has been seen so far, with every track's logits moved by so many standard errors of their mean."""
 
 
-def rounds(times_s: np.ndarray, judge: Judge, thresholds: Thresholds) -> Iterator[np.ndarray]:
+def rounds(times_s: np.ndarray, held: np.ndarray, judge: Judge, thresholds: Thresholds) -> Iterator[np.ndarray]:
     """Say which frames to look at next, as long as the verdict is open.
 
     Args:
         times_s: presentation times of the plan's frames, float64 (frames,), ascending.
+        held: which of them stay on screen for longer than the others stand for, bool (frames,).
         judge: asked before every round but the first.
         thresholds: where a score becomes a verdict.
 
@@ -46,8 +47,9 @@ def rounds(times_s: np.ndarray, judge: Judge, thresholds: Thresholds) -> Iterato
     if len(times_s) < FEWEST:
         yield times_s
         return
-    yield times_s[_STRIDE // 2 :: _STRIDE]
-    for between in (times_s[::_STRIDE], times_s[1::2]):
+    others_s = times_s[~held]
+    yield np.sort(np.append(others_s[_STRIDE // 2 :: _STRIDE], times_s[held]))
+    for between in (others_s[::_STRIDE], others_s[1::2]):
         if _is_certain(judge, thresholds) and not _may_others_count(judge(0.0)):
             return
         yield between
@@ -63,17 +65,18 @@ def doubted(tracks: Sequence[Track], errors: float) -> list[Track]:
 
 def _moved(track: Track, errors: float) -> list[Observation]:
     logits = logits_of(track.observations)
-    # A track of one observation is too little evidence wherever there are rounds.
-    spread = logits.std(axis=0, ddof=1) if len(logits) > 1 else 0.0
-    moved = logits + np.float32(errors * spread / np.sqrt(len(logits)))
+    # Of what is held all has been seen; only the rest may be another than it seems.
+    sampled = logits[[not observation.hold for observation in track.observations]]
+    # Where a single one is all there is, it is too little evidence.
+    spread = sampled.std(axis=0, ddof=1) if len(sampled) > 1 else 0.0
+    moved = logits + np.float32(errors * spread * np.sqrt(len(sampled)) / track.weight)
     return [replace(observation, logits=row) for observation, row in zip(track.observations, moved, strict=True)]
 
 
 def _may_others_count(evidence: Evidence | None) -> bool:
     """Tell whether somebody was seen too seldom to count yet, who may be seen often enough in the other frames."""
     return evidence is not None and any(
-        not item.supported and np.mean([o.quality for o in item.track.observations]) >= MIN_QUALITY
-        for item in evidence.tracks
+        not item.supported and mean_quality(item.track) >= MIN_QUALITY for item in evidence.tracks
     )
 
 

@@ -7,7 +7,7 @@ are sought, and their crops fill the same batches of the network.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,8 +21,10 @@ from extractors.align import CropGeometry, align_face
 from pipeline.analysis.coverage import doubts, measure
 from pipeline.analysis.crop_queue import CropQueue, FileCrops
 from pipeline.analysis.face_search import FaceSearch, SharedDetector
+from pipeline.analysis.orientation import turn_warnings
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.frame_source import FrameSource
+from pipeline.media.holds import Hold
 from pipeline.media.probing import probe
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MediaError, MediaInfo, Pixels
@@ -60,9 +62,11 @@ class Analysis:
         return self.frames + self.lost
 
 
-Rounds = Callable[[npt.NDArray[np.float64], Callable[[], Analysis]], Iterator[npt.NDArray[np.float64]]]
-"""From the times of a plan's frames to those to look at, round by round; the second argument gives what has been seen
-when the next round is asked for."""
+Rounds = Callable[
+    [npt.NDArray[np.float64], npt.NDArray[np.bool_], Callable[[], Analysis]], Iterator[npt.NDArray[np.float64]]
+]
+"""From the times of a plan's frames, and whether each is held, to those to look at, round by round; the third argument
+gives what has been seen when the next round is asked for."""
 
 
 class Analyser:
@@ -134,11 +138,11 @@ class _FileAnalysis:
         failure: MediaError | None = None
         if rounds is None:
             failure = self._search.search(source.in_order())
-            self._conclude_round()
+            self._conclude_round(media)
         else:
-            for frames, refinement in source.in_rounds(lambda times_s: rounds(times_s, lambda: self._seen)):
+            for frames, refinement in source.in_rounds(lambda times_s, held: rounds(times_s, held, lambda: self._seen)):
                 failure = self._search.search(frames, refinement=refinement)
-                self._conclude_round()
+                self._conclude_round(media)
                 if failure and self._search.frames:
                     # Other rounds may meet what can be read, and have.
                     warnings.append(str(failure))
@@ -146,9 +150,10 @@ class _FileAnalysis:
                 elif failure:
                     break
         coverage = measure(media, self._search.seen(), source.losses)
+        warnings += source.warnings + turn_warnings(self._seen.tracks, self._seen.frames)
         return replace(
             self._seen,
-            warnings=doubts(coverage) + warnings + source.warnings,
+            warnings=doubts(coverage) + warnings,
             lost=len(source.losses.lost_s),
             coverage=coverage,
             failure=failure,
@@ -161,21 +166,26 @@ class _FileAnalysis:
         with self._stopwatch.stage("classify"):
             return self._crops.submit(crop)
 
-    def _conclude_round(self) -> None:
+    def _conclude_round(self, media: MediaInfo) -> None:
         """Wait for the logits of all faces so far, and join these to tracks."""
         with self._stopwatch.stage("classify"):
             self._crops.finish()
-        frames = self._search.frames
+        frames, holds = self._search.frames, media.holds(self._search.sampled_s())
         self._seen = replace(
             self._seen,
             frames=frames,
             rounds=(*self._seen.rounds, frames - self._seen.frames),
-            tracks=self._classified(self._search.tracks()),
+            tracks=self._classified(self._search.tracks(holds), holds),
         )
 
-    def _classified(self, tracks: Sequence[Track]) -> list[Track]:
+    def _classified(self, tracks: Sequence[Track], holds: Mapping[float, Hold]) -> list[Track]:
         cuts = self._search.cuts
         return [
-            replace(track, observations=[replace(o, logits=cuts[o].result()) for o in track.observations])
+            replace(
+                track,
+                observations=[
+                    replace(o, logits=cuts[o].result(), hold=holds.get(o.time_s)) for o in track.observations
+                ],
+            )
             for track in tracks
         ]

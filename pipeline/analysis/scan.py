@@ -18,7 +18,15 @@ from classifiers.numerals import counted
 from extractors import create_detector
 from extractors.align import CropGeometry
 from pipeline.analysis.adaptive import doubted, rounds
-from pipeline.analysis.aggregate import DEFAULT_POOLING, MIN_OBSERVATIONS, MIN_QUALITY, POOLINGS, Evidence, weigh
+from pipeline.analysis.aggregate import (
+    DEFAULT_POOLING,
+    MIN_OBSERVATIONS,
+    MIN_QUALITY,
+    POOLINGS,
+    Evidence,
+    mean_quality,
+    weigh,
+)
 from pipeline.analysis.analyse import Analyser, Analysis
 from pipeline.analysis.concurrency import in_order
 from pipeline.analysis.resources import files_at_a_time, usable_cores
@@ -129,12 +137,12 @@ class Scanner:
                 yield verdict.result()
 
     def _rounds(
-        self, times_s: npt.NDArray[np.float64], so_far: Callable[[], Analysis]
+        self, times_s: npt.NDArray[np.float64], held: npt.NDArray[np.bool_], so_far: Callable[[], Analysis]
     ) -> Iterator[npt.NDArray[np.float64]]:
         def judge(errors: float) -> Evidence | None:
             return self._weigh(so_far(), doubted(so_far().tracks, errors))
 
-        return rounds(times_s, judge, self.model.thresholds)
+        return rounds(times_s, held, judge, self.model.thresholds)
 
     def _weigh(self, analysis: Analysis, tracks: Sequence[Track]) -> Evidence | None:
         if not tracks:
@@ -210,16 +218,13 @@ def _status(analysis: Analysis, evidence: Evidence | None) -> tuple[Status, str 
 
 
 def _too_little(analysis: Analysis) -> str:
-    longest = max(len(track.observations) for track in analysis.tracks)
     needed = min(MIN_OBSERVATIONS, analysis.asked_for)
-    if longest < needed:
+    seen_enough = [track for track in analysis.tracks if track.weight >= needed]
+    if not seen_enough:
+        longest = max(len(track.observations) for track in analysis.tracks)
         return (
             f"no face was seen in more than {longest} of {counted(analysis.asked_for, 'sampled frame')}; "
             "look at more of them with --frames or --fps"
         )
-    best = max(
-        np.mean([o.quality for o in track.observations])
-        for track in analysis.tracks
-        if len(track.observations) >= needed
-    )
+    best = max(mean_quality(track) for track in seen_enough)
     return f"every face is too small or too far turned (quality {best:.2f}, {MIN_QUALITY} is needed)"

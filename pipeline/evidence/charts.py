@@ -84,16 +84,19 @@ def lane(
         unseen_s: when nothing at all was seen, which is no gap of this person.
     """
     times = np.array([seen.time_s for seen in person.track.observations])
+    ends = np.array([seen.end_s for seen in person.track.observations])
     scores = np.array([seen.weighed_score for seen in person.track.observations])
-    starts = np.flatnonzero(np.diff(times, prepend=-np.inf) > _GAP_STEPS * step_s)
+    starts = np.flatnonzero(times - np.append(-np.inf, ends[:-1]) > _GAP_STEPS * step_s)
     runs = np.split(np.arange(len(times)), starts[1:])
     line, dots = [], []
     for run in runs:
         kept = _telling(scores, run, max(2, _MAX_POINTS * len(run) // len(times)))
         points = [f"{_x(times[i], duration_s):.1f},{_y(scores[i]):.1f}" for i in kept]
-        line.append("M" + "L".join(points))
+        # The line stays level while a frame is held.
+        held = [f"H{_x(ends[i], duration_s):.1f}" if ends[i] > times[i] else "" for i in kept]
+        line.append("M" + "L".join(map("".join, zip(points, held, strict=True))))
         dots += [f"M{point}h0" for point in points]
-    seen = [(times[run[0]], times[run[-1]]) for run in runs]
+    seen = [(times[run[0]], ends[run[-1]]) for run in runs]
     edges = [(-np.inf, 0.0), *seen, (duration_s, np.inf)]
     gaps = [
         (_x(start_s, duration_s), _x(end_s - start_s, duration_s))
@@ -127,9 +130,12 @@ def _without(start_s: float, end_s: float, spans_s: Sequence[Span]) -> list[Span
 
 def step(persons: Sequence[TrackEvidence], duration_s: float, frames: int) -> float:
     """Estimate the seconds between two frames that were looked at, in so many seconds of pictures."""
-    times = np.unique([seen.time_s for person in persons for seen in person.track.observations])
+    seen = [seen for person in persons for seen in person.track.observations]
+    times = np.unique([each.time_s for each in seen])
     usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0
-    planned = duration_s / frames if frames else 0.0
+    held = {each.time_s: each.hold.shown_s for each in seen if each.hold}
+    others = frames - len(held)
+    planned = (duration_s - sum(held.values())) / others if others > 0 else 0.0
     return max(usual, planned) or 1.0
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from fractions import Fraction
 
 import ffmpeg
@@ -41,15 +42,25 @@ _MARKING = re.compile(r"h26[34]p?|flv1|(ms)?mpeg\d\w*|wmv[123]|vc1|rv[1234]0")
 _DECODED = re.compile(r"decoder -> .*?pts:(-?\d+|NOPTS) .*keyframe:(\d) .*time_base:(\d+)/(\d+)")
 
 
-def damaged_spans(
-    info: MediaInfo, input_options: Mapping[str, object], position_s: float, stall_timeout_s: float
-) -> list[tuple[float, float]]:
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one pass of ffmpeg decodes of a video.
+
+    Attributes:
+        input_options: ffmpeg's options of the input.
+        position_s: where the pass begins, on the clock of the container.
+    """
+
+    input_options: Mapping[str, object]
+    position_s: float
+
+
+def damaged_spans(info: MediaInfo, part: Part, stall_timeout_s: float) -> list[tuple[float, float]]:
     """Decode a part of a video to find out when it is damaged.
 
     Args:
         info: of the video.
-        input_options: what part, as ffmpeg's options of the input.
-        position_s: where that part begins on the clock of the video.
+        part: what part.
         stall_timeout_s: seconds without a sign of life from ffmpeg after which it is killed.
 
     Returns:
@@ -59,9 +70,9 @@ def damaged_spans(
         MediaError: ffmpeg hangs.
     """
     # Several threads would complain in no order, and MPEG-4 decoders lose marks between them.
-    source = ffmpeg.input(file_url(info.path), **{**input_options, **INPUT_OPTIONS, "threads": 1})
+    source = ffmpeg.input(file_url(info.path), **{**part.input_options, **INPUT_OPTIONS, "threads": 1})
     graph = ffmpeg.output(source[str(info.stream)], "pipe:", format="null", fps_mode="passthrough")
-    log = _DecoderLog(info, position_s, input_options)
+    log = _DecoderLog(info, part)
     with Process(["-debug_ts", *ffmpeg.get_args(graph)], info.path, log.feed, stall_timeout_s) as process:
         for _ in process.lines():
             pass
@@ -74,18 +85,19 @@ class _DecoderLog:
 
     Args:
         info: of the video.
-        position_s: what is added to times in the log.
-        input_options: what part of the video it is about.
+        part: what part of it the log is about.
     """
 
-    def __init__(self, info: MediaInfo, position_s: float, input_options: Mapping[str, object]) -> None:
-        shown = info.anchor_frames if "skip_frame" in input_options else np.arange(info.frame_count)
-        times_s = info.frame_times_s[shown]
-        self._times_s = times_s[times_s < float(str(input_options.get("to", math.inf)))]
-        self._anchors = np.flatnonzero(np.isin(shown, info.anchor_frames)[: len(self._times_s)])
+    def __init__(self, info: MediaInfo, part: Part) -> None:
+        listed = info.anchor_frames if "skip_frame" in part.input_options else np.arange(info.frame_count)
+        end_s = float(str(part.input_options.get("to", math.inf)))
+        listed = listed[info.container_times_s[listed] < end_s]
+        self._container_s = info.container_times_s[listed]
+        self._shown_s = info.frame_times_s[listed]
+        self._anchors = np.flatnonzero(np.isin(listed, info.anchor_frames))
         # Of two fields that are listed one by one, only one has the time of a frame.
         self._most_skipped = 1 if info.interlaced else 0
-        self._position_s = position_s
+        self._position_s = part.position_s
         decoder = "(?!)" if _MARKING.fullmatch(info.codec) else rf"(?:{re.escape(info.codec)}|lib[\w-]+)"
         self._complaint = re.compile(rf"^\[{decoder} @ \w+\] \[error\]")
         self._next = 0
@@ -102,12 +114,12 @@ class _DecoderLog:
         elif match := _DECODED.search(line):
             if match[1] != "NOPTS":
                 time_s = self._position_s + float(int(match[1]) * Fraction(int(match[3]), int(match[4])))
-                self._take(int(nearest(self._times_s, time_s)), is_key=match[2] == "1")
+                self._take(int(nearest(self._container_s, time_s)), is_key=match[2] == "1")
             self._is_marked = self._has_complaint = False
 
     def spans(self) -> list[tuple[float, float]]:
         """Give the damaged spans, once all is read."""
-        self._miss(len(self._times_s))
+        self._miss(len(self._shown_s))
         return self._spans if self._since_s is None else [*self._spans, (self._since_s, math.inf)]
 
     def _take(self, place: int, is_key: bool) -> None:
@@ -118,7 +130,7 @@ class _DecoderLog:
             self._has_complaint = False
         self._next = max(self._next, place + 1)
         if is_key and self._since_s is not None:
-            self._spans.append((self._since_s, float(self._times_s[place])))
+            self._spans.append((self._since_s, float(self._shown_s[place])))
             self._since_s = None
         if self._is_marked or self._has_complaint:
             self._damage(place, place, certain=self._is_marked)
@@ -134,9 +146,9 @@ class _DecoderLog:
         """Note frames that were lost or filled, with all that build on them; a complaint may be about later ones."""
         before, after = np.searchsorted(self._anchors, first), np.searchsorted(self._anchors, last, side="right")
         # What lies between two anchor frames builds on both.
-        start_s = float(self._times_s[self._anchors[before - 1] + 1 if before else 0])
+        start_s = float(self._shown_s[self._anchors[before - 1] + 1 if before else 0])
         if after == before and certain:
-            end_s = float(self._times_s[self._anchors[after]]) if after < len(self._anchors) else math.inf
+            end_s = float(self._shown_s[self._anchors[after]]) if after < len(self._anchors) else math.inf
             self._spans.append((start_s, end_s))
         elif self._since_s is None:
             self._since_s = start_s

@@ -55,7 +55,7 @@ def open_frames(
     Raises:
         MediaError: while iterating, if not one frame can be decoded or ffmpeg hangs.
     """
-    warnings: list[str] = []
+    warnings = [f"Not looked at: {'; '.join(info.not_looked_at)}."] if info.not_looked_at else []
     losses = Losses()
     if info.container in images.FORMATS:
         return FrameReader(images.read(info, plan, warnings), warnings, losses)

@@ -12,7 +12,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from pipeline.media.types import MediaInfo
+from pipeline.media.types import PictureForm, Pixels
 
 # ffmpeg's names of 8-bit formats without alpha, and by how much chroma is coarser across and down.
 _CHROMA_STEPS = {
@@ -57,21 +57,16 @@ class YuvLayout:
     to_rgb: np.ndarray
 
     @classmethod
-    def of(cls, info: MediaInfo, matrix: str) -> YuvLayout | None:
-        """Describe the raw pictures of a video, or give None where their conversion is better left to ffmpeg.
-
-        Args:
-            info: of the video.
-            matrix: ffmpeg's name of its YUV matrix.
-        """
-        steps = _CHROMA_STEPS.get(info.pixel_format)
-        weights = _LUMA_WEIGHTS.get(matrix)
-        if steps is None or weights is None or info.hdr_transfer or info.interlaced:
+    def of(cls, form: PictureForm) -> YuvLayout | None:
+        """Describe the raw pictures of a form, or give None where their conversion is better left to ffmpeg."""
+        steps = _CHROMA_STEPS.get(form.pixel_format)
+        weights = _LUMA_WEIGHTS.get(form.assumed_matrix)
+        if steps is None or weights is None or form.hdr_transfer or form.interlaced:
             return None
-        if info.width % steps[0] or info.height % steps[1]:
+        if form.width % steps[0] or form.height % steps[1]:
             return None
-        full_range = info.color_range == "pc" or info.pixel_format.startswith("yuvj")
-        return cls(info.width, info.height, steps, _rgb_matrix(*weights, full_range=full_range))
+        full_range = form.color_range == "pc" or form.pixel_format.startswith("yuvj")
+        return cls(form.width, form.height, steps, _rgb_matrix(*weights, full_range=full_range))
 
     @property
     def chroma_shape(self) -> tuple[int, int]:
@@ -174,6 +169,39 @@ class YuvPixels:
             part = cv2.resize(part, None, fx=across, fy=down, interpolation=cv2.INTER_LINEAR)
         first_row, first_column = rows.start - top * down, columns.start - left * across
         return part[first_row : first_row + len(rows), first_column : first_column + len(columns)]
+
+
+class StretchedPixels:
+    """A picture whose pixels are not square, as wide or as high as it is shown. Cut like `RgbPixels`.
+
+    Args:
+        stored: the picture as it came.
+        size: width and height as it is shown.
+
+    Attributes:
+        samples: as they came.
+        shape: height, width and 3.
+    """
+
+    def __init__(self, stored: Pixels, size: tuple[int, int]):
+        self.samples = stored.samples
+        self.shape = (size[1], size[0], 3)
+        self._stored = stored
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        """The whole picture, RGB uint8 (height, width, 3)."""
+        return np.asarray(cv2.resize(self._stored.image, self.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def __getitem__(self, region: tuple[slice, slice]) -> np.ndarray:
+        return self.image[region]
+
+    def shrunk(self, width: int, height: int) -> np.ndarray:
+        """Give a small copy, RGB uint8 (height, width, 3)."""
+        rows, columns, _ = self._stored.shape
+        # One way it may be smaller than what is asked for, while it is larger the other way.
+        small = self._stored.shrunk(min(width, columns), min(height, rows))
+        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _rgb_matrix(red: float, blue: float, *, full_range: bool) -> np.ndarray:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers.numerals import counted
+from pipeline.media.holds import held
 
 DEFAULT_COUNT = 32
 
@@ -78,7 +79,8 @@ class SamplingPlan:
         Each is the frame that is on screen in the middle of its slice, or the nearest one that is cheaper to decode if
         it is no further from it than `tolerance` slices; that saves a third of the time of decoding, and more where
         frames are far apart. A video of no more than `count` frames gives all of them; a longer one gives exactly
-        `count` different ones, also where its frame rate varies.
+        `count` different ones, also where its frame rate varies: a frame that is held for many slices is taken once,
+        and the slices are cut from the time that such frames leave.
 
         Raises:
             ValueError: `count` is not within 1 and `MAX_COUNT`, or `tolerance` not at least 0 and less than 0.5.
@@ -89,7 +91,8 @@ class SamplingPlan:
     def at_fps(cls, fps: float) -> SamplingPlan:
         """Take the first frame at or after every multiple of 1/`fps` seconds, counted from the first frame.
 
-        A rate above that of the video gives every frame once.
+        Where none begins from one multiple to the next, that is the frame which is on screen; each is taken once. So a
+        rate above that of the video gives every frame.
 
         Raises:
             ValueError: `fps` is not a positive, finite number.
@@ -131,25 +134,49 @@ class SamplingPlan:
         if self.times_s is not None and frames:
             return np.unique(nearest(times_s, np.asarray(self.times_s)))
         if self.fps is not None and frames:
-            ticks = np.floor((times_s - times_s[0]) * self.fps + TICK_TOLERANCE)
-            return everything[np.diff(ticks, prepend=-1.0) > 0]
+            ticks = self.ticks(np.append(times_s, end_s) - times_s[0])
+            begins, stays = np.diff(ticks[:-1], prepend=-1.0) > 0, np.diff(ticks) > 1
+            return everything[begins | stays]
         if self.count is None or frames <= self.count:
             return everything
 
-        slice_s = (end_s - times_s[0]) / self.count
-        centres = times_s[0] + (np.arange(self.count) + 0.5) * slice_s
-        shown = np.searchsorted(times_s, centres + 1e-6, side="right") - 1  # a microsecond for rounding
-        # Where frames are sparse, neighbouring slices want the same one: move on to the next that is free,
-        # and leave enough of them for the slices that follow.
-        order = np.arange(self.count)
-        distinct = np.maximum.accumulate(shown - order) + order
-        chosen = np.minimum(distinct, frames - self.count + order)
-        preferred = chosen
-        for indices in reversed(cheaper):
-            near = indices[nearest(times_s[indices], times_s[chosen])]
-            is_near = np.abs(times_s[near] - times_s[chosen]) <= self.tolerance * slice_s
-            preferred = np.where(is_near, near, preferred)
-        return preferred if (np.diff(preferred) > 0).all() else chosen
+        shown_s = np.diff(times_s, append=end_s)
+        is_held, _ = held(shown_s, self.count)
+        others = np.flatnonzero(~is_held)
+        # The clock of the others stands still while a frame is held.
+        still_s = np.cumsum(np.where(is_held, shown_s, 0.0))
+        clock_s = (times_s - still_s)[others]
+        cheaper = [np.flatnonzero(np.isin(others, indices)) for indices in cheaper]
+        spread = _spread(clock_s, end_s - still_s[-1], self.count - int(is_held.sum()), self.tolerance, cheaper)
+        return np.union1d(others[spread], np.flatnonzero(is_held))
+
+    def ticks(self, elapsed_s: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Count the whole steps of 1/`fps` seconds in times since the first frame."""
+        return np.floor(elapsed_s * (self.fps or 0.0) + TICK_TOLERANCE)
+
+
+def _spread(
+    times_s: npt.NDArray[np.float64],
+    end_s: float,
+    count: int,
+    tolerance: float,
+    cheaper: Sequence[npt.NDArray[np.int64]],
+) -> npt.NDArray[np.int64]:
+    """Choose one of the frames for each of `count` equal slices of time."""
+    slice_s = (end_s - times_s[0]) / count
+    centres = times_s[0] + (np.arange(count) + 0.5) * slice_s
+    shown = np.searchsorted(times_s, centres + 1e-6, side="right") - 1  # a microsecond for rounding
+    # Where frames are sparse, neighbouring slices want the same one: move on to the next that is free,
+    # and leave enough of them for the slices that follow.
+    order = np.arange(count)
+    distinct = np.maximum.accumulate(shown - order) + order
+    chosen = np.minimum(distinct, len(times_s) - count + order)
+    preferred = chosen
+    for indices in reversed([indices for indices in cheaper if len(indices)]):
+        near = indices[nearest(times_s[indices], times_s[chosen])]
+        is_near = np.abs(times_s[near] - times_s[chosen]) <= tolerance * slice_s
+        preferred = np.where(is_near, near, preferred)
+    return preferred if (np.diff(preferred) > 0).all() else chosen
 
 
 def nearest(times_s: npt.NDArray[np.float64], wanted_s: npt.ArrayLike) -> npt.NDArray[np.int64]:

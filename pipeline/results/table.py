@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipeline.media.types import printable
 from pipeline.results.coverage import percent
 from pipeline.results.verdict import Verdict
 
@@ -30,7 +31,7 @@ def table_row(verdict: Verdict) -> TableRow:
         str(sum(item.supported for item in verdict.tracks)),
         percent(verdict.coverage.seen) if verdict.coverage else "",
         f"{verdict.timing_s['total']:.1f}",
-        _printable(_note(verdict)),
+        printable(_note(verdict)),
     )
 
 
@@ -62,10 +63,5 @@ def _note(verdict: Verdict) -> str:
 
 
 def _shortened(text: str, width: int) -> str:
-    text = _printable(text)
+    text = printable(text)
     return text if len(text) <= width else "…" + text[-(width - 1) :]
-
-
-def _printable(text: str) -> str:
-    """Keep names of files from breaking lines or steering the terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)

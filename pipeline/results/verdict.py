@@ -12,6 +12,7 @@ import numpy as np
 
 from classifiers.calibration import Scores, Thresholds
 from extractors.face import Face
+from pipeline.media.holds import Hold
 from pipeline.results import notebook
 from pipeline.results.coverage import Coverage, Span, length
 from pipeline.results.parts import (
@@ -126,6 +127,10 @@ class Verdict:
         """Seconds of the file in which there are pictures."""
         return self.duration_s - length(self.coverage.not_looked_at if self.coverage else ())
 
+    def frame_size(self, seen: Observation) -> tuple[int, int] | None:
+        """Give width and height in pixels of the frame that a face was seen in; None where they are unknown."""
+        return seen.frame_size or self.probe.size
+
     def segments_of(self, item: TrackEvidence) -> list[Segment]:
         """Give the stretches in which the evidence about one person is strong."""
         return [segment for segment in self.segments if segment.track == item.track.id]
@@ -149,7 +154,7 @@ class Verdict:
             "score_kind": self.score_kind,
             "components": _components(self.scores),
             "thresholds": asdict(self.thresholds) if self.thresholds else None,
-            "tracks": [_track(item) for item in self.tracks],
+            "tracks": [_track(item, self.probe.size) for item in self.tracks],
             "segments": [
                 {
                     "start_s": rounded(segment.start_s),
@@ -265,7 +270,7 @@ def _components(scores: Scores | None) -> dict[str, float | None]:
     }
 
 
-def _track(item: TrackEvidence) -> dict[str, Any]:
+def _track(item: TrackEvidence, usual_size: tuple[int, int] | None) -> dict[str, Any]:
     track = item.track
     return {
         "id": track.id,
@@ -274,17 +279,23 @@ def _track(item: TrackEvidence) -> dict[str, Any]:
         "score": rounded(item.scores.fake),
         "components": _components(item.scores),
         "supported": item.supported,
-        "observations": [_observation(each) for each in track.observations],
+        "observations": [_observation(each, usual_size) for each in track.observations],
     }
 
 
-def _observation(seen: Observation) -> dict[str, Any]:
-    # Quality and logits are kept whole: with them the evidence can be weighed again, to the same digits.
+def _observation(seen: Observation, usual_size: tuple[int, int] | None) -> dict[str, Any]:
+    # Quality, logits and weights are kept whole: with them the evidence can be weighed again, to the same digits.
     optional: dict[str, Any] = {}
     if seen.logits is not None:
         optional["logits"] = [float(str(logit)) for logit in np.asarray(seen.logits, np.float32)]
     if seen.refinement:
         optional["refinement"] = True
+    if seen.frame_size not in (None, usual_size):
+        optional["frame_size"] = list(seen.frame_size)
+    if seen.turned_deg:
+        optional["turned_deg"] = seen.turned_deg
+    if seen.hold:
+        optional["hold"] = {"shown_s": rounded(seen.hold.shown_s), "weight": seen.hold.weight}
     return {
         "time_s": rounded(seen.time_s),
         "frame": seen.frame,
@@ -349,6 +360,9 @@ def _read_observation(seen: Mapping[str, Any]) -> Observation:
         logits=np.array(seen["logits"], np.float32) if "logits" in seen else None,
         score=seen["score"],
         refinement=seen.get("refinement", False),
+        frame_size=tuple(seen["frame_size"]) if "frame_size" in seen else None,
+        turned_deg=seen.get("turned_deg", 0),
+        hold=Hold(**seen["hold"]) if "hold" in seen else None,
     )
 
 

@@ -7,7 +7,7 @@ verdict of the whole file, and below it that of the moment. A strip along the lo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -62,10 +62,6 @@ class Mark:
     judged: bool
     box: npt.NDArray[np.float64]
     score: float
-
-    def scaled(self, factors: npt.NDArray[np.float64]) -> Mark:
-        """Move it into a picture of another size; one factor for each number of the box."""
-        return replace(self, box=self.box * factors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

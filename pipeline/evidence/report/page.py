@@ -184,7 +184,7 @@ def _doubtful_spans(verdict: Verdict) -> list[str]:
         named = ", ".join(texts[:_NAMED_SPANS])
         if len(texts) > _NAMED_SPANS:
             named = say("spans_more", spans=named, n=len(texts) - _NAMED_SPANS)
-        told.append(say(kind, spans=named))
+        told.append(say(f"spans_{kind}", spans=named))
     return told
 
 
@@ -215,6 +215,7 @@ def _moments(persons: list[TrackEvidence], verdict: Verdict, pictures: Pictures 
             "time": clock(time_s),
             "x": round(time_s / duration_s, 5),
             "picture": pictures.moments.get(time_s) if pictures else None,
+            "size": verdict.frame_size(at[time_s][0][1]),
             "faces": [
                 _marked(person, seen, verdict) for person, seen in sorted(at[time_s], key=lambda p: -p[1].weighed_score)
             ],

@@ -46,6 +46,8 @@ def _file(verdict: Verdict) -> dict[str, object]:
         "codec": probe.codec,
         "pixel_format": probe.pixel_format,
         "dimensions": _filled("dimensions_value", width=probe.width, height=probe.height),
+        "pixel_shape": _filled("pixel_shape_value", ratio=probe.sample_aspect_ratio),
+        "not_looked_at": "; ".join(probe.not_looked_at or ()),
         "rotation": _filled("rotation_value", degrees=probe.rotation_deg or None),
         "duration": _seconds(probe.duration_s),
         "declared_duration": _seconds(probe.declared_duration_s),

@@ -32,11 +32,16 @@ def _who_within(person: TrackEvidence, verdict: Verdict) -> str:
 
 def _side(person: TrackEvidence, verdict: Verdict) -> Literal["left", "middle", "right"] | None:
     """Find on which side of the picture a person is on average; None where that tells nobody apart."""
-    size = verdict.probe.size
-    if size is None or not person.supported or len(verdict.judged) < 2:
+    if not person.supported or len(verdict.judged) < 2:
         return None
-    boxes = [seen.face.box.tolist() for seen in person.track.observations]
-    centre = sum((left + width / 2) / size[0] for left, _, width, _ in boxes) / len(boxes)
+    centres = []
+    for seen in person.track.observations:
+        size = verdict.frame_size(seen)
+        if size is None:
+            return None
+        left, _, width, _ = seen.face.box.tolist()
+        centres.append((left + width / 2) / size[0])
+    centre = sum(centres) / len(centres)
     return "left" if centre < _LEFT else "right" if centre > _RIGHT else "middle"
 
 

@@ -19,6 +19,7 @@ from tests.media_files import run_ffmpeg
 
 SAMPLES = Path(__file__).parents[3] / "sample_videos"
 TIMES = np.arange(32) / 3
+MOVING = np.zeros(32, bool)
 
 
 def judged(logits: np.ndarray):
@@ -35,7 +36,7 @@ DIVIDED = np.stack([np.tile([4.0, -4.0], 16), np.full(32, -8.0)], axis=1)
 
 
 def test_a_steady_verdict_is_settled_by_a_quarter_of_the_frames():
-    (first,) = rounds(TIMES, judged(STEADY), THRESHOLDS)
+    (first,) = rounds(TIMES, MOVING, judged(STEADY), THRESHOLDS)
     assert len(first) == 8
     assert set(np.diff(first).round(6)) == {round(4 / 3, 6)}
 
@@ -43,24 +44,24 @@ def test_a_steady_verdict_is_settled_by_a_quarter_of_the_frames():
 @pytest.mark.parametrize("settled", [-4.0, 0.0, 4.0])
 def test_any_of_the_three_verdicts_can_be_settled(settled):
     logits = np.tile([[settled, -8.0]], (32, 1))
-    assert len(list(rounds(TIMES, judged(logits), THRESHOLDS))) == 1
+    assert len(list(rounds(TIMES, MOVING, judged(logits), THRESHOLDS))) == 1
 
 
 def test_frames_that_disagree_are_looked_at_in_full_and_closer():
-    *planned, closer = rounds(TIMES, judged(DIVIDED), THRESHOLDS)
+    *planned, closer = rounds(TIMES, MOVING, judged(DIVIDED), THRESHOLDS)
     assert sorted(np.concatenate(planned)) == sorted(TIMES)
     assert len(closer) == REFINEMENT_FRAMES
 
 
 def test_without_a_face_every_frame_is_looked_at_and_none_closer():
-    looked_at = list(rounds(TIMES, lambda errors: None, THRESHOLDS))
+    looked_at = list(rounds(TIMES, MOVING, lambda errors: None, THRESHOLDS))
     assert sorted(np.concatenate(looked_at)) == sorted(TIMES)
 
 
 def test_a_closer_look_is_at_the_stretch_that_scores_highest():
     logits = DIVIDED.copy()
     logits[20:28, 0] += 3
-    *_, closer = rounds(np.arange(32.0), judged(logits), THRESHOLDS)
+    *_, closer = rounds(np.arange(32.0), MOVING, judged(logits), THRESHOLDS)
     assert 18 <= closer.min() < closer.max() <= 29
 
 
@@ -70,7 +71,7 @@ def test_somebody_who_was_seen_too_seldom_to_count_keeps_the_verdict_open():
     def judge(errors: float) -> Evidence | None:
         return weigh(doubted([track(STEADY), track(DIVIDED[:2] + 6, track_id=2)], errors), 8, IDENTITY, THRESHOLDS)
 
-    assert len(list(rounds(TIMES, judge, THRESHOLDS))) == 3
+    assert len(list(rounds(TIMES, MOVING, judge, THRESHOLDS))) == 3
 
 
 @given(st.integers(1, 100), st.integers(0, 4))
@@ -82,7 +83,7 @@ def test_rounds_never_ask_for_a_frame_of_the_plan_twice(count, settled_after):
         return judged(STEADY if asked > settled_after else DIVIDED)(errors)
 
     seen = []
-    for times in rounds(times_s, judge, THRESHOLDS):
+    for times in rounds(times_s, np.zeros(count, bool), judge, THRESHOLDS):
         asked += 1
         seen += [time for time in times if time in times_s] if asked <= 3 else []
     assert len(seen) == len(set(seen))

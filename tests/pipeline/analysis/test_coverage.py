@@ -28,7 +28,13 @@ def media(clip) -> MediaInfo:
 
 def looked_at(times_s, faces_at=(), refinement: bool = False) -> list[SeenFrame]:
     return [
-        SeenFrame(t, SCENE, [Observation(None, t, face(0, 0, 9), 1.0)] if t in faces_at else [], refinement)
+        SeenFrame(
+            time_s=t,
+            size=(64, 36),
+            scene=SCENE,
+            observations=[Observation(None, t, face(0, 0, 9), 1.0)] if t in faces_at else [],
+            refinement=refinement,
+        )
         for t in times_s
     ]
 

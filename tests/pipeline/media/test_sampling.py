@@ -44,8 +44,32 @@ def test_spread_follows_time_where_the_frame_rate_varies():
 
 
 def test_spread_moves_on_where_slices_share_a_frame():
-    times_s, end_s = timeline([10.0, 0.1, 0.1, 0.1])
-    assert SamplingPlan.spread(3).choose(times_s, end_s).tolist() == [0, 1, 2]
+    times_s, end_s = timeline([0.2, *[0.1] * 20])
+    assert SamplingPlan.spread(20).choose(times_s, end_s)[:4].tolist() == [0, 1, 2, 3]
+
+
+def test_spread_takes_a_held_frame_once_and_the_others_evenly_from_the_rest():
+    times_s, end_s = timeline([*[0.04] * 50, 60.0, *[0.04] * 150, 30.0, *[0.04] * 100])
+    chosen = SamplingPlan.spread(32).choose(times_s, end_s)
+    assert np.isin([50, 201], chosen).all()
+    others = chosen[~np.isin(chosen, [50, 201])]
+    assert len(others) == 30
+    assert set(np.diff(others)) <= {9, 10, 11}, "300 others, of which every tenth is taken"
+
+
+def test_spread_keeps_a_held_frame_though_one_beside_it_is_cheaper():
+    times_s, end_s = timeline([*[0.04] * 100, 60.0, *[0.04] * 100])
+    cheaper = np.arange(1, 201, 2)
+    chosen = SamplingPlan.spread(20, 0.45).choose(times_s, end_s, [cheaper])
+    assert 100 in chosen
+    assert np.isin(chosen[chosen != 100], cheaper).all()
+
+
+@given(intervals_s, counts)
+def test_spread_leaves_out_no_frame_that_is_shown_for_long(intervals, count):
+    times_s, end_s = timeline(intervals)
+    missed = np.setdiff1d(np.arange(len(intervals)), SamplingPlan.spread(count).choose(times_s, end_s))
+    assert np.max(np.array(intervals)[missed], initial=0.0) <= 3 * end_s / count
 
 
 @given(st.integers(1, 400), st.sampled_from([24.0, 25.0, 30000 / 1001, 60.0]), st.floats(0.1, 100.0))
@@ -67,9 +91,12 @@ def test_rate_that_divides_the_frame_rate_is_exact():
     assert SamplingPlan.at_fps(10).choose(times_s, 10.0).tolist() == list(range(0, 300, 3))
 
 
-def test_rate_skips_ticks_in_which_no_frame_starts():
+def test_rate_takes_what_is_on_screen_where_no_frame_starts_for_a_whole_tick():
     times_s, end_s = timeline([0.1, 5.0, 0.1, 0.1])
-    assert SamplingPlan.at_fps(1).choose(times_s, end_s).tolist() == [0, 2]
+    assert SamplingPlan.at_fps(1).choose(times_s, end_s).tolist() == [0, 1, 2]
+    assert SamplingPlan.at_fps(0.2).choose(times_s, end_s).tolist() == [0, 2]
+    held_to_the_end, end_s = timeline([0.1, 0.1, 5.0])
+    assert SamplingPlan.at_fps(1).choose(held_to_the_end, end_s).tolist() == [0, 2]
 
 
 def test_every_frame():
