@@ -139,7 +139,7 @@ def test_it_is_said_that_and_when_the_picture_changes(tmp_path):
     parts = [Part((160, 90), **VP8), Part((90, 160), **VP8), Part((160, 90), **VP8)]
     pieces = write_joined(parts, tmp_path / "joined.mkv")
     (warning,) = seen_changes(tmp_path / "joined.mkv", SamplingPlan.at_fps(2))
-    assert "at 1.0 s from 160 x 90 to 90 x 160 pixels, and 1 more times" in warning
+    assert "at 1.0 s from 160 x 90 to 90 x 160 pixels, and 1 more time after that" in warning
     assert seen_changes(pieces[0]) == []
     write_joined([Part(filters=tagged("bt709")), Part(filters=PQ)], tmp_path / "hdr.ts")
     (warning,) = seen_changes(tmp_path / "hdr.ts", SamplingPlan.spread(4))
