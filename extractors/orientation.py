@@ -72,7 +72,7 @@ class FaceFinder:
         turns = [self._turn_of(self.detector, images[part], found[part]) for part in parts]
         # Those that are to be turned come first: the others may stand like them.
         for part, turn in sorted(zip(parts, turns, strict=True), key=lambda item: not item[1]):
-            for tried in {turn, self._turn} - {None, 0}:
+            for tried in {each for each in (turn, self._turn) if each}:
                 turned = self._search(tried, images[part], times_s[part], starts_shot[part])
                 if _surest(turned).confidence > _surest(found[part]).confidence:
                     found[part] = turned

@@ -5,7 +5,7 @@ from tests.evidence import IDENTITY, face, track, verdict
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,8 @@ from extractors import Face
 from extractors.align import LANDMARK_TEMPLATE
 from pipeline.analysis.aggregate import weigh
 from pipeline.media import MediaInfo
+from pipeline.media.holds import Hold
+from pipeline.results.coverage import Coverage
 from pipeline.results.parts import InputRecord, ModelIdentity, Observation, SamplingRecord, Status, Track, label_of
 from pipeline.results.verdict import Verdict
 
@@ -32,12 +34,19 @@ def face(left: float, top: float, size: float) -> Face:
     return Face(np.float32([left, top, size, size]), landmarks, 0.99)
 
 
-def track(logits: Sequence[Sequence[float]], quality: float | Sequence[float] = 1.0, track_id: int = 1) -> Track:
-    """One face in one place, once a second from second 0."""
+def track(
+    logits: Sequence[Sequence[float]],
+    quality: float | Sequence[float] = 1.0,
+    track_id: int = 1,
+    step_s: float = 1.0,
+    holds: Mapping[int, Hold] | None = None,
+) -> Track:
+    """One face in one place, from second 0 on and once a second unless said otherwise; `holds` by number."""
     rows = np.asarray(logits, np.float32).reshape(-1, 2)
     qualities = np.broadcast_to(quality, len(rows)).tolist()
     observations = [
-        Observation(second, float(second), face(10, 10, 100), qualities[second], row) for second, row in enumerate(rows)
+        Observation(n, n * step_s, face(10, 10, 100), qualities[n], row, hold=(holds or {}).get(n))
+        for n, row in enumerate(rows)
     ]
     return Track(track_id, observations)
 
@@ -50,6 +59,7 @@ def verdict(
     media: MediaInfo | None = None,
     warnings: Sequence[str] = (),
     message: str = "this is why there is no verdict",
+    coverage: Coverage | None = None,
 ) -> Verdict:
     """The verdict on a file, with the logits of each of its tracks if there were faces to see."""
     tracks = [track(rows, track_id=number) for number, rows in enumerate(logits, start=1)]
@@ -70,4 +80,5 @@ def verdict(
         sampling=SamplingRecord("32 frames", 32),
         timing_s={"decode": 0.5, "total": 1.25},
         warnings=list(warnings),
+        coverage=coverage,
     )

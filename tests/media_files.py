@@ -24,6 +24,8 @@ from pipeline.media.ffmpeg import find_binary
 SIZE = (96, 64)
 """Width and height of frames unless said otherwise."""
 
+SAMPLES = Path(__file__).parents[1] / "sample_videos"
+
 EVERY = SamplingPlan.every_frame()
 
 CORNERS = {
@@ -182,3 +184,22 @@ def stored_frame(image: np.ndarray, rotation_deg: int, mirrored: bool = False) -
     """Give the picture that becomes `image` when it is mirrored, if so, and then turned clockwise."""
     turned_back = np.rot90(image, rotation_deg // 90)
     return np.ascontiguousarray(turned_back[:, ::-1] if mirrored else turned_back)
+
+
+def sample_clip(path: Path, sample: str, options: Iterable[object], seconds: float = 2.4) -> Path:
+    """Encode the beginning of one of the sample videos anew, a quarter as large."""
+    run_ffmpeg("-i", SAMPLES / f"{sample}.mp4", "-t", seconds, "-vf", "scale=iw/2:ih/2", *options, path)
+    return path
+
+
+def change_packets(source: Path, path: Path, one_in: str) -> Path:
+    """Copy a video with one in so many bytes of its packets changed.
+
+    Args:
+        source: the video.
+        path: where the copy goes.
+        one_in: how many; as an expression of ffmpeg's in which `n` is the number of the packet, and 0 changes none.
+    """
+    expression = one_in.replace(",", "\\,")
+    run_ffmpeg("-i", source, "-c", "copy", "-bsf:v", f"noise=amount={expression}", path)
+    return path

@@ -69,7 +69,9 @@ def open_dataset(path: str | Path, layout: str = "auto") -> list[Sample]:
         raise DataError(f"{path} is an empty data set: no picture and no video that it lists is there")
     if len({sample.fake for sample in found}) == 1:
         there, lacking = ("fake", "real") if found[0].fake else ("real", "fake")
-        raise DataError(f"all {len(found)} samples of {path} are {there}; a data set needs {lacking} ones too")
+        raise DataError(
+            f"{path} holds {there} samples only ({len(found)} of them); a data set needs {lacking} ones too"
+        )
     return found
 
 

@@ -123,7 +123,7 @@ def those_there(samples: Sequence[Sample], index: Path) -> list[Sample]:
 def warn_of_missing(missing: Sequence[str], total: int, index: Path) -> None:
     """Log how many of the files that an index names are missing, and the first of them."""
     if missing:
-        said = "%s: %d of %d files are missing and left out, the first is %s"
+        said = "%s: %d of %d files missing and left out, the first is %s"
         _LOGGER.warning(said, index, len(missing), total, missing[0])
 
 

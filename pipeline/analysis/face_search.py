@@ -97,9 +97,13 @@ class FaceSearch(Generic[Cut]):
             return error
         return None
 
+    def seen(self) -> list[SeenFrame]:
+        """Give what was seen in all frames so far, in order of time."""
+        return [self._seen[time_s] for time_s in self._times_s]
+
     def sampled_s(self) -> list[float]:
         """Give the presentation times of all frames so far but those of a closer look, ascending."""
-        return [time_s for time_s in self._times_s if not self._seen[time_s].refinement]
+        return [frame.time_s for frame in self.seen() if not frame.refinement]
 
     def tracks(self, holds: Mapping[float, Hold] | None = None) -> list[Track]:
         """Join the faces of all frames so far to tracks, in order of appearance.
@@ -108,8 +112,8 @@ class FaceSearch(Generic[Cut]):
             holds: the frames that stay on screen, by their presentation times.
         """
         tracker = Tracker(holds)
-        for time_s in self._times_s:
-            tracker.add(self._seen[time_s])
+        for frame in self.seen():
+            tracker.add(frame)
         return tracker.tracks()
 
     def _batches(self, frames: Iterator[Frame]) -> Iterator[list[Frame]]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.numerals import counted
 from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
 from pipeline.cli.interrupts import end_at_once
 from pipeline.cli.logs import set_up_logging
@@ -225,8 +226,7 @@ def _report(folder: Path, model: str | None) -> bool:
         print(f"facewitness scan: the report could not be made: {error}", file=sys.stderr)
         return False
     if failed:
-        pages = "1 page" if failed == 1 else f"{failed} pages"
-        print(f"facewitness scan: {pages} of the report could not be made", file=sys.stderr)
+        print(f"facewitness scan: {counted(failed, 'page')} of the report could not be made", file=sys.stderr)
     return not failed
 
 

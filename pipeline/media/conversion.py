@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import ffmpeg
 
 from pipeline.media.ffmpeg import find_binary, has_filter
-from pipeline.media.pixels import YuvLayout
+from pipeline.media.pixels import CHROMA_STEPS, YuvLayout
 from pipeline.media.types import PictureForm
 
 # The default conversion of swscale is four times as fast, but off by up to 3 levels, blocky in colour, and not the same
@@ -58,6 +58,13 @@ class Conversion:
     def layout(self, form: PictureForm) -> YuvLayout | None:
         """Describe a picture of a form as it is handed over; None if that is RGB."""
         return YuvLayout.of(form) if self.planes else None
+
+    def nbytes(self, form: PictureForm) -> int:
+        """Size of a picture of any form as it is handed over, also if it does not come out right."""
+        if self.planes is None:
+            return form.width * form.height * 3
+        across, down = CHROMA_STEPS[self.planes]
+        return form.width * form.height + 2 * -(-form.width // across) * -(-form.height // down)
 
     def output(self, video: ffmpeg.nodes.FilterableStream, expression: str | None) -> ffmpeg.nodes.OutputStream:
         """Build the graph from a stream of video to raw frames on standard output, each of its own size.

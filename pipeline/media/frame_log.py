@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from pipeline.media.damage import DAMAGE
 from pipeline.media.types import MediaError, PictureForm, quoted
 
 LOG_TIMEOUT_S = 5.0
@@ -37,6 +38,9 @@ class FrameLog:
     Args:
         path: the file, for messages.
         sideways: whether ffmpeg turns its pictures by a quarter.
+
+    Attributes:
+        has_damage: whether something was not decoded as it was coded.
     """
 
     FRAME = re.compile(r"\bn: *\d+ pts: *(-?\d+|NOPTS) ")
@@ -54,6 +58,7 @@ class FrameLog:
     )
 
     def __init__(self, path: Path, *, sideways: bool):
+        self.has_damage = False
         self._path = path
         self._sideways = sideways
         self._time_base: Fraction | None = None
@@ -63,6 +68,8 @@ class FrameLog:
 
     def feed(self, line: str) -> None:
         """Take one line of the log."""
+        if DAMAGE.search(line):
+            self.has_damage = True
         if match := self._GRAPH.search(line):
             self._time_base = Fraction(int(match[1]), int(match[2]))
         if self._time_base is None:

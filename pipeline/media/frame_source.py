@@ -10,10 +10,11 @@ from operator import itemgetter
 import numpy as np
 import numpy.typing as npt
 
+from classifiers.numerals import counted
 from pipeline.media.decoding import open_frames
 from pipeline.media.prefetch import Prefetch
 from pipeline.media.sampling import MAX_COUNT, SamplingPlan, nearest
-from pipeline.media.types import Frame, MediaInfo, PictureForm
+from pipeline.media.types import Frame, Losses, MediaInfo, PictureForm
 from pipeline.media.video_frames import runs
 
 HELD_BYTES = 128 << 20
@@ -37,6 +38,7 @@ class FrameSource:
         self._media = media
         self._plan = plan
         self._warnings: list[str] = []
+        self.losses = Losses()
         self._forms: dict[float, PictureForm] = {}
 
     @property
@@ -101,6 +103,8 @@ class FrameSource:
                     yield frame
         finally:
             self._warnings += [warning for warning in reader.warnings if warning not in self._warnings]
+            self.losses.lost_s += reader.losses.lost_s
+            self.losses.damaged_s += reader.losses.damaged_s
 
     def _changes(self) -> list[str]:
         """Say that the picture changes midway, and when, as far as it was looked at."""
@@ -112,5 +116,5 @@ class FrameSource:
         if not changes:
             return []
         time_s, change = changes[0]
-        more = f", and {len(changes) - 1} more times after that" if len(changes) > 1 else ""
+        more = f", and {counted(len(changes) - 1, 'more time')} after that" if len(changes) > 1 else ""
         return [f"The picture changes at {time_s:.1f} s {change}{more}; each part was looked at as players show it."]

@@ -30,6 +30,7 @@ from PIL import (
     WebPImagePlugin,
 )
 
+from classifiers.numerals import counted
 from pipeline.media.appended import find_appended
 from pipeline.media.damaged_images import Opener, load_still, refuse_empty
 from pipeline.media.pixels import RgbPixels
@@ -248,7 +249,7 @@ def _play(
             except MediaError as error:
                 if number == 0:
                     raise
-                warnings.append(f"The animation breaks off after {number} frames: {error}")
+                warnings.append(f"The animation breaks off after {counted(number, 'frame')}: {error}")
                 return
             shown_s = image.info.get("duration", 0) / 1000
             yield image, shown_s if _SHORTEST_S < shown_s <= _LONGEST_S else _UNTIMED_S

@@ -14,8 +14,7 @@ import numpy as np
 
 from pipeline.media.types import PictureForm, Pixels
 
-# ffmpeg's names of 8-bit formats without alpha, and by how much chroma is coarser across and down.
-_CHROMA_STEPS = {
+CHROMA_STEPS = {
     "yuv420p": (2, 2),
     "yuvj420p": (2, 2),
     "yuv422p": (2, 1),
@@ -23,6 +22,7 @@ _CHROMA_STEPS = {
     "yuv444p": (1, 1),
     "yuvj444p": (1, 1),
 }
+"""ffmpeg's names of 8-bit formats without alpha, and by how much chroma is coarser across and down."""
 
 # Weights of red and blue in luma, by ffmpeg's name of the matrix: ITU-R BT.709, BT.601, BT.2020.
 _LUMA_WEIGHTS = {
@@ -59,7 +59,7 @@ class YuvLayout:
     @classmethod
     def of(cls, form: PictureForm) -> YuvLayout | None:
         """Describe the raw pictures of a form, or give None where their conversion is better left to ffmpeg."""
-        steps = _CHROMA_STEPS.get(form.pixel_format)
+        steps = CHROMA_STEPS.get(form.pixel_format)
         weights = _LUMA_WEIGHTS.get(form.assumed_matrix)
         if steps is None or weights is None or form.hdr_transfer or form.interlaced:
             return None
@@ -72,12 +72,6 @@ class YuvLayout:
     def chroma_shape(self) -> tuple[int, int]:
         """Rows and columns of each plane of chroma."""
         return self.height // self.steps[1], self.width // self.steps[0]
-
-    @property
-    def nbytes(self) -> int:
-        """Size of a picture."""
-        rows, columns = self.chroma_shape
-        return self.width * self.height + 2 * rows * columns
 
 
 class RgbPixels:
@@ -109,7 +103,7 @@ class YuvPixels:
 
     Args:
         layout: of the video that it belongs to.
-        samples: uint8 (layout.nbytes,): its planes, one after the other.
+        samples: uint8 (bytes,): its planes, one after the other.
 
     Attributes:
         samples: as given.

@@ -199,6 +199,20 @@ class Frame:
         return np.array_equal(mine[::4099], others[::4099]) and np.array_equal(mine, others)
 
 
+@dataclass(slots=True)
+class Losses:
+    """What of the chosen frames could not be seen as it is in the file; complete after the last frame.
+
+    Attributes:
+        lost_s: presentation times of those that could not be decoded, in seconds.
+        damaged_s: the same of those that were given but may show what was never there: their decoder met errors, in
+            them or in a frame that they build on, and concealed these.
+    """
+
+    lost_s: list[float] = field(default_factory=list)
+    damaged_s: list[float] = field(default_factory=list)
+
+
 @dataclass(frozen=True, slots=True)
 class MediaInfo:
     """Facts about one file, found without decoding a video.
@@ -245,6 +259,8 @@ class MediaInfo:
         key_frames: indices of those that can be decoded by themselves, int64, ascending.
         anchor_frames: indices of those that are decoded after all that are shown earlier, int64, ascending. The others
             (B-frames) are coded with reference to an anchor frame that is shown later.
+        holes_s: start and end, in seconds, of spans without a frame where the container is damaged; frames may have
+            been there.
     """
 
     path: Path
@@ -281,6 +297,7 @@ class MediaInfo:
     container_times_s: npt.NDArray[np.float64] = field(repr=False, compare=False)
     key_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
     anchor_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
+    holes_s: tuple[tuple[float, float], ...] = ()
 
     @property
     def frame_count(self) -> int:

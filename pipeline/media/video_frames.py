@@ -20,12 +20,14 @@ from operator import itemgetter
 import ffmpeg
 import numpy as np
 
+from classifiers.numerals import counted
 from pipeline.media.conversion import Conversion
+from pipeline.media.damage import Part, damaged_spans, within
 from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary, has_filter
 from pipeline.media.frame_log import FrameLog
 from pipeline.media.pixels import RgbPixels, StretchedPixels, YuvPixels
 from pipeline.media.sampling import MAX_COUNT, TICK_TOLERANCE, SamplingPlan, nearest
-from pipeline.media.types import Frame, MediaError, MediaInfo, PictureForm, Pixels
+from pipeline.media.types import Frame, Losses, MediaError, MediaInfo, PictureForm, Pixels
 
 SEEK_GAP_S = 5.0
 """Frames further apart than this are each reached by a seek; nearer ones come from one pass over what lies between.
@@ -55,32 +57,50 @@ _KNOWN_MATRICES = {"bt709", "smpte170m", "bt470bg", "fcc", "smpte240m", "bt2020n
 
 
 def read(
-    info: MediaInfo, plan: SamplingPlan, warnings: list[str], stall_timeout_s: float
+    info: MediaInfo, plan: SamplingPlan, warnings: list[str], losses: Losses, stall_timeout_s: float
 ) -> Generator[Frame, None, None]:
-    """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings`."""
+    """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings` and `losses`."""
     warnings += _doubts(info)
     chosen = info.choose(plan)
     report = _Report()
-    frames, last_s = 0, -math.inf
-    with closing(_all_runs(info, plan, chosen, stall_timeout_s, report)) as decoded:
-        for frame in decoded:
-            # A file whose times are nonsense may show any number of frames at one of them.
-            if frames == len(chosen) + MAX_COUNT:
-                warnings.append(f"There are more frames than the file lists: only the first {frames} were looked at.")
-                break
-            frames += 1
-            report.look_at(frame.form)
-            if frame.time_s <= last_s:
-                report.misplaced += 1
-                frame = replace(frame, index=None, time_s=last_s + _LEAST_STEP_S)
-            last_s = frame.time_s
-            yield frame
-    if not frames and report.failure:
+    given_s: list[float] = []
+    try:
+        with closing(_all_runs(info, plan, chosen, stall_timeout_s, report)) as decoded:
+            for frame in decoded:
+                # A file whose times are nonsense may show any number of frames at one of them.
+                if (most := len(given_s)) == len(chosen) + MAX_COUNT:
+                    warnings.append(f"There are more frames than the file lists: only the first {most} were looked at.")
+                    break
+                report.look_at(frame.form)
+                if given_s and frame.time_s <= given_s[-1]:
+                    report.misplaced += 1
+                    frame = replace(frame, index=None, time_s=given_s[-1] + _LEAST_STEP_S)
+                given_s.append(frame.time_s)
+                yield frame
+    except MediaError:
+        losses.lost_s += _lost(info, chosen, given_s)
+        raise
+    if report.errors or report.signal or report.doubtful or report.is_given_up:
+        losses.lost_s += _lost(info, chosen, given_s)
+    for part in report.doubtful:
+        losses.damaged_s += within(damaged_spans(info, part, stall_timeout_s), given_s)
+    if not given_s and report.failure:
         raise report.failure
     # Where fields are coded one by one, the container lists each, and two make a frame.
-    if frames < len(chosen) / (2 if info.interlaced else 1):
-        warnings.append(f"Only {frames} of the {len(chosen)} chosen frames could be decoded.")
+    if len(given_s) < len(chosen) / (2 if info.interlaced else 1):
+        warnings.append(f"Only {len(given_s)} of the {len(chosen)} chosen frames could be decoded.")
     warnings += report.warnings()
+
+
+def _lost(info: MediaInfo, chosen: np.ndarray, given_s: list[float]) -> list[float]:
+    """Give the times of those chosen frames in whose place no frame was given."""
+    is_given = np.zeros(len(chosen), bool)
+    windows = np.searchsorted(_window_starts(info.frame_times_s, chosen), given_s, side="right")
+    is_given[np.maximum(windows, 1) - 1] = True
+    if info.interlaced:
+        # The second of two fields that are listed one by one comes with the first.
+        is_given[1:] |= is_given[:-1].copy()
+    return info.frame_times_s[chosen[~is_given]].tolist()
 
 
 def _all_runs(
@@ -110,7 +130,7 @@ def _can_seek(info: MediaInfo) -> bool:
 
 @dataclass(slots=True)
 class _Report:
-    """What ffmpeg said of the file, and what its pictures were like."""
+    """What ffmpeg said of the file, and what its pictures were like; `doubtful` are parts that may be damaged."""
 
     errors: int = 0
     first_error: str = ""
@@ -119,18 +139,22 @@ class _Report:
     misplaced: int = 0
     doubts: dict[str, str] = field(default_factory=dict)
     latest_form: PictureForm | None = None
+    doubtful: list[Part] = field(default_factory=list)
+    is_given_up: bool = False
 
-    def add(self, process: Process) -> None:
+    def add(self, process: Process, log: FrameLog, part: Part) -> None:
         """Wait for a process to end, and note what it says."""
         status = process.finish()
         self.signal = self.signal or max(0, -status)
         self.failure = self.failure or process.failure()
-        self.add_errors(process)
+        self.add_errors(process, log, part)
 
-    def add_errors(self, process: Process) -> None:
+    def add_errors(self, process: Process, log: FrameLog, part: Part) -> None:
         """Note what a process has complained of so far."""
         self.errors += process.error_count
         self.first_error = self.first_error or process.first_error
+        if process.error_count or log.has_damage:
+            self.doubtful.append(part)
 
     def look_at(self, form: PictureForm | None) -> None:
         """Note what is doubtful about pictures of a form."""
@@ -142,9 +166,11 @@ class _Report:
     def warnings(self) -> list[str]:
         found = list(self.doubts.values())
         if self.misplaced:
-            found.append(f"The times of {self.misplaced} frames are out of order; they were put behind those before.")
+            misplaced = counted(self.misplaced, "frame")
+            found.append(f"The times of {misplaced} are out of order; they were put behind those before.")
         if self.errors:
-            found.append(f"ffmpeg reported {self.errors} errors, the first: {self.first_error}.")
+            first = ", the first" if self.errors > 1 else ""
+            found.append(f"ffmpeg reported {counted(self.errors, 'error')}{first}: {self.first_error}.")
         if self.signal:
             found.append(f"ffmpeg crashed (signal {self.signal}) before the end of the file.")
         return found
@@ -153,7 +179,8 @@ class _Report:
 def _doubts(info: MediaInfo) -> list[str]:
     """Say what is doubtful about a video before it is decoded."""
     found = []
-    declared_s = info.declared_duration_s or 0.0
+    # Where times make no sense neither does what the container declares.
+    declared_s = 0.0 if info.has_mended_times else info.declared_duration_s or 0.0
     # Some containers count from the first frame, others from timestamp 0.
     if info.end_s + max(info.start_time_s, 0.0) < 0.9 * declared_s - 1:
         found.append(
@@ -201,7 +228,9 @@ def _run(
         again_s += sum(_way_s(info, each.chosen[0]) for each in passes[:2])
         if again_s > _MOST_AGAIN * max(info.duration_s, 1.0):
             left = sum(len(each.chosen) for each in passes)
-            report.doubts["changes"] = f"The picture changes too often: {left} chosen frames were not looked at."
+            left_out = f"{counted(left, 'chosen frame')} {'was' if left == 1 else 'were'} not looked at"
+            report.doubts["changes"] = f"The picture changes too often: {left_out}."
+            report.is_given_up = True
             return
 
 
@@ -275,7 +304,7 @@ def _decode(
         expression = f"if({'*'.join(bounds)},{expression})"
     source = ffmpeg.input(file_url(info.path), **options, **INPUT_OPTIONS)
     graph = conversion.output(source[str(info.stream)], expression)
-    log = FrameLog(info.path, sideways=info.form.sideways)
+    log, part = FrameLog(info.path, sideways=info.form.sideways), Part(options, position_s)
     # Nothing is heard of ffmpeg on its way to a frame: that is no hang as long as it is no slower than a player.
     shown_s = info.frame_times_s
     silence_s = info.keyframe_gap_s if position_s else shown_s[chosen[0]] - shown_s[0]
@@ -289,23 +318,26 @@ def _decode(
             time_s = position_s + logged.time_s
             form = _shaped(info, logged.form, time_s)
             window = int(np.searchsorted(starts_s, time_s, side="right"))
+            if not this.everything and window <= latest:
+                # Filters forget what they have selected when the resolution changes, and take one more of that window.
+                if not process.read_into(memoryview(bytearray(conversion.nbytes(form)))):
+                    break
+                continue
             if not conversion.suits(form):
-                report.add_errors(process)
+                report.add_errors(process, log, part)
                 return _Change(chosen[:0], chosen[max(window - 1, latest) :], form)
             pixels = _next_picture(process, form, conversion)
             if pixels is None:
                 break
-            # Filters forget what they have selected when the resolution changes, and take one more of that window.
-            if this.everything or window > latest:
-                latest = window
-                yield Frame(*_listed(info, time_s), pixels, form)
+            latest = window
+            yield Frame(*_listed(info, time_s), pixels, form)
         process.finish()
         # A conversion that suits no more may fail, which is no fault of the file, and take the last good frames along.
         if unfit := next((each for each in log.rest() if not conversion.suits(each.form)), None):
             window = int(np.searchsorted(starts_s, position_s + unfit.time_s, side="right"))
             first = max(window - 1, latest)
             return _Change(chosen[latest:first], chosen[first:], unfit.form)
-        report.add(process)
+        report.add(process, log, part)
     return None
 
 
@@ -337,7 +369,7 @@ def _listed(info: MediaInfo, time_s: float) -> tuple[int | None, float]:
 def _next_picture(process: Process, form: PictureForm, conversion: Conversion) -> Pixels | None:
     layout = conversion.layout(form)
     # Memory of its own, which goes back to the system with the picture; of the heap little would.
-    samples = np.frombuffer(mmap.mmap(-1, layout.nbytes if layout else form.height * form.width * 3), np.uint8)
+    samples = np.frombuffer(mmap.mmap(-1, conversion.nbytes(form)), np.uint8)
     if not process.read_into(memoryview(samples.data).cast("B")):
         return None
     pixels = YuvPixels(layout, samples) if layout else RgbPixels(samples.reshape(form.height, form.width, 3))

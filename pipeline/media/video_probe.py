@@ -17,6 +17,7 @@ from pathlib import Path
 import ffmpeg
 import numpy as np
 
+from pipeline.media.damage import holes
 from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary
 from pipeline.media.frame_times import PacketTable
 from pipeline.media.pixel_shapes import CONTAINERS, HEADERS, PixelShapes, find_pixel_shapes
@@ -92,6 +93,7 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
         container_times_s=times.container_s,
         key_frames=times.keys,
         anchor_frames=times.anchors,
+        holes_s=holes(times.presentation_s) if banner.tells_of_damage else (),
     )
 
 
@@ -150,6 +152,10 @@ class _Banner:
     _PIXELS = re.compile(r"\bSAR (-?\d+):(-?\d+)")
     _DURATION = re.compile(r"\[info\] +Duration: (?:(\d+):(\d+):([\d.]+)|N/A)(?:, start: (-?[\d.]+))?")
     _MATRIX = re.compile(r"\[info\] +display ?matrix: rotation of (-?[\d.]+|-?nan)", re.IGNORECASE)
+    # A file that only breaks off lacks nothing in between.
+    _COMPLAINT = re.compile(
+        r"\[([^\]]*) @ \w+\] (?:\[error\] (?!File ended)|\[warning\] (?:Packet corrupt|changing packet size))"
+    )
 
     def __init__(self, url: bytes):
         self._broken_lines = url.count(b"\n")
@@ -161,10 +167,18 @@ class _Banner:
         self.has_audio = False
         self.videos: list[_VideoStream] = []
         self._latest: _VideoStream | None = None
+        self._complaints_of: set[str] = set()
+
+    @property
+    def tells_of_damage(self) -> bool:
+        """Whether what reads the container met damage, complete once all packets are read."""
+        return any((self.container or "") in name for name in self._complaints_of)
 
     def feed(self, line: str) -> None:
         """Take one line of the log."""
-        if self._skip:
+        if match := self._COMPLAINT.match(line):
+            self._complaints_of.add(match[1])
+        elif self._skip:
             self._skip -= 1
         elif self.container is None and line.startswith("[info] Input #0, "):
             self.container = line.removeprefix("[info] Input #0, ").partition(", from '")[0]

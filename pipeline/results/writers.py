@@ -21,9 +21,9 @@ from pipeline.results.parts import rounded
 from pipeline.results.verdict import Verdict, read_verdict, stored_path
 
 FORMATS = ("json", "jsonl", "csv")
-CSV_COLUMNS = ("filename", "status", "verdict", "score")
+CSV_COLUMNS = ("filename", "status", "verdict", "score", "seen", "with_face")
 
-Row = tuple[str, str, str, str]
+Row = tuple[str, ...]
 """Of `results.csv`, in the order of `CSV_COLUMNS`."""
 
 
@@ -194,7 +194,9 @@ def _read(path: Path) -> Verdict | None:
 
 def _csv_row(verdict: Verdict) -> Row:
     score = "" if verdict.score is None else f"{rounded(verdict.score):.4f}"
-    return _cell(verdict.input.path), verdict.status, verdict.label or "", score
+    coverage = verdict.coverage
+    shares = (f"{coverage.seen:.4f}", f"{coverage.with_face:.4f}") if coverage else ("", "")
+    return _cell(verdict.input.path), verdict.status, verdict.label or "", score, *shares
 
 
 def _cell(path: os.PathLike[str] | str) -> str:
@@ -219,8 +221,11 @@ def _read_rows(path: Path) -> dict[str, Row]:
     try:
         # As a spreadsheet may have stored it: with a mark of its encoding, or in another one.
         with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
-            rows = [(row[0], row[1], row[2], row[3]) for row in csv.reader(file) if len(row) == 4]
-            return {row[0]: row for row in rows if row != CSV_COLUMNS}
+            rows = [tuple(row) for row in csv.reader(file)]
+        # Earlier versions wrote the first four columns only.
+        lengths = (4, len(CSV_COLUMNS))
+        full = [row + ("",) * (len(CSV_COLUMNS) - len(row)) for row in rows if len(row) in lengths]
+        return {row[0]: row for row in full if row[:4] != CSV_COLUMNS[:4]}
     except (OSError, csv.Error) as error:
         raise WriteError(f"cannot read the earlier {quoted(path)}: {error}") from error
 

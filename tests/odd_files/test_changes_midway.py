@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -118,6 +117,7 @@ def test_each_part_comes_out_as_it_does_alone(tmp_path, name):
         chosen = info.choose(plan)
         assert warnings == []
         assert [frame.index for frame in frames] == chosen.tolist()
+        assert (np.diff([frame.time_s for frame in frames]) > 0).all()
         assert len(chosen) == len(alone) or plan is not EVERY
         for frame in frames:
             assert_same(frame, alone[frame.index])
@@ -138,8 +138,8 @@ def seen_changes(path: Path, plan: SamplingPlan = EVERY) -> list[str]:
 def test_it_is_said_that_and_when_the_picture_changes(tmp_path):
     parts = [Part((160, 90), **VP8), Part((90, 160), **VP8), Part((160, 90), **VP8)]
     pieces = write_joined(parts, tmp_path / "joined.mkv")
-    (warning,) = seen_changes(tmp_path / "joined.mkv")
-    assert "at 1.0 s from 160 x 90 to 90 x 160 pixels, and 1 more times" in warning
+    (warning,) = seen_changes(tmp_path / "joined.mkv", SamplingPlan.at_fps(2))
+    assert "at 1.0 s from 160 x 90 to 90 x 160 pixels, and 1 more time after that" in warning
     assert seen_changes(pieces[0]) == []
     write_joined([Part(filters=tagged("bt709")), Part(filters=PQ)], tmp_path / "hdr.ts")
     (warning,) = seen_changes(tmp_path / "hdr.ts", SamplingPlan.spread(4))
@@ -150,13 +150,13 @@ def test_a_change_is_said_once_where_frames_are_looked_at_in_rounds(tmp_path, mo
     write_joined([Part((160, 90), **VP8), Part((90, 160), **VP8)], tmp_path / "joined.mkv")
     monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
     source = FrameSource(probe(tmp_path / "joined.mkv"), SamplingPlan.spread(8))
-    for frames, _ in source.in_rounds(lambda times_s: iter([times_s[::2], times_s[1::2]])):
+    for frames, _ in source.in_rounds(lambda times_s, held: iter([times_s[::2], times_s[1::2]])):
         assert len(list(frames)) == 4
     assert len(source.warnings) == 1
 
 
-@pytest.mark.parametrize("name", ["sought.mkv", "sought.webm"])
-def test_parts_that_are_sought(tmp_path, monkeypatch, name):
+def test_parts_that_are_sought(tmp_path, monkeypatch):
+    name = "sought.mkv"
     parts = [Part((96, 64), **VP8), Part((61, 35), **VP8), Part((128, 96), **VP8), Part((96, 64), **VP8)]
     alone = [frame for piece in write_joined(parts, tmp_path / name) for frame in frames_of(piece)[1]]
     monkeypatch.setattr(video_frames, "SEEK_GAP_S", 0.1)
@@ -270,9 +270,3 @@ def test_evidence_of_frames_of_several_sizes(forged_half, forged_verdict, tmp_pa
     beside = [float(np.median(frame.image[120:240, 20:180])) for frame in frames]
     assert beside[0] > 20, "the first half fills the copy"
     assert beside[1] < 5, "the second lies in its middle"
-
-
-def test_times_ascend_over_the_joints(tmp_path):
-    write_joined(JOINED["H.264, larger.ts"], tmp_path / "joined.ts")
-    _, frames, _ = frames_of(tmp_path / "joined.ts")
-    assert all(later.time_s > earlier.time_s for earlier, later in pairwise(frames))

@@ -25,25 +25,25 @@ from tests.media_files import run_ffmpeg
 Scan = Callable[[Path], Verdict]
 
 SAMPLES = Path(__file__).parents[2] / "sample_videos"
-SHORT = ("-t", 1.6, "-an", "-crf", 18)
+SHORT = ("-t", 1.2, "-an", "-crf", 18)
+H264 = ("-c:v", "libx264", "-preset", "ultrafast")
 
 VIDEOS = {
-    "on the right side, H.264 in MP4": ("clip.mp4", "transpose=1", ("-c:v", "libx264"), 270),
-    "on the left side, H.264 in MP4": ("clip.mp4", "transpose=2", ("-c:v", "libx264"), 90),
-    "upside down, H.264 in MP4": ("clip.mp4", "hflip,vflip", ("-c:v", "libx264"), 180),
+    "on the right side, H.264 in MP4": ("clip.mp4", "transpose=1", H264, 270),
+    "on the left side, H.264 in MP4": ("clip.mp4", "transpose=2", H264, 90),
+    "upside down, H.264 in MP4": ("clip.mp4", "hflip,vflip", H264, 180),
     "on the left side, VP8 in WebM": ("clip.webm", "transpose=2", ("-c:v", "libvpx", "-b:v", "2M", "-cpu-used", 8), 90),
     "upside down, Motion JPEG in AVI": ("clip.avi", "hflip,vflip", ("-c:v", "mjpeg", "-q:v", 3), 180),
-    "on the right side, FFV1 in Matroska": ("clip.mkv", "transpose=1", ("-c:v", "ffv1"), 270),
 }
 """How a clip is turned and coded, and the turn, clockwise in degrees, that sets it upright."""
 
 STILLS = {
     f"{turn} degrees, {suffix}": (f"still.{suffix}", turn) for turn in (90, 180, 270) for suffix in ("jpg", "png")
-} | {"90 degrees, webp": ("still.webp", 90), "180 degrees, bmp": ("still.bmp", 180)}
+} | {"90 degrees, webp": ("still.webp", 90)}
 """How far a photograph was turned to the left, so the turn to the right that sets it upright."""
 
 
-def turned_clip(path: Path, filters: str = "null", options: tuple[object, ...] = ("-c:v", "libx264")) -> Path:
+def turned_clip(path: Path, filters: str = "null", options: tuple[object, ...] = H264) -> Path:
     run_ffmpeg("-i", SAMPLES / "manipulated.mp4", "-vf", filters, *SHORT, *options, path)
     return path
 
@@ -116,27 +116,24 @@ def test_upright_files_say_nothing_of_turns(upright_clip, upright_still):
         assert all("turned_deg" not in face for track in verdict.to_json()["tracks"] for face in track["observations"])
 
 
-@pytest.mark.parametrize("order", ["upright first", "turned first"])
-def test_a_forgery_that_lies_on_its_side_for_half_of_the_clip_is_found(tmp_path, scan_few, order):
+def test_a_forgery_that_lies_on_its_side_for_half_of_the_clip_is_found(tmp_path, scan_few):
     """As from a phone that is turned while it films, in a file of one size."""
-    half = "trim=0:0.8,setpts=PTS-STARTPTS,{}pad=640:640:(ow-iw)/2:(oh-ih)/2,setsar=1"
-    filters = f"[0:v]{half.format('')}[0];[1:v]{half.format('transpose=1,')}[1]"
-    parts = "[0][1]" if order == "upright first" else "[1][0]"
-    inputs = ("-i", SAMPLES / "real.mp4", "-i", SAMPLES / "manipulated.mp4")
+    half = "trim=0:0.6,setpts=PTS-STARTPTS,{}pad=640:640:(ow-iw)/2:(oh-ih)/2,setsar=1"
+    filters = f"[0:v]{half.format('')}[0];[1:v]{half.format('transpose=1,')}[1];[0][1]concat=n=2:v=1"
     path = tmp_path / "clip.mp4"
-    run_ffmpeg(*inputs, "-filter_complex", f"{filters};{parts}concat=n=2:v=1", *SHORT, "-c:v", "libx264", path)
+    inputs = ("-i", SAMPLES / "real.mp4", "-i", SAMPLES / "manipulated.mp4")
+    run_ffmpeg(*inputs, "-filter_complex", filters, *SHORT, *H264, path)
     verdict = scan_few(path)
-    turns = [face.turned_deg for face in sorted(faces_of(verdict), key=lambda face: face.time_s)]
-    assert turns == ([0] * 4 + [270] * 4 if order == "upright first" else [270] * 4 + [0] * 4)
-    forged = [face.score for face in faces_of(verdict) if face.turned_deg]
-    assert min(forged) > 0.8
+    faces = sorted(faces_of(verdict), key=lambda face: face.time_s)
+    assert [face.turned_deg for face in faces] == [0] * 4 + [270] * 4
+    assert min(face.score for face in faces[4:]) > 0.8
     assert "in 4 of 8 frames" in verdict.warnings[0]
 
 
 @pytest.mark.parametrize("filters", ["transpose=1", "hflip,vflip"])
 def test_a_video_without_a_face_stays_without_one(tmp_path, scan_few, filters):
     path = tmp_path / "clip.mp4"
-    run_ffmpeg("-i", SAMPLES / "no_face.mp4", "-vf", filters, *SHORT, path)
+    run_ffmpeg("-i", SAMPLES / "no_face.mp4", "-vf", filters, *SHORT, *H264, path)
     verdict = scan_few(path)
     assert (verdict.status, verdict.tracks, verdict.warnings) == ("no_face", [], [])
 

@@ -42,6 +42,7 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("times")
     options = ["-g", 12, "-bf", 2]
     write_video(folder / "plain.mp4", number_frames(24), fps=12, options=options)
+    write_video(folder / "flat.mp4", number_frames(24), fps=12, options=["-g", 12, "-bf", 0])
     in_pieces = [*options, "-movflags", "frag_keyframe+empty_moov"]
     write_video(folder / "pieces.mp4", number_frames(24), fps=12, options=in_pieces)
     write_video(folder / "plain.ts", number_frames(24), fps=12, options=options)
@@ -65,7 +66,7 @@ def broken(folder: Path) -> Iterator[tuple[str, bytes]]:
             yield f"{box} {seed}.mp4", mutated(data, box.encode(), seed)
     plain = (folder / "plain.mp4").read_bytes()
     yield "no time between frames.mp4", with_delta(plain, 0)
-    yield "each frame for two days.mp4", with_delta(plain, 0x7FFFFFFF)
+    yield "each frame for 25 hours.mp4", with_delta((folder / "flat.mp4").read_bytes(), 90_000 * 12_288)
     yield "backwards.mp4", with_delta(plain, 0xFFFFFC00)
     yield "first picture thrice.ts", first_picture_again((folder / "plain.ts").read_bytes())
 
@@ -89,7 +90,7 @@ def first_picture_again(data: bytes) -> bytes:
 
 NAMES = [name for box, seeds in SEEDS.items() for name in (f"{box} {seed}.mp4" for seed in seeds)] + [
     "no time between frames.mp4",
-    "each frame for two days.mp4",
+    "each frame for 25 hours.mp4",
     "backwards.mp4",
     "first picture thrice.ts",
 ]
@@ -139,7 +140,7 @@ def test_every_time_is_told_and_none_that_cannot_be(files, name):
 
 @pytest.mark.parametrize("plan", [SamplingPlan.spread(6), SamplingPlan.at_fps(3)], ids=str)
 @pytest.mark.parametrize(
-    "name", ["stts 1.mp4", "trun 25.mp4", "each frame for two days.mp4", "first picture thrice.ts"]
+    "name", ["stts 1.mp4", "trun 25.mp4", "each frame for 25 hours.mp4", "first picture thrice.ts"]
 )
 def test_plans_on_such_times(files, name, plan):
     media, frames, _ = frames_of(files[name], plan)
@@ -149,12 +150,24 @@ def test_plans_on_such_times(files, name, plan):
 
 
 def test_frames_that_are_listed_once_come_at_a_usual_pace(files):
-    media, frames, warnings = frames_of(files["each frame for two days.mp4"])
+    media, frames, warnings = frames_of(files["each frame for 25 hours.mp4"])
     assert [read_number(frame.image) for frame in frames] == list(range(24))
     assert media.has_mended_times and media.end_s <= 24
     assert any("make no sense" in warning for warning in warnings)
-    again = frames_of(files["each frame for two days.mp4"], SamplingPlan.at_times([frames[7].time_s]))[1]
+    again = frames_of(files["each frame for 25 hours.mp4"], SamplingPlan.at_times([frames[7].time_s]))[1]
     assert [read_number(frame.image) for frame in again] == [7]
+
+
+@pytest.mark.parametrize("plan", [SamplingPlan.at_fps(3), SamplingPlan.spread(7)], ids=str)
+def test_a_gap_of_a_day_is_no_gap(tmp_path, plan):
+    late = "setpts='if(lt(N,10),N,N+900003)/10/TB+0.1'"
+    path = write_video(
+        tmp_path / "gap.mkv", number_frames(30), filters=late, options=["-fps_mode", "passthrough", "-bf", 0]
+    )
+    media, frames, warnings = frames_of(path, plan)
+    assert media.end_s == pytest.approx(3, abs=0.01)
+    assert len(warnings) == 1 and "make no sense" in warnings[0]
+    assert [read_number(frame.image) for frame in frames] == media.choose(plan).tolist()
 
 
 def test_there_is_an_end_to_frames_of_one_time(folder):

@@ -105,7 +105,7 @@ def test_empty_class(tree):
 
 
 def test_one_class_only(tree):
-    with pytest.raises(DataError, match=r"all 2 samples of .* are real; a data set needs fake ones too"):
+    with pytest.raises(DataError, match=r"holds real samples only .2 of them.; a data set needs fake ones too"):
         open_dataset(tree("real/1.jpg", "real/2.jpg"))
 
 

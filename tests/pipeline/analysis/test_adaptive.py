@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from pipeline import Scanner
 from pipeline.analysis.adaptive import FEWEST, REFINEMENT_FRAMES, doubted, rounds
 from pipeline.analysis.aggregate import Evidence, weigh
+from pipeline.media.holds import Hold
 from pipeline.results.schema import schema
 from tests.evidence import IDENTITY, THRESHOLDS, track
 from tests.media_files import run_ffmpeg
@@ -51,6 +52,23 @@ def test_frames_that_disagree_are_looked_at_in_full_and_closer():
     *planned, closer = rounds(TIMES, MOVING, judged(DIVIDED), THRESHOLDS)
     assert sorted(np.concatenate(planned)) == sorted(TIMES)
     assert len(closer) == REFINEMENT_FRAMES
+
+
+def test_what_is_held_is_looked_at_first():
+    held = np.isin(np.arange(32), [0, 13, 31])
+    first, *others = rounds(TIMES, held, judged(DIVIDED), THRESHOLDS)
+    assert np.isin(TIMES[held], first).all()
+    assert (np.diff(first) > 0).all()
+    assert len(first) == 3 + 7
+    assert sorted(np.concatenate([first, *others[:2]])) == sorted(TIMES)
+
+
+def test_of_what_is_held_nothing_is_left_to_doubt():
+    rows = np.concatenate([DIVIDED[:16], [[9.0, -8.0]]])
+    [moved] = doubted([track(rows, holds={16: Hold(100.0, 48.0)})], 2.0)
+    error = DIVIDED[:16, 0].std(ddof=1) / np.sqrt(16)
+    assert moved.observations[16].logits[0] == pytest.approx(9.0 + 2 * error * 16 / 64, abs=1e-5)
+    assert doubted([track([[1.0, -8.0]], holds={0: Hold(9.0, 9.0)})], 2.0)[0].observations[0].logits[0] == 1.0
 
 
 def test_without_a_face_every_frame_is_looked_at_and_none_closer():

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.signal import lfilter
 
 from classifiers.calibration import Calibration, Isotonic, Platt, Thresholds, sigmoid
 from pipeline.analysis.aggregate import MIN_OBSERVATIONS, MIN_QUALITY, POOLINGS, Evidence, weigh
 from pipeline.analysis.tracks import Track
+from pipeline.media.holds import Hold
 from tests.evidence import IDENTITY, track
 
 STRONG = 0.8
@@ -234,3 +236,104 @@ def test_a_closer_look_shows_a_part_that_the_plan_only_touched():
     looked_closer = track([*planned, *manipulated(*[4.0] * 12)])
     looked_closer.observations[32:] = [replace(o, refinement=True) for o in looked_closer.observations[32:]]
     assert weighed(looked_closer).scores.fake > weighed(track(planned)).scores.fake + 0.3
+
+
+@pytest.mark.parametrize("pooling", POOLINGS)
+@given(short_tracks, st.integers(0, 14), st.integers(2, 9))
+def test_a_held_face_counts_as_often_as_it_would_have_been_seen(pooling, rows, place, weight):
+    rows, place = rows[:7], place % len(rows[:7])
+    held = track(rows, holds={place: Hold(9.0, float(weight))})
+    repeated = track([*rows[:place], *[rows[place]] * weight, *rows[place + 1 :]])
+    expected = weighed(repeated, pooling=pooling).scores.fake
+    if pooling == "track_max":
+        # A longer track is looked at in parts as well.
+        expected = IDENTITY.scores(*np.mean([o.logits for o in repeated.observations], axis=0)).fake
+    assert weighed(held, pooling=pooling).scores.fake == pytest.approx(expected, abs=1e-6)
+
+
+def test_a_held_face_of_worth_outweighs_what_else_was_seen():
+    rows = manipulated(*[-2] * 20, 3, *[-2] * 11)
+    assert weighed(track(rows)).scores.fake < 0.21
+    evidence = weighed(track(rows, holds={20: Hold(600.0, 600.0)}))
+    assert evidence.scores.fake == pytest.approx(sigmoid(3), abs=0.02)
+    assert [(segment.start_s, segment.end_s) for segment in evidence.segments] == [(20.0, 620.0)]
+
+
+def test_one_held_face_is_evidence_enough():
+    alone = track(manipulated(3), holds={0: Hold(6.0, 3.0)})
+    evidence = weighed(alone)
+    assert evidence.scores.fake == pytest.approx(sigmoid(3))
+    assert [(segment.start_s, segment.end_s) for segment in evidence.segments] == [(0.0, 6.0)]
+    assert weighed(track(manipulated(3), holds={0: Hold(5.0, 2.5)})).scores is None
+
+
+def wandering(steps: int, seed: int) -> np.ndarray:
+    """Logits of an honest face twice a second: now and then it looks more suspicious for some seconds."""
+    rng = np.random.default_rng(seed)
+    slow = lfilter([0.5], [1, -0.85], rng.normal(0, 1, steps + 50))[50:]
+    return -2 + 0.8 * slow + rng.normal(0, 0.3, steps)
+
+
+@pytest.mark.parametrize(
+    ("minutes", "start_s"),
+    [(0.5, 12), (1, 0), (2, 60), (2, 115), (10, 0), (10, 301.5), (10, 595), (60, 1234)],
+)
+def test_five_forged_seconds_are_found_in_minutes(minutes, start_s):
+    logits = wandering(round(120 * minutes), 1) * 0.25 - 1.5
+    first = round(2 * start_s)
+    logits[first : first + 10] = np.random.default_rng(2).normal(2.5, 0.3, 10)
+    evidence = weighed(track(manipulated(*logits), step_s=0.5))
+    [segment] = evidence.segments
+    assert (segment.start_s, segment.end_s) == (start_s, start_s + 4.5)
+    assert evidence.scores.fake >= STRONG
+
+
+def test_two_short_forgeries_are_two_segments():
+    logits = wandering(600, 1) * 0.25 - 1.5
+    logits[100:110] = logits[300:310] = 2.5
+    evidence = weighed(track(manipulated(*logits), step_s=0.5))
+    assert [(segment.start_s, segment.end_s) for segment in evidence.segments] == [(50, 54.5), (150, 154.5)]
+
+
+@pytest.mark.parametrize("step_s", [0.04, 0.25, 1.0])
+def test_parts_last_some_seconds_at_any_rate(step_s):
+    """At one frame a second five forged seconds are five frames."""
+    logits = np.random.default_rng(3).normal(-2, 0.3, round(120 / step_s))
+    first = round(40 / step_s)
+    last = first + round(5 / step_s) - 1
+    logits[first : last + 1] = 2.5
+    [segment] = weighed(track(manipulated(*logits), step_s=step_s)).segments
+    assert (segment.start_s, segment.end_s) == (pytest.approx(first * step_s), pytest.approx(last * step_s))
+
+
+@pytest.mark.parametrize("minutes", [2, 10, 60])
+def test_an_honest_face_does_not_become_fake_by_its_worst_seconds(minutes):
+    for seed in range(20 // minutes + 2):
+        logits = wandering(120 * minutes, seed)
+        evidence = weighed(track(manipulated(*logits), step_s=0.5))
+        worst = np.convolve(logits, np.ones(8) / 8, mode="valid").max()
+        assert evidence.scores.fake < sigmoid(float(logits.mean())) + 0.05
+        assert sigmoid(worst) > sigmoid(float(logits.mean())) + 0.1, "without a guard it would be higher"
+        assert evidence.segments == []
+
+
+def test_the_more_parts_there_are_the_more_one_must_stand_out():
+    def counts(minutes: int, excess: float) -> bool:
+        # The same spread at every length, so that only the number of parts differs.
+        logits = np.tile(np.random.default_rng(5).normal(-2, 0.5, 240), minutes // 2)
+        logits[50:58] = -2 + excess
+        return weighed(track(manipulated(*logits), step_s=0.5)).scores.fake > sigmoid(-2 + excess) - 0.01
+
+    enough = next(excess for excess in np.arange(0.4, 2.0, 0.02) if counts(4, excess))
+    assert not counts(30, enough)
+    assert counts(30, 1.3 * enough)
+
+
+def test_many_worthless_seconds_are_no_part():
+    logits = np.full(600, -2.0)
+    logits[100:120] = 6.0
+    quality = np.ones(600)
+    quality[100:120] = 0.01
+    evidence = weighed(track(manipulated(*logits), quality=quality.tolist(), step_s=0.5))
+    assert evidence.segments == []
+    assert weighed(track(manipulated(*logits), quality=0.01, step_s=0.5)).scores is None

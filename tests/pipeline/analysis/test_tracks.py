@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from skimage import data
 
 from pipeline.analysis.tracks import Observation, Scene, SeenFrame, Track, Tracker
+from pipeline.media.holds import Hold
 from tests.evidence import face
 
 SCENE = cv2.resize(data.coffee(), (320, 180))
@@ -19,6 +20,8 @@ OTHER_SCENES = {name: cv2.resize(getattr(data, name)(), (320, 180)) for name in 
 
 Box = tuple[float, float, float]
 """Left and top edge and side of a square face, in pixels."""
+
+STILL: Box = (100, 60, 80)
 
 
 def follow(
@@ -112,6 +115,16 @@ def test_face_that_was_gone_for_long_is_another_track():
 @pytest.mark.parametrize("interval_s", [0.04, 10.0, 600.0])
 def test_face_in_one_place_is_one_track_at_any_sampling_interval(interval_s):
     assert len(follow([[(60, 60, 40)]] * 8, interval_s=interval_s)) == 1
+
+
+@pytest.mark.parametrize(("shown_s", "tracks"), [(60.0, 1), (50.0, 2)])
+def test_face_of_a_held_frame_is_there_until_that_ends(shown_s, tracks):
+    """The next frame, a minute later, misses it."""
+    tracker = Tracker({0.0: Hold(shown_s, 100.0)})
+    for time_s, faces in ((0.0, [STILL]), (60.0, []), (60.4, [STILL])):
+        observations = [Observation(None, time_s, face(*box), 1.0) for box in faces]
+        tracker.add(SeenFrame(time_s, Scene.of(SCENE), observations))
+    assert len(tracker.tracks()) == tracks
 
 
 def test_face_elsewhere_or_of_another_size_is_another_track():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -245,6 +246,23 @@ def test_sparse_observations_are_seen_for_a_moment_each(tmp_path):
     annotate(result_of(source, [person]), source, tmp_path / "copy.mp4")
     pictures = shown(tmp_path / "copy.mp4")[1]
     assert [number for number, picture in enumerate(pictures) if any_box(picture)] == [9, 10, 11, 39, 40, 41]
+
+
+def test_strip_of_time_is_filled_while_a_picture_is_held(tmp_path):
+    holding = "settb=1/1000,setpts=N*100+gt(N\\,20)*10000"
+    source = tmp_path / "clip.mp4"
+    write_video(source, frames(60), filters=holding, options=["-fps_mode", "passthrough"])
+    document = result_of(source, [Person([(2.0, 100, 100, 60, 0.9)])]).to_json()
+    held_too = copy.deepcopy(document)
+    held_too["tracks"][0]["observations"][0]["hold"] = {"shown_s": 10.1, "weight": 60.0}
+    filled = []
+    for number, result in enumerate((document, held_too)):
+        target = tmp_path / f"{number}.mp4"
+        annotate(Verdict.from_json(result), source, target)
+        strip = shown(target)[1][-1][-20:]
+        filled.append(near(strip, COLOURS["likely_fake"]).any(axis=0).mean())
+    assert filled[0] < 0.1
+    assert filled[1] == pytest.approx(10.1 / 16, abs=0.1)
 
 
 def test_video_without_a_face_gets_a_copy_that_says_so(tmp_path, clip):

@@ -368,6 +368,23 @@ def test_memory_does_not_grow_with_the_length(tmp_path):
     assert peak < 20 * 320 * 180 * 3, "more than a few frames were kept"
 
 
+@pytest.mark.parametrize("held", [3, MAX_COUNT + 20])
+def test_frames_that_are_held_from_amid_a_step_of_the_rate(tmp_path, held):
+    """The third of every three frames is on screen for two seconds, but for the last one."""
+    path = write_video(
+        tmp_path / "held.mkv",
+        number_frames(3 * held),
+        codec="ffv1",
+        filters="settb=1/1000,setpts=floor(N/3)*2200+mod(N\\,3)*100",
+        options=["-fps_mode", "passthrough"],
+    )
+    media = probe(path)
+    plan = SamplingPlan.at_fps(1)
+    chosen = media.choose(plan).tolist()
+    assert set(range(2, 3 * held - 3, 3)) <= set(chosen)
+    assert read(media, plan)[0] == chosen
+
+
 def test_as_many_frames_as_a_spread_may_ask_for(tmp_path):
     path = tmp_path / "long.mp4"
     run_ffmpeg("-f", "lavfi", "-i", "testsrc2=size=64x64:rate=30:duration=20", "-pix_fmt", "yuv420p", path)

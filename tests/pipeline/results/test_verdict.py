@@ -16,6 +16,8 @@ from skimage import data, io
 
 from classifiers.calibration import Thresholds
 from pipeline.media import probe
+from pipeline.media.holds import Hold
+from pipeline.results.coverage import Coverage
 from pipeline.results.parts import FAILURES, display_path, label_of
 from pipeline.results.schema import schema
 from pipeline.results.verdict import NotAResultError, Verdict, read_verdict
@@ -119,9 +121,23 @@ def test_schema_rejects_what_lacks_a_field(field):
     assert errors(document)
 
 
+HOLDS = [
+    ("hold", value)
+    for value in (None, {"shown_s": 1.0}, {"shown_s": -1.0, "weight": 2.0}, {"shown_s": 1.0, "weight": 0.5})
+]
+
+
 @pytest.mark.parametrize(
     "field, value",
-    [("box", [1, 2, 3]), ("landmarks", [[1, 2]] * 4), ("time_s", -1), ("frame", 1.5), ("quality", 2), ("score", None)],
+    [
+        ("box", [1, 2, 3]),
+        ("landmarks", [[1, 2]] * 4),
+        ("time_s", -1),
+        ("frame", 1.5),
+        ("quality", 2),
+        ("score", None),
+        *HOLDS,
+    ],
 )
 def test_schema_rejects_an_impossible_observation(field, value):
     document = verdict().to_json()
@@ -174,6 +190,7 @@ def as_stored(document: object) -> object:
 def as_version_1(document: dict) -> dict:
     """The same result as the first schema had it."""
     document = as_stored(document)
+    del document["coverage"]
     for track in document["tracks"]:
         for observation in track["observations"]:
             del observation["logits"]
@@ -193,6 +210,19 @@ def test_what_was_stored_is_read_back_whole(status, logits):
     assert not rows or np.array_equal(np.stack(rows), np.concatenate([np.float32(row) for row in logits]))
 
 
+def test_how_long_a_picture_is_held_is_read_back():
+    seen = verdict(logits=[FAKE])
+    held = seen.tracks[0].track.observations
+    held[-1] = replace(held[-1], hold=Hold(60.04, 252.88586956521686))
+    document = as_stored(seen.to_json())
+    assert errors(document) == []
+    assert "hold" not in document["tracks"][0]["observations"][0]
+    assert document["tracks"][0]["end_s"] == 79.04
+    read = Verdict.from_json(document)
+    assert [o.hold for o in read.tracks[0].track.observations] == [None] * 19 + [Hold(60.04, 252.88586956521686)]
+    assert (round(read.duration_s, 4), read.unreadable) == (79.04, ())
+
+
 def test_facts_about_the_file_are_read_back(tmp_path: Path):
     path = tmp_path / "portrait.png"
     io.imsave(path, data.astronaut())
@@ -207,6 +237,30 @@ def test_results_of_the_first_schema_are_valid_and_read():
     assert (read.label, read.score, read.unreadable, read.has_foreign_schema) == ("likely_fake", 0.982, (), False)
     assert [o.logits for o in read.tracks[0].track.observations] == [None] * 20
     assert read_verdict(json.dumps(document)).label == "likely_fake"
+
+
+def test_coverage_is_read_as_it_was_written():
+    coverage = Coverage(20.0, 0.45, 0.5, ((0.0, 8.0),), ((10.0, 12.5), (13.0, 13.5)), ((14.0, 15.0),))
+    document = verdict(coverage=coverage).to_json()
+    assert list(Draft202012Validator(schema()).iter_errors(document)) == []
+    read = Verdict.from_json(json.loads(json.dumps(document)))
+    assert (read.coverage, read.duration_s, read.unreadable) == (coverage, 20.0, ())
+
+
+def test_a_result_that_was_stored_without_coverage_is_whole():
+    document = verdict().to_json()
+    del document["coverage"]
+    assert list(Draft202012Validator(schema()).iter_errors(document)) == []
+    read = read_verdict(json.dumps(document))
+    assert (read.coverage, read.label) == (None, "likely_fake")
+
+
+@pytest.mark.parametrize("changes", [{"seen": 1.5}, {"seen": None}, {"not_readable": [[1, 2]]}, {"other": 1}])
+def test_coverage_that_is_not_as_the_schema_says_is_named(changes):
+    document = verdict(coverage=Coverage(20.0, 1.0, 1.0)).to_json()
+    document["coverage"] |= changes
+    read = Verdict.from_json(document)
+    assert (read.coverage, read.unreadable, read.label) == (None, ("coverage",), "likely_fake")
 
 
 @pytest.mark.parametrize("document", [None, 17, "text", [], {}, {"schema": 1}, {"schema": "facewitness/faces/1"}])
@@ -235,7 +289,15 @@ def test_damaged_parts_are_left_out_and_named(change, name, status):
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("box", [1, 2, 3]), ("landmarks", [[1, 2]] * 4), ("time_s", -1), ("frame", True), ("logits", [1]), ("score", "1")],
+    [
+        ("box", [1, 2, 3]),
+        ("landmarks", [[1, 2]] * 4),
+        ("time_s", -1),
+        ("frame", True),
+        ("logits", [1]),
+        ("score", "1"),
+        *HOLDS,
+    ],
 )
 def test_a_track_with_an_impossible_face_is_left_out(field, value):
     document = as_stored(verdict(logits=[REAL, FAKE]).to_json())
