@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
+from statistics import mode
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,8 +48,8 @@ class FaceFinder:
     """Finds the faces in the frames of one clip, each as `FaceFollower` does, and which way up they stand.
 
     What has impossible landmarks is no face (`is_plausible`). Frames are searched as they are. Then each stretch of
-    them is looked at: does its surest face stand upright, or is there one in another turn of the picture? If so, the
-    stretch is searched in that turn, and so are all others from then on; of each, the surer faces count.
+    them is looked at: does its surest face stand upright, or is there one in another turn of the picture? If so, all
+    frames are searched in that turn too, and those that come later; of each stretch, the surer faces count.
 
     A detector that is no `TurningDetector` searches the frames as they are.
 
@@ -70,13 +71,13 @@ class FaceFinder:
             return found
         parts = list(_stretches(found))
         turns = [self._turn_of(self.detector, images[part], found[part]) for part in parts]
-        # Those that are to be turned come first: the others may stand like them.
-        for part, turn in sorted(zip(parts, turns, strict=True), key=lambda item: not item[1]):
-            for tried in {each for each in (turn, self._turn) if each}:
-                turned = self._search(tried, images[part], times_s[part], starts_shot[part])
-                if _surest(turned).confidence > _surest(found[part]).confidence:
-                    found[part] = turned
-                    self._turn = tried
+        for turn in {each for each in (*turns, self._turn) if each}:
+            turned = self._search(turn, images, times_s, starts_shot)
+            for part in parts:
+                if _surest(turned[part]).confidence > _surest(found[part]).confidence:
+                    found[part] = turned[part]
+        if used := [each.turn for each in found if each.turn]:
+            self._turn = mode(used)
         return found
 
     def _search(
