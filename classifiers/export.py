@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from classifiers.architectures import LABELS, load
 from classifiers.atomic_file import write_whole
 from classifiers.calibration import UNCALIBRATED, Thresholds
+from classifiers.extras import install_command
 from classifiers.model_spec import MANIFEST, ModelError, ModelFile, ModelSpec
 from classifiers.stored_network import load_network
 
@@ -293,7 +294,7 @@ def _onnx(network: keras.Model, path: Path) -> tuple[dict[str, Path], Run]:
         import onnxruntime
         import tf2onnx
     except ImportError as error:
-        raise ModelError("exporting to ONNX needs `pip install 'facewitness[onnx]'`") from error
+        raise ModelError(f"exporting to ONNX needs `{install_command('onnx')}`") from error
     function = _tensorflow_function(network)
     model, _ = tf2onnx.convert.from_function(function, function.input_signature, opset=_ONNX_OPSET)
     for tensor in (*model.graph.input, *model.graph.output):
@@ -331,7 +332,7 @@ def _tflite(network: keras.Model, path: Path) -> tuple[dict[str, Path], Run]:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise ModelError("exporting to TFLite needs `pip install 'facewitness[tflite]'`") from error
+        raise ModelError(f"exporting to TFLite needs `{install_command('tflite')}`") from error
     import tensorflow as tf
 
     function = _constant_tensorflow_function(network).get_concrete_function()

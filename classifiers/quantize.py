@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from classifiers.calibration import Calibration
 from classifiers.engines import create_engine
 from classifiers.engines.openvino_engine import adds_int8_exactly
+from classifiers.extras import install_command
 from classifiers.model_spec import Agreement, ModelError, ModelFile, ModelSpec, read_manifest, write_manifest
 from classifiers.openvino_graph import compile_for_cpu, files_of, read_graph
 
@@ -56,7 +57,7 @@ def quantize_model(
     try:
         import nncf
     except ImportError as error:
-        raise ModelError("quantising needs `pip install 'facewitness[quantize]'`") from error
+        raise ModelError(f"quantising needs `{install_command('quantize')}`") from error
     specs = read_manifest(manifest)
     spec = specs[name]
     if not adds_int8_exactly(ov.Core(), "CPU"):

@@ -5,8 +5,9 @@
     mtcnn/             MTCNN, the default detector
     dlib_detectors.py  the two detectors of dlib
     follow.py          finds the faces of a clip without a search of every frame
+    orientation.py     finds them whichever way up they stand
     align.py           from a face to its crop
-    quality.py         how far a crop can be relied on
+    quality.py         how far a crop can be relied on, and what can be no face
 
 Detectors are built by name, so that only the libraries of the chosen one are imported:
 
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # typeshed knows no None
 
 if TYPE_CHECKING:
-    from extractors.detector import DetectorUnavailableError, FaceDetector, FollowingDetector
+    from extractors.detector import DetectorUnavailableError, FaceDetector, FollowingDetector, TurningDetector
     from extractors.face import LANDMARK_NAMES, Face
 else:
     _HOMES = {
@@ -34,6 +35,7 @@ else:
         "FaceDetector": "extractors.detector",
         "FollowingDetector": "extractors.detector",
         "LANDMARK_NAMES": "extractors.face",
+        "TurningDetector": "extractors.detector",
     }
 
     def __getattr__(name):
@@ -53,6 +55,7 @@ __all__ = [
     "Face",
     "FaceDetector",
     "FollowingDetector",
+    "TurningDetector",
     "create_detector",
 ]
 

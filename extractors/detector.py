@@ -75,3 +75,27 @@ class FollowingDetector(FaceDetector, Protocol):
             ValueError: an image is not of that shape and type, or empty, or the arguments differ in length.
         """
         ...
+
+
+@runtime_checkable
+class TurningDetector(FaceDetector, Protocol):
+    """A detector that can tell which way up a picture stands, for less than a search of it costs.
+
+    A detector need not be one: `extractors.orientation.FaceFinder` has pictures searched as they are by one that is
+    not.
+    """
+
+    def turn_of(self, image: NDArray[np.uint8], faces: Sequence[Face]) -> int | None:
+        """Tell how a picture is to be turned for its faces to stand upright.
+
+        Args:
+            image: RGB uint8 array of shape (height, width, 3).
+            faces: what was found in it as it is; may be none.
+
+        Returns:
+            Quarters of a turn, clockwise, 0 to 3; None where no face was found and none shows in another turn either.
+
+        Raises:
+            ValueError: the image is not of that shape and type, or empty.
+        """
+        ...

@@ -71,6 +71,21 @@ class _DlibDetector(ABC):
         """
         return [self._follow_one(image, faces) for image, faces in zip(images, expected, strict=True)]
 
+    def turn_of(self, image: NDArray[np.uint8], faces: Sequence[Face]) -> int | None:
+        """Tell how a picture is to be turned for its faces to stand upright, as MTCNN does.
+
+        Args:
+            image: RGB uint8 array of shape (height, width, 3).
+            faces: what was found in it as it is; may be none.
+
+        Returns:
+            Quarters of a turn, clockwise, 0 to 3; None where no face was found and none shows in another turn either.
+
+        Raises:
+            ValueError: if the image is not of that shape and type, or empty.
+        """
+        return self._mtcnn.turn_of(image, faces)
+
     def _detect_one(self, image: NDArray[np.uint8]) -> list[Face]:
         shrunk, scale = shrink_to_side(image, self.detection_side)
         if min(shrunk.shape[:2]) < _SMALLEST_IMAGE:

@@ -41,6 +41,21 @@ class Face:
         box = (self.box * np.tile(factor, 2)).astype(np.float32)
         return Face(box, (self.landmarks * factor).astype(np.float32), self.confidence)
 
+    def turned(self, quarters: int, size: tuple[int, int]) -> Face:
+        """Give the same face in the image as it is when it has been turned.
+
+        Args:
+            quarters: of a turn, clockwise; less than 0 the other way round.
+            size: width and height of the image before, in pixels.
+        """
+        box, landmarks, (width, height) = self.box, self.landmarks, size
+        for _ in range(quarters % 4):
+            # A landmark is counted from the centre of the first pixel, a box from its edge.
+            box = np.array([height - box[1] - box[3], box[0], box[3], box[2]], np.float32)
+            landmarks = np.stack([height - 1 - landmarks[:, 1], landmarks[:, 0]], axis=1)
+            width, height = height, width
+        return Face(box, landmarks, self.confidence)
+
 
 def largest_first(faces: Iterable[Face]) -> list[Face]:
     """Sort faces by the area of their boxes, largest first."""

@@ -22,7 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def scan(tree: Path, inputs: list[str], options: list[str], output: Path) -> dict[str, dict[str, Any]]:
     """Scan with the code of a tree; results by path of the input."""
-    command = [sys.executable, "-c", "from pipeline.cli import main; main()", "scan", *inputs, "-o", str(output)]
+    # Without the working folder, which Python searches first, and which is a tree too.
+    program = f"import sys; sys.path[0] = {str(tree)!r}; from pipeline.cli import main; main()"
+    command = [sys.executable, "-c", program, "scan", *inputs, "-o", str(output)]
     environment = {**os.environ, "PYTHONPATH": str(tree)}
     # Exit status 1 says that some file could not be read: that is a result like any other.
     subprocess.run([*command, *options], env=environment, stdout=subprocess.DEVNULL, check=False)

@@ -16,6 +16,7 @@ from extractors.align import LANDMARK_TEMPLATE
 from pipeline.analysis.aggregate import weigh
 from pipeline.media import MediaInfo
 from pipeline.media.holds import Hold
+from pipeline.results.coverage import Coverage
 from pipeline.results.parts import InputRecord, ModelIdentity, Observation, SamplingRecord, Status, Track, label_of
 from pipeline.results.verdict import Verdict
 
@@ -58,6 +59,7 @@ def verdict(
     media: MediaInfo | None = None,
     warnings: Sequence[str] = (),
     message: str = "this is why there is no verdict",
+    coverage: Coverage | None = None,
 ) -> Verdict:
     """The verdict on a file, with the logits of each of its tracks if there were faces to see."""
     tracks = [track(rows, track_id=number) for number, rows in enumerate(logits, start=1)]
@@ -78,4 +80,5 @@ def verdict(
         sampling=SamplingRecord("32 frames", 32),
         timing_s={"decode": 0.5, "total": 1.25},
         warnings=list(warnings),
+        coverage=coverage,
     )

@@ -9,6 +9,7 @@ Where to start:
 
 from __future__ import annotations
 
+import math
 import struct
 import subprocess
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,8 @@ from pipeline.media.ffmpeg import find_binary
 
 SIZE = (96, 64)
 """Width and height of frames unless said otherwise."""
+
+SAMPLES = Path(__file__).parents[1] / "sample_videos"
 
 EVERY = SamplingPlan.every_frame()
 
@@ -164,12 +167,12 @@ def write_video(
     return path
 
 
-def set_display_matrix(path: Path, rotation_deg: int, mirrored: bool = False) -> None:
+def set_display_matrix(path: Path, rotation_deg: float, mirrored: bool = False) -> None:
     """Write the display matrix of an MP4 or MOV file's first track; no ffmpeg before 6 can."""
-    cos, sin = {0: (1, 0), 90: (0, 1), 180: (-1, 0), 270: (0, -1)}[rotation_deg]
+    angle = math.radians(rotation_deg)
+    cos, sin = round(math.cos(angle) * (1 << 16)), round(math.sin(angle) * (1 << 16))
     flip = -1 if mirrored else 1
-    one = 1 << 16
-    rows = (cos * flip * one, sin * flip * one, 0), (-sin * one, cos * one, 0), (0, 0, 1 << 30)
+    rows = (cos * flip, sin * flip, 0), (-sin, cos, 0), (0, 0, 1 << 30)
     matrix = b"".join(struct.pack(">3i", *row) for row in rows)
     data = bytearray(path.read_bytes())
     start = data.index(b"tkhd") + 44
@@ -181,3 +184,22 @@ def stored_frame(image: np.ndarray, rotation_deg: int, mirrored: bool = False) -
     """Give the picture that becomes `image` when it is mirrored, if so, and then turned clockwise."""
     turned_back = np.rot90(image, rotation_deg // 90)
     return np.ascontiguousarray(turned_back[:, ::-1] if mirrored else turned_back)
+
+
+def sample_clip(path: Path, sample: str, options: Iterable[object], seconds: float = 2.4) -> Path:
+    """Encode the beginning of one of the sample videos anew, a quarter as large."""
+    run_ffmpeg("-i", SAMPLES / f"{sample}.mp4", "-t", seconds, "-vf", "scale=iw/2:ih/2", *options, path)
+    return path
+
+
+def change_packets(source: Path, path: Path, one_in: str) -> Path:
+    """Copy a video with one in so many bytes of its packets changed.
+
+    Args:
+        source: the video.
+        path: where the copy goes.
+        one_in: how many; as an expression of ffmpeg's in which `n` is the number of the packet, and 0 changes none.
+    """
+    expression = one_in.replace(",", "\\,")
+    run_ffmpeg("-i", source, "-c", "copy", "-bsf:v", f"noise=amount={expression}", path)
+    return path

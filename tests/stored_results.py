@@ -46,8 +46,9 @@ def seen_in(clip: Path, tracks: int = 1) -> dict:
 
 
 def as_version_1(document: dict) -> dict:
-    """The same result as the first version wrote it: without the logits of the faces."""
+    """The same result as the first version wrote it: without the logits of the faces and the coverage."""
     document = copy.deepcopy(document) | {"schema": "facewitness/verdict/1"}
+    document.pop("coverage")
     for track in document["tracks"]:
         for observation in track["observations"]:
             observation.pop("logits")

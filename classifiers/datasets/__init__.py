@@ -57,7 +57,7 @@ def open_dataset(path: str | Path, layout: str = "auto") -> list[Sample]:
         layout: one of `LAYOUTS`, or "auto" for the first that recognises the path.
 
     Raises:
-        DataError: there is nothing at the path, nothing recognises it, files are missing or damaged, or there is no
+        DataError: there is nothing at the path, nothing recognises it, an index is damaged, or there is no
             real or no fake sample.
         SettingsError: no layout has that name.
     """
@@ -66,10 +66,12 @@ def open_dataset(path: str | Path, layout: str = "auto") -> list[Sample]:
         raise DataError(f"there is no file and no folder {path}")
     found = _adapter(path, layout).samples(path)
     if not found:
-        raise DataError(f"{path} is an empty data set: it lists no pictures and no videos")
+        raise DataError(f"{path} is an empty data set: no picture and no video that it lists is there")
     if len({sample.fake for sample in found}) == 1:
         there, lacking = ("fake", "real") if found[0].fake else ("real", "fake")
-        raise DataError(f"all {len(found)} samples of {path} are {there}; a data set needs {lacking} ones too")
+        raise DataError(
+            f"{path} holds {there} samples only ({len(found)} of them); a data set needs {lacking} ones too"
+        )
     return found
 
 

@@ -50,6 +50,6 @@ class DatasetAdapter(Protocol):
             Samples whose files exist, each with a name of its own; real and fake ones as a rule.
 
         Raises:
-            DataError: an index is damaged or names files that are missing, or a file is not named as in this data set.
+            DataError: an index is damaged, or a file is not named as in this data set.
         """
         ...

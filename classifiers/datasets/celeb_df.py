@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from classifiers.datasets.index_files import warn_of_missing
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
 
@@ -35,7 +36,7 @@ def samples(path: Path) -> list[Sample]:
     A fake shares `source` with the video that it was made from; `person` is whose face is seen.
 
     Raises:
-        DataError: the test list contradicts the folders or names videos that are missing, or a video has another name.
+        DataError: the test list contradicts the folders, or a video has another name.
     """
     tests = _test_videos(path)
     found = []
@@ -83,9 +84,5 @@ def _test_videos(path: Path) -> set[str] | None:
         if fake is not (label == "0"):
             raise DataError(f"{index} gives {name} the label {label}, against its folder (1 is real in this list)")
         tests.add(name)
-    missing = sorted(name for name in tests if not (path / name).is_file())
-    if missing:
-        raise DataError(
-            f"{index} names {len(tests)} files of which {len(missing)} are missing, the first of them {missing[0]}"
-        )
+    warn_of_missing(sorted(name for name in tests if not (path / name).is_file()), len(tests), index)
     return tests

@@ -46,10 +46,10 @@ def samples(path: Path) -> list[Sample]:
     Files under no such folder are left out; the log counts them.
 
     Raises:
-        DataError: a folder of a class holds nothing, or the folders above a file contradict each other.
+        DataError: a folder of a class holds nothing, the folders above a file contradict each other, or one is locked.
     """
     found, left_out = [], []
-    for folder, subfolders, names in _walk(path):
+    for folder, subfolders, names in _walk(path, _refuse):
         labels = _said(folder, path, _label_of)
         splits, families = _said(folder, path, _split_of), _said(folder, path, families_of)
         media = [name for name in names if is_picture(name) or is_video(name)]
@@ -80,13 +80,17 @@ def samples(path: Path) -> list[Sample]:
     return found
 
 
-def _walk(path: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+def _refuse(error: OSError) -> None:
+    raise DataError(f"cannot read the folder {error.filename}: {error.strerror}") from error
+
+
+def _walk(path: Path, onerror: Callable[[OSError], None] | None = None) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Give every folder, relative to the path, with its sub-folders and files, without hidden ones, in order.
 
-    Links are followed, but no folder is entered twice.
+    Links are followed, but no folder is entered twice. `onerror` is called with the error where one cannot be read.
     """
     entered: set[tuple[int, int]] = set()
-    for folder, subfolders, names in os.walk(path, followlinks=True):
+    for folder, subfolders, names in os.walk(path, onerror=onerror, followlinks=True):
         status = Path(folder).stat()
         if (status.st_dev, status.st_ino) in entered:
             subfolders.clear()

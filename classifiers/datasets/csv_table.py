@@ -22,7 +22,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from classifiers.datasets.index_files import parse_landmarks, read_columns, read_rows, require_files
+from classifiers.datasets.index_files import parse_landmarks, read_columns, read_rows, those_there
 from classifiers.datasets.media_types import is_video
 from classifiers.datasets.sample import Sample
 from classifiers.datasets.words import fakes_of, families_of, known, splits_of
@@ -50,7 +50,7 @@ def samples(path: Path) -> list[Sample]:
     """List the rows.
 
     Raises:
-        DataError: it cannot be told which table or what a label means, or files are missing.
+        DataError: it cannot be told which table or what a label means.
     """
     tables = _tables(path)
     if len(tables) > 1 and not all(len(splits_of(table.stem)) == 1 for table in tables):
@@ -106,7 +106,7 @@ def _read(table: Path, split: str) -> list[Sample]:
                 landmarks=parse_landmarks(landmarks(row), table),
             )
         )
-    return require_files(found, table)
+    return those_there(found, table)
 
 
 def _fake(labels: dict[str, str], name: str, where: str) -> bool:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from classifiers.datasets.index_files import read_json, require_files
+from classifiers.datasets.index_files import read_json, those_there
 from classifiers.datasets.sample import Sample
 from classifiers.datasets.words import known
 from classifiers.errors import DataError
@@ -44,7 +44,7 @@ def samples(path: Path) -> list[Sample]:
     in whose footage a face was swapped. In the preview `person` is the actor who is seen: for a fake, whose face it is.
 
     Raises:
-        DataError: an index is damaged or names videos that are missing.
+        DataError: an index is damaged.
     """
     if (path / _PREVIEW).is_file():
         return _preview(path / _PREVIEW)
@@ -102,7 +102,7 @@ def _part(index: Path) -> list[Sample]:
                 clip=PurePosixPath(name).stem,
             )
         )
-    return require_files(found, index)
+    return those_there(found, index)
 
 
 def _preview(index: Path) -> list[Sample]:
@@ -121,7 +121,7 @@ def _preview(index: Path) -> list[Sample]:
                 person=_number(seen),
             )
         )
-    return require_files(found, index)
+    return those_there(found, index)
 
 
 def _entries(index: Path) -> list[tuple[str, dict[str, Any]]]:

@@ -12,13 +12,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from classifiers.csv_cells import unguarded
 from classifiers.datasets.index_files import (
     parse_label,
     parse_landmarks,
     read_columns,
     read_json,
     read_rows,
-    require_files,
+    those_there,
 )
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
@@ -49,8 +50,7 @@ def samples(path: Path) -> list[Sample]:
     """List the crops in the order of the index.
 
     Raises:
-        DataError: the crops were not finished, or the index lacks a column, names a crop that is missing or says
-            something else than real or fake.
+        DataError: the crops were not finished, or the index lacks a column or says something else than real or fake.
     """
     index = _folder(path) / "faces.csv"
     record = read_json(index.with_suffix(".json"))
@@ -61,7 +61,7 @@ def samples(path: Path) -> list[Sample]:
     lacking = sorted(_REQUIRED - set(read_columns(index)))
     if lacking:
         raise DataError(f"{index} lacks the columns {', '.join(lacking)}; run `facewitness faces` again")
-    return require_files([_sample(row, index) for row in read_rows(index)], index)
+    return those_there([_sample(row, index) for row in _rows(index)], index)
 
 
 def inputs_without_crops(path: Path) -> list[tuple[Sample, str, str]]:
@@ -78,7 +78,13 @@ def inputs_without_crops(path: Path) -> list[tuple[Sample, str, str]]:
         raise DataError(f"{index} lacks the columns {', '.join(lacking)}; run `facewitness faces` again")
     return [
         (Sample(Path(row["file"]), parse_label(row, index), split=row["split"]), row["status"], row["message"])
-        for row in read_rows(index)
+        for row in _rows(index)
+    ]
+
+
+def _rows(index: Path) -> list[dict[str, str]]:
+    return [
+        {column: unguarded(text) for column, text in row.items() if isinstance(text, str)} for row in read_rows(index)
     ]
 
 

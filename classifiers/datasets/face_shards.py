@@ -4,15 +4,17 @@
     real-00.zip
     real-01.zip
 
-A path is one index or a folder of several.
+A path is one index or a folder of several. What an index calls a re-enactment is an expression swap where its source
+names a method that alters the expression of a filmed face, such as "FaceForensics++ Face2Face": no face was drawn.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from classifiers.datasets.index_files import parse_label, parse_landmarks, read_columns, read_rows, require_files
+from classifiers.datasets.index_files import parse_label, parse_landmarks, read_columns, read_rows, those_there
 from classifiers.datasets.sample import Sample
+from classifiers.datasets.words import families_of
 
 LOOKS_FOR = "an index CSV of zip shards (columns shard, file, split, label, source, landmarks)"
 
@@ -28,12 +30,12 @@ def samples(path: Path) -> list[Sample]:
     """List the samples of one index CSV, or of all in a folder, in the order of the files.
 
     Raises:
-        DataError: a shard or a picture in it is missing, or a row says something else than real or fake.
+        DataError: a shard is damaged, or a row says something else than real or fake.
     """
     found = []
     for index in _indexes(path):
         if set(read_columns(index)) >= _COLUMNS:
-            found += require_files([_sample(row, index) for row in read_rows(index)], index)
+            found += those_there([_sample(row, index) for row in read_rows(index)], index)
     return found
 
 
@@ -48,7 +50,7 @@ def _sample(row: dict[str, str], index: Path) -> Sample:
         member=row["file"],
         fake=fake,
         split=row["split"],
-        family=row.get("family") or "" if fake else "",
+        family=_family(row) if fake else "",
         source=row["source"],
         origin=row.get("repository") or "",
         clip=row.get("clip") or "",
@@ -57,3 +59,7 @@ def _sample(row: dict[str, str], index: Path) -> Sample:
         person=f"{row['source']}/{row['person']}" if row.get("person") and not fake else "",
         landmarks=parse_landmarks(row["landmarks"], index),
     )
+
+
+def _family(row: dict[str, str]) -> str:
+    return "expression_swap" if "expression_swap" in families_of(row["source"]) else row.get("family") or ""

@@ -1,9 +1,10 @@
-"""Reads the index files of data sets, and makes sure that what they name is there."""
+"""Reads the index files of data sets, and looks which of the files that they name are there."""
 
 from __future__ import annotations
 
 import csv
 import json
+import logging
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy.typing as npt
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
 
+_LOGGER = logging.getLogger(__name__)
 _POINTS = 5
 
 
@@ -96,32 +98,33 @@ def parse_landmarks(text: str, index: Path) -> npt.NDArray[np.float32] | None:
     return points
 
 
-def require_files(samples: Sequence[Sample], index: Path) -> list[Sample]:
-    """Make sure that every file that an index names is there.
+def those_there(samples: Sequence[Sample], index: Path) -> list[Sample]:
+    """Take the samples whose files are there: data sets are copied and downloaded in part. The log counts the others.
 
     Args:
         samples: what the index lists.
         index: the index, for the message.
-
-    Returns:
-        The samples as a list.
-
-    Raises:
-        DataError: files are missing; the message counts them and names the first.
     """
     there: dict[Path, frozenset[str] | bool] = {}
-    missing = []
+    found: list[Sample] = []
+    missing: list[str] = []
     for sample in samples:
         if sample.path not in there:
             there[sample.path] = _members(sample.path) if sample.member else sample.path.is_file()
-        found = there[sample.path]
-        if not (sample.member in found if isinstance(found, frozenset) else found):
+        place = there[sample.path]
+        if sample.member in place if isinstance(place, frozenset) else place:
+            found.append(sample)
+        else:
             missing.append(sample.name)
+    warn_of_missing(missing, len(samples), index)
+    return found
+
+
+def warn_of_missing(missing: Sequence[str], total: int, index: Path) -> None:
+    """Log how many of the files that an index names are missing, and the first of them."""
     if missing:
-        raise DataError(
-            f"{index} names {len(samples)} files of which {len(missing)} are missing, the first of them {missing[0]}"
-        )
-    return list(samples)
+        said = "%s: %d of %d files missing and left out, the first is %s"
+        _LOGGER.warning(said, index, len(missing), total, missing[0])
 
 
 def _members(archive: Path) -> frozenset[str]:

@@ -15,6 +15,7 @@ from classifiers.datasets.media_types import is_video
 from classifiers.datasets.picture_hash import Fingerprint, fingerprint, near_duplicates
 from classifiers.datasets.sample import PictureReader, Sample
 from classifiers.errors import DataError
+from classifiers.numerals import counted
 
 _NAMED = 4
 _BLOCK_BYTES = 1 << 20
@@ -88,10 +89,12 @@ class LeakReport:
             _sentence(self.repeats, "file is", "files are", "more than once in one split"),
         ]
         if self.unreadable:
-            first, count = self.unreadable[0], len(self.unreadable)
-            said.append(f"{count:,} {'file' if count == 1 else 'files'} cannot be read: {first.name} ({first.reason}).")
+            first, count = self.unreadable[0], counted(len(self.unreadable), "file")
+            said.append(f"{count} cannot be read: {first.name} ({first.reason}).")
         found = [sentence for sentence in said if sentence]
-        return found or [f"No leak, no label conflict and no unreadable file was found among {self.samples:,} samples."]
+        return found or [
+            f"No leak, no label conflict and no unreadable file was found among {counted(self.samples, 'sample')}."
+        ]
 
     def to_json(self) -> dict[str, object]:
         """Give everything as numbers, texts, lists and dicts."""
@@ -172,7 +175,8 @@ def without_unreadable(samples: Sequence[Sample], report: LeakReport, most: floa
     unreadable = {item.name for item in report.unreadable}
     if len(unreadable) > most * len(samples):
         raise DataError(
-            f"{len(unreadable)} of {len(samples)} pictures cannot be read, more than --max-unreadable {most:g} allows"
+            f"{len(unreadable)} of {counted(len(samples), 'picture')} cannot be read, more than --max-unreadable "
+            f"{most:g} allows"
         )
     return [sample for sample in samples if sample.name not in unreadable]
 

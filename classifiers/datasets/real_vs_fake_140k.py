@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from classifiers.datasets.index_files import read_columns, read_rows, require_files
+from classifiers.datasets.index_files import read_columns, read_rows, those_there
 from classifiers.datasets.media_types import is_picture
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
@@ -35,7 +35,7 @@ def samples(path: Path) -> list[Sample]:
     """List the pictures.
 
     Raises:
-        DataError: a folder of a class is empty or missing, or a CSV file names what is missing or contradicts itself.
+        DataError: a folder of a class is empty or missing, or a CSV file contradicts itself.
     """
     if path.is_file():
         return _listed(path)
@@ -70,7 +70,7 @@ def _listed(index: Path) -> list[Sample]:
         if not parts:
             raise DataError(f"{index} has no path in line {number}; it may be cut off")
         found.append(_sample(root / row["path"], parts[0], _CLASSES[label]))
-    return require_files(found, index)
+    return those_there(found, index)
 
 
 def _sample(path: Path, folder: str, fake: bool) -> Sample:

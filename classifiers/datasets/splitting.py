@@ -12,6 +12,7 @@ from itertools import combinations
 from classifiers.datasets.components import connected
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError, SettingsError
+from classifiers.numerals import counted
 
 SPLITS = ("train", "val", "test")
 ATTRIBUTES = ("clip", "person", "source")
@@ -213,7 +214,8 @@ def _fault(samples: Sequence[Sample], positions: list[int], shares: dict[str, fl
             if "clip" in faults:
                 return f"{held}; add samples of other clips"
             return f"{held}; split by fewer attributes (--split-by {','.join(fewer or ('clip',))}) or add samples"
-    return f"{len(positions)} samples are too few to give {wanted} real and fake ones each"
+    verb = "is" if len(positions) == 1 else "are"
+    return f"{counted(len(positions), 'sample')} {verb} too few to give {wanted} real and fake ones each"
 
 
 def _warn_of_uneven(chosen: dict[int, str], shares: dict[str, float]) -> None:

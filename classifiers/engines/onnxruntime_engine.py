@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from classifiers.engines.engine import check_crops, require_f32
+from classifiers.extras import install_command
 from classifiers.model_spec import ModelError, ModelSpec
 
 _BATCH = 32
@@ -40,7 +41,7 @@ class OnnxRuntimeEngine:
         try:
             import onnxruntime
         except ImportError as error:
-            raise ModelError("the onnxruntime engine needs `pip install 'facewitness[onnx]'`") from error
+            raise ModelError(f"the onnxruntime engine needs `{install_command('onnx')}`") from error
 
         self.device = "CPU" if device == "auto" else device
         built_in = onnxruntime.get_available_providers()

@@ -21,6 +21,7 @@ from classifiers.evaluation.explore import CLASSES, Exploration, Spread
 from classifiers.evaluation.explore_charts import as_png, as_svg, draw_charts, sample_grid
 from classifiers.evaluation.picture_facts import CHANNELS
 from classifiers.evaluation.shortcuts import PROPERTIES, SHORTCUT_AUC, Shortcut
+from classifiers.numerals import counted
 
 SCHEMA = "facewitness/explore/1"
 
@@ -158,9 +159,9 @@ def _page(
 
 def _about_shortcuts(exploration: Exploration) -> Iterator[Finding]:
     found = exploration.shortcuts
-    for shortcut in (one for one in found if one.warn):
-        yield Finding("warning", _shortcut_sentence(shortcut))
-    if found and not found[0].warn:
+    for shortcut in (one for one in found if one.strong):
+        yield Finding("warning" if shortcut.warn else "note", _shortcut_sentence(shortcut))
+    if found and not found[0].strong:
         yield Finding(
             "good",
             f"No trivial property alone tells real from fake with an AUC of {SHORTCUT_AUC} or more; "
@@ -172,7 +173,8 @@ def _about_shortcuts(exploration: Exploration) -> Iterator[Finding]:
 
 def _shortcut_sentence(shortcut: Shortcut) -> str:
     interval = "" if shortcut.low is None else f" (95% interval {shortcut.low:.2f} to {shortcut.high:.2f})"
-    start = f"{shortcut.title} alone tells real from fake with an AUC of {shortcut.auc:.2f}{interval}: "
+    doubt = "" if shortcut.warn else ", which with so few clips may be chance"
+    start = f"{shortcut.title} alone tells real from fake with an AUC of {shortcut.auc:.2f}{interval}{doubt}: "
     if shortcut.key.startswith("format:"):
         return f"{start}{shortcut.real:.0f}% of the real and {shortcut.fake:.0f}% of the fake files have it."
     real, fake = (_figure(value, shortcut.unit) for value in (shortcut.real, shortcut.fake))
@@ -204,7 +206,7 @@ def _about_leaks(leaks: LeakReport) -> Iterator[Finding]:
         yield from (Finding("warning", sentence) for sentence in leaks.sentences())
     else:
         yield Finding(
-            "good", f"No leak, no repeated file and no label conflict among {_number(leaks.samples, 'sample')}."
+            "good", f"No leak, no repeated file and no label conflict among {counted(leaks.samples, 'sample')}."
         )
 
 
@@ -212,12 +214,12 @@ def _about_reading(exploration: Exploration, leaks: LeakReport) -> Iterator[Find
     known = {item.name for item in leaks.unreadable}
     unreadable = [(name, reason) for name, reason in exploration.unreadable if name not in known]
     if unreadable:
-        yield Finding("warning", f"{_number(len(unreadable), 'file')} could not be measured: {unreadable[0][1]}.")
+        yield Finding("warning", f"{counted(len(unreadable), 'file')} could not be measured: {unreadable[0][1]}.")
     videos = exploration.unmeasured_videos + sum(facts.pixels is None for facts in exploration.facts)
     if videos:
         yield Finding(
             "note",
-            f"Of {_number(videos, 'video')} only the container was looked at: statistics of pixels and faces need "
+            f"Of {counted(videos, 'video')} only the container was looked at: statistics of pixels and faces need "
             "`facewitness faces` first.",
         )
     reals, fakes = (len({facts.sample.group for facts in exploration.of_class(fake)}) for fake in CLASSES.values())
@@ -261,10 +263,6 @@ def _figure(value: float, unit: str = "") -> str:
     size = abs(value)
     digits = 0 if size >= 100 or value == round(value) else 1 if size >= 10 else 2 if size >= 1 else 3
     return f"{value:,.{digits}f}{'' if unit in ('', '%') else ' '}{unit}"
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def _in_sentence(title: str) -> str:

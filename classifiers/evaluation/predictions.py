@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from classifiers.datasets import AlignFace, DataError, Picture, PictureReader, Sample
 from classifiers.engines import Engine
+from classifiers.numerals import counted
 
 log = logging.getLogger(__name__)
 
@@ -100,8 +101,8 @@ def predict(
             unscored.append(Unscored(sample, "unreadable", str(error)))
             if len(unscored) > max_unreadable * len(samples):
                 raise DataError(
-                    f"more than {max_unreadable:.1%} of {len(samples)} pictures cannot be used, the last one because "
-                    f"{error}; allow more with --max-unreadable"
+                    f"more than {max_unreadable:.1%} of {counted(len(samples), 'picture')} cannot be used, the last "
+                    f"one because {error}; allow more with --max-unreadable"
                 ) from error
             continue
         kept.append(sample)

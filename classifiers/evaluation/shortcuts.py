@@ -91,9 +91,14 @@ class Shortcut:
     fake: float
 
     @property
-    def warn(self) -> bool:
+    def strong(self) -> bool:
         """Whether it separates the classes well enough to be learnt instead of the face."""
         return self.auc >= SHORTCUT_AUC
+
+    @property
+    def warn(self) -> bool:
+        """Whether it does so by more than chance, as far as there are clips enough to tell."""
+        return self.strong and self.low is not None and self.low > 0.5
 
 
 def find_shortcuts(facts: Sequence[Facts]) -> list[Shortcut]:

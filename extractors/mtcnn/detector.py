@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from extractors.face import Face, largest_first
 from extractors.mtcnn.networks import WindowNetwork, build_onet, build_pnet, build_rnet, load_weights
-from extractors.mtcnn.windows import Windows
+from extractors.mtcnn.windows import Windows, cut_windows
+from extractors.quality import is_plausible
 from extractors.shrink import shrink_to_side
 
 SMALLEST_FACE = 20
@@ -29,6 +30,17 @@ _PNET_STRIDE = 2
 _PYRAMID_FACTOR = 0.709
 _PNET_LOGIT = np.log(0.6 / 0.4)
 _RNET_THRESHOLD = 0.7
+
+# A face as sure as this stands upright: MTCNN found none of 437 false ones in turned pictures, dlib's HOG one of 99. In
+# upright clips four of five stretches of eight frames have one, so that they cost nothing.
+_SURELY_UPRIGHT = 0.9995
+# By how much O-Net's logit must rise for a face to be taken for one that is turned: of 1,061 upright faces in clips and
+# photographs it does so for 1%, of 437 false ones in turned pictures for 94%, and then to the right turn for 98%.
+_TURN_MARGIN = 1.0
+# What has a lower one in every turn is likely no face: of upright ones fewer than 1%.
+_FACE_LOGIT = 2.0
+# A face in a turned picture that was looked at briefly must be as probable: of 146 that stand upright, 96% are.
+_SURE_GLIMPSE = 0.97
 
 # Frames that pass the cascade together. More take more memory and, beyond the CPU's caches, more time.
 _FRAMES_PER_PASS = 4
@@ -130,6 +142,44 @@ class MTCNN:
         values = self._onet(shrunk[None], windows)
         points = windows.landmark_points(values[:, 4:14]) / scale
         return points.astype(np.float32), _sigmoid(values[:, 14])
+
+    def turn_of(self, image: NDArray[np.uint8], faces: Sequence[Face]) -> int | None:
+        """Tell how a picture is to be turned for its faces to stand upright.
+
+        O-Net looks at the surest face in all four turns, unless it is too sure to be a false one. Where none was found,
+        or it is none in any turn, the other three pictures are searched for faces from a sixteenth of the longer side
+        on, which takes about as long as to search the picture as it is.
+
+        Args:
+            image: RGB uint8 array of shape (height, width, 3).
+            faces: what was found in it as it is; may be none.
+
+        Returns:
+            Quarters of a turn, clockwise, 0 to 3; None where no face was found and none shows in another turn either.
+
+        Raises:
+            ValueError: if the image is not of that shape and type, or empty.
+        """
+        image, scale = shrink_to_side(image, self.detection_side)
+        if faces:
+            surest = max(faces, key=lambda face: face.confidence)
+            if surest.confidence >= _SURELY_UPRIGHT:
+                return 0
+            windows = Windows.of_boxes(surest.scaled(scale).box[None].astype(np.float64)).squared()
+            [patch] = cut_windows(image[None], windows, self._onet.side)
+            logits = self._onet.of_patches(np.stack([np.rot90(patch, -turn) for turn in range(4)]))[:, 14]
+            turn = int(logits.argmax())
+            if logits[turn] >= _FACE_LOGIT:
+                return turn if logits[turn] > logits[0] + _TURN_MARGIN else 0
+        turns = (1, 2, 3)
+        glimpsed = self.follow([np.ascontiguousarray(np.rot90(image, -turn)) for turn in turns], [[]] * len(turns))
+        sure = [
+            (face.confidence, turn)
+            for turn, found in zip(turns, glimpsed, strict=True)
+            for face in found
+            if face.confidence >= _SURE_GLIMPSE and is_plausible(face)
+        ]
+        return max(sure)[1] if sure else None
 
     def _detect(self, images: Sequence[NDArray[np.uint8]], smallest_faces: Sequence[float]) -> list[list[Face]]:
         """Find the faces of each image from about a size on, in pixels of the image."""

@@ -98,13 +98,24 @@ class WindowNetwork:
             windows: of those frames.
         """
         values = np.empty((len(windows), self._model.output().shape[1]), np.float32)
-        batch, side = self._patches.shape[:2]
         for start in range(0, len(windows), _CUT_TOGETHER):
-            patches = cut_windows(frames, windows[start : start + _CUT_TOGETHER], side)
-            for first in range(0, len(patches), batch):
-                chunk = patches[first : first + batch]
-                self._patches[: len(chunk)] = chunk
-                values[start + first :][: len(chunk)] = self._model(self._patches)[0][: len(chunk)]
+            together = windows[start : start + _CUT_TOGETHER]
+            values[start:][: len(together)] = self.of_patches(cut_windows(frames, together, self.side))
+        return values
+
+    @property
+    def side(self) -> int:
+        """Side of the patches that the network takes, in pixels."""
+        return self._patches.shape[1]
+
+    def of_patches(self, patches: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give the network's outputs, float32 (N, values), for N patches as `cut_windows` gives them."""
+        values = np.empty((len(patches), self._model.output().shape[1]), np.float32)
+        batch = len(self._patches)
+        for first in range(0, len(patches), batch):
+            chunk = patches[first : first + batch]
+            self._patches[: len(chunk)] = chunk
+            values[first:][: len(chunk)] = self._model(self._patches)[0][: len(chunk)]
         return values
 
 

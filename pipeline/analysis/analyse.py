@@ -18,14 +18,17 @@ import numpy.typing as npt
 from classifiers import Engine
 from extractors import Face, FaceDetector
 from extractors.align import CropGeometry, align_face
+from pipeline.analysis.coverage import doubts, measure
 from pipeline.analysis.crop_queue import CropQueue, FileCrops
 from pipeline.analysis.face_search import FaceSearch, SharedDetector
+from pipeline.analysis.orientation import turn_warnings
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.frame_source import FrameSource
 from pipeline.media.holds import Hold
 from pipeline.media.probing import probe
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MediaError, MediaInfo, Pixels
+from pipeline.results.coverage import Coverage
 from pipeline.results.parts import Track
 
 
@@ -39,6 +42,8 @@ class Analysis:
         rounds: the same for each round.
         tracks: the people in them; every observation has its logits.
         warnings: what the user should know.
+        lost: number of frames that were chosen but could not be decoded.
+        coverage: how much of the file was seen, None if it could not be probed.
         failure: what broke the analysis off, or None; what was seen before is told all the same.
     """
 
@@ -47,7 +52,14 @@ class Analysis:
     rounds: tuple[int, ...] = ()
     tracks: list[Track] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    lost: int = 0
+    coverage: Coverage | None = None
     failure: MediaError | None = None
+
+    @property
+    def asked_for(self) -> int:
+        """Number of frames that were chosen, whether they could be decoded or not."""
+        return self.frames + self.lost
 
 
 Rounds = Callable[
@@ -137,7 +149,15 @@ class _FileAnalysis:
                     failure = None
                 elif failure:
                     break
-        return replace(self._seen, warnings=warnings + source.warnings, failure=failure)
+        coverage = measure(media, self._search.seen(), source.losses)
+        warnings += source.warnings + turn_warnings(self._seen.tracks, self._seen.frames)
+        return replace(
+            self._seen,
+            warnings=doubts(coverage) + warnings,
+            lost=len(source.losses.lost_s),
+            coverage=coverage,
+            failure=failure,
+        )
 
     def _submit(self, pixels: Pixels, face: Face) -> Future[npt.NDArray[np.float32]]:
         """Align a face and hand its crop to the network."""

@@ -6,13 +6,14 @@ import contextlib
 import threading
 from bisect import bisect_left, insort
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from extractors import Face, FaceDetector
-from extractors.follow import FaceFollower
+from extractors.orientation import FaceFinder, FoundFaces
 from extractors.quality import face_quality
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.analysis.tracks import Scene, SeenFrame, Tracker
@@ -66,7 +67,7 @@ class FaceSearch(Generic[Cut]):
         stopped: threading.Event | None = None,
     ) -> None:
         self._detector_free = shared.free
-        self._follower = FaceFollower(shared.detector)
+        self._finder = FaceFinder(shared.detector)
         self._cut = cut
         self._stopwatch = stopwatch
         self._stopped = stopped
@@ -96,9 +97,13 @@ class FaceSearch(Generic[Cut]):
             return error
         return None
 
+    def seen(self) -> list[SeenFrame]:
+        """Give what was seen in all frames so far, in order of time."""
+        return [self._seen[time_s] for time_s in self._times_s]
+
     def sampled_s(self) -> list[float]:
         """Give the presentation times of all frames so far but those of a closer look, ascending."""
-        return [time_s for time_s in self._times_s if not self._seen[time_s].refinement]
+        return [frame.time_s for frame in self.seen() if not frame.refinement]
 
     def tracks(self, holds: Mapping[float, Hold] | None = None) -> list[Track]:
         """Join the faces of all frames so far to tracks, in order of appearance.
@@ -107,8 +112,8 @@ class FaceSearch(Generic[Cut]):
             holds: the frames that stay on screen, by their presentation times.
         """
         tracker = Tracker(holds)
-        for time_s in self._times_s:
-            tracker.add(self._seen[time_s])
+        for frame in self.seen():
+            tracker.add(frame)
         return tracker.tracks()
 
     def _batches(self, frames: Iterator[Frame]) -> Iterator[list[Frame]]:
@@ -139,35 +144,53 @@ class FaceSearch(Generic[Cut]):
         with self._stopwatch.stage("detect"):
             pictures = _distinct(frames)
             faces_of = self._detect(pictures, refinement)
-        for shown, faces in zip(pictures, faces_of, strict=True):
-            for face in faces:
+        for shown, found in zip(pictures, faces_of, strict=True):
+            for face in found.faces:
                 cut = self._cut(shown[0].pixels, face)
-                quality = face_quality(face)
+                quality, turned_deg = face_quality(face), 90 * found.turn
                 for frame in shown:
-                    observation = Observation(frame.index, frame.time_s, face, quality, refinement=refinement)
-                    self._seen[frame.time_s].observations.append(observation)
+                    seen = self._seen[frame.time_s]
+                    observation = Observation(
+                        frame.index,
+                        frame.time_s,
+                        face,
+                        quality,
+                        refinement=refinement,
+                        frame_size=seen.size,
+                        turned_deg=turned_deg,
+                    )
+                    seen.observations.append(observation)
                     self.cuts[observation] = cut
         self.frames += len(frames)
 
-    def _detect(self, pictures: Sequence[Sequence[Frame]], refinement: bool) -> list[list[Face]]:
-        """Find the faces of pictures, in pixels of the frame."""
-        small = [shown[0].shrunk(self._follower.detector.detection_side) for shown in pictures]
+    def _detect(self, pictures: Sequence[Sequence[Frame]], refinement: bool) -> list[FoundFaces]:
+        """Find the faces of pictures, in pixels of the frame as it is shown."""
+        small = [shown[0].shrunk(self._finder.detector.detection_side) for shown in pictures]
         starts_shot = []
         for shown, image in zip(pictures, small, strict=True):
-            scene = Scene.of(image)
-            place = bisect_left(self._times_s, shown[0].time_s)
+            height, width, _ = shown[0].pixels.shape
+            seen = SeenFrame(shown[0].time_s, (width, height), Scene.of(image), [], refinement)
+            place = bisect_left(self._times_s, seen.time_s)
             before = self._seen[self._times_s[place - 1]] if place else None
-            starts_shot.append(before is not None and scene.is_another_shot(before.scene))
+            # A face is followed in pixels: a picture that is scaled is searched anew, even if its shot goes on.
+            starts_shot.append(before is not None and (before.size != seen.size or seen.is_another_shot(before)))
             for frame in shown:
                 insort(self._times_s, frame.time_s)
-                self._seen[frame.time_s] = SeenFrame(frame.time_s, scene, [], refinement)
+                self._seen[frame.time_s] = replace(seen, time_s=frame.time_s, observations=[])
         with self._detector_free:
-            found = self._follower.detect(small, [shown[0].time_s for shown in pictures], starts_shot)
-        factors = [
-            np.divide(shown[0].pixels.shape[1::-1], image.shape[1::-1])
-            for shown, image in zip(pictures, small, strict=True)
-        ]
-        return [[face.scaled(factor) for face in faces] for faces, factor in zip(found, factors, strict=True)]
+            found = self._finder.detect(small, [shown[0].time_s for shown in pictures], starts_shot)
+        return [_in_frame(*each) for each in zip(found, small, [shown[0] for shown in pictures], strict=True)]
+
+
+def _in_frame(found: FoundFaces, small: npt.NDArray[np.uint8], frame: Frame) -> FoundFaces:
+    """Take faces from the turned small copy, in which they were found, to the frame."""
+    size = np.array(frame.pixels.shape[1::-1])
+    factor = size / small.shape[1::-1]
+    if found.turn % 2:
+        size, factor = size[::-1], factor[::-1]
+    width, height = size.tolist()
+    faces = [face.scaled(factor).turned(-found.turn, (width, height)) for face in found.faces]
+    return FoundFaces(faces, found.turn)
 
 
 def _distinct(frames: Sequence[Frame]) -> list[list[Frame]]:

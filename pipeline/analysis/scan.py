@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers import create_engine, find_model
+from classifiers.numerals import counted
 from extractors import create_detector
 from extractors.align import CropGeometry
 from pipeline.analysis.adaptive import doubted, rounds
@@ -31,6 +32,8 @@ from pipeline.analysis.concurrency import in_order
 from pipeline.analysis.resources import files_at_a_time, usable_cores
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.sampling import SLACK, SamplingPlan
+from pipeline.media.types import quoted
+from pipeline.results.coverage import percent
 from pipeline.results.parts import InputRecord, ModelIdentity, SamplingRecord, Status, Track, label_of
 from pipeline.results.verdict import Verdict
 
@@ -144,7 +147,7 @@ class Scanner:
     def _weigh(self, analysis: Analysis, tracks: Sequence[Track]) -> Evidence | None:
         if not tracks:
             return None
-        return weigh(tracks, analysis.frames, self.model.calibration, self.model.thresholds, self._pooling)
+        return weigh(tracks, analysis.asked_for, self.model.calibration, self.model.thresholds, self._pooling)
 
     def _verdict(
         self,
@@ -171,6 +174,7 @@ class Scanner:
             sampling=SamplingRecord(self.sampling, analysis.frames, analysis.rounds if self.adaptive else None),
             timing_s=stopwatch.total(),
             warnings=analysis.warnings,
+            coverage=analysis.coverage,
         )
 
 
@@ -195,20 +199,31 @@ def _status(analysis: Analysis, evidence: Evidence | None) -> tuple[Status, str 
     if analysis.failure:
         # What was seen before decoding broke off is told, without a verdict.
         return analysis.failure.status, str(analysis.failure)
+    assert analysis.media and analysis.coverage, "all that can be probed has them"
+    coverage = analysis.coverage
+    if not coverage.seen:
+        return (
+            "undecodable",
+            f"{quoted(analysis.media.path)} is damaged: not one of the frames that were looked at could be read.",
+        )
+    if not coverage.allows_verdict:
+        return "insufficient_evidence", f"only {percent(coverage.readable)} of the pictures could be read"
+    if evidence is None and not coverage.allows_no_face:
+        return "insufficient_evidence", f"no face was found, but only {percent(coverage.seen)} of the file was seen"
     if evidence is None:
-        return "no_face", f"no face was found in {analysis.frames} frames"
+        return "no_face", f"no face was found in {counted(analysis.frames, 'frame')}"
     if evidence.scores is None:
         return "insufficient_evidence", _too_little(analysis)
     return "ok", None
 
 
 def _too_little(analysis: Analysis) -> str:
-    needed = min(MIN_OBSERVATIONS, analysis.frames)
+    needed = min(MIN_OBSERVATIONS, analysis.asked_for)
     seen_enough = [track for track in analysis.tracks if track.weight >= needed]
     if not seen_enough:
         longest = max(len(track.observations) for track in analysis.tracks)
         return (
-            f"no face was seen in more than {longest} of {analysis.frames} sampled frames; "
+            f"no face was seen in more than {longest} of {counted(analysis.asked_for, 'sampled frame')}; "
             "look at more of them with --frames or --fps"
         )
     best = max(mean_quality(track) for track in seen_enough)

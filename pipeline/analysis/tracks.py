@@ -21,15 +21,24 @@ class SeenFrame:
 
     Attributes:
         time_s: presentation time in seconds.
+        size: width and height in pixels.
         scene: what the frame looks like from afar.
         observations: its faces.
         refinement: whether it is from a closer look, beside the frames that are sampled.
     """
 
     time_s: float
+    size: tuple[int, int]
     scene: Scene
     observations: list[Observation]
     refinement: bool = False
+
+    def is_another_shot(self, before: SeenFrame) -> bool:
+        """Tell whether the shot has changed since a frame before this one."""
+        (width, height), (width_before, height_before) = self.size, before.size
+        # A picture that is scaled goes on; one of another form was put together anew.
+        is_other_form = abs(width * height_before / (height * width_before) - 1) > _SAME_FORM
+        return is_other_form or self.scene.is_another_shot(before.scene)
 
 
 class Tracker:
@@ -48,15 +57,15 @@ class Tracker:
         self._holds = holds or {}
         self._max_gap_s = max_gap_s
         self._recent_s: deque[float] = deque(maxlen=max_missed + 1)
-        self._scene: Scene | None = None
+        self._latest: SeenFrame | None = None
         self._open: list[Track] = []
         self._tracks: list[Track] = []
 
     def add(self, frame: SeenFrame) -> None:
         """Take in the faces of a frame that is later than every one before it."""
-        if self._scene is not None and frame.scene.is_another_shot(self._scene):
+        if self._latest is not None and frame.is_another_shot(self._latest):
             self._open = []
-        self._scene = frame.scene
+        self._latest = frame
         matched = _assign(self._open, frame.observations)
         for position, observation in enumerate(frame.observations):
             if position in matched:
@@ -80,6 +89,9 @@ class Tracker:
         return self._tracks
 
 
+# Shapes of pictures that differ by less than this share are the same, but for what rounding to whole pixels does.
+_SAME_FORM = 0.02
+
 # Faces further apart than this, in face sizes, or of more different size are never the same person.
 _REACH = 0.8
 _MAX_SIZE_RATIO = 1.8
@@ -91,10 +103,10 @@ def _assign(tracks: Sequence[Track], observations: Sequence[Observation]) -> dic
         return {}
     cost = np.full((len(observations), len(tracks)), np.inf)
     for column, track in enumerate(tracks):
-        expected = _expected_box(track, observations[0].time_s)
+        last = _box(track.observations[-1], observations[0].frame_size)
+        expected = _expected_box(track, observations[0])
         for row, observation in enumerate(observations):
             # Where a head nods the last place is the better guess, where it walks the predicted one.
-            last = track.observations[-1].face.box
             cost[row, column] = min(_distance(expected, observation.face.box), _distance(last, observation.face.box))
     # The assignment needs finite costs; what cannot be matched costs more than any match and is dropped after.
     rows, columns = linear_sum_assignment(np.where(np.isfinite(cost), cost, 1e6))
@@ -109,20 +121,28 @@ def _distance(a: np.ndarray, b: np.ndarray) -> float:
     return apart + (1 - overlap(a, b)) if apart <= _REACH else np.inf
 
 
-def _expected_box(track: Track, time_s: float) -> np.ndarray:
-    """Move the last box on by the track's last speed."""
+def _box(seen: Observation, size: tuple[int, int] | None) -> np.ndarray:
+    """Give the box of a face in pixels of another frame of the same form."""
+    if seen.frame_size == size or seen.frame_size is None or size is None:
+        return seen.face.box
+    return seen.face.box * np.float32(size[0] / seen.frame_size[0])
+
+
+def _expected_box(track: Track, now: Observation) -> np.ndarray:
+    """Move the last box on by the track's last speed, to the time of another face and in pixels of its frame."""
     last = track.observations[-1]
+    last_box = _box(last, now.frame_size)
     if len(track.observations) < 2:
-        return last.face.box
+        return last_box
     before = track.observations[-2]
     elapsed = last.time_s - before.time_s
     if elapsed <= 0:
-        return last.face.box
-    motion = (last.face.box[:2] - before.face.box[:2]) * ((time_s - last.time_s) / elapsed)
+        return last_box
+    motion = (last_box[:2] - _box(before, now.frame_size)[:2]) * ((now.time_s - last.time_s) / elapsed)
     # A step of more than one face size is more likely a wrong detection than speed.
-    size = float(np.sqrt(last.face.box[2] * last.face.box[3]))
+    size = float(np.sqrt(last_box[2] * last_box[3]))
     motion = np.clip(motion, -size, size)
-    return np.concatenate([last.face.box[:2] + motion, last.face.box[2:]])
+    return np.concatenate([last_box[:2] + motion, last_box[2:]])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -19,7 +19,7 @@ from pipeline.media.types import MediaError
 from pipeline.results.input import Input
 from pipeline.results.parts import FAILURES
 from pipeline.results.verdict import Verdict
-from pipeline.results.writers import ResultWriter
+from pipeline.results.writers import ResultWriteError, ResultWriter
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +72,10 @@ def scan_batch(
         needs_logits: scan also what has a result of an earlier version, which kept no logits.
 
     Yields:
-        The verdict on each input, in order.
+        The verdict on each input, in order; that of a result that could not be written says so.
+
+    Raises:
+        WriteError: no result can be written.
     """
     writer.expect(inputs)
 
@@ -88,13 +91,14 @@ def scan_batch(
     else:
         stopped = threading.Event()
         scan = partial(_scan, scanner, stopped=stopped)
-        results = _results(inputs, scan, stopped.set, kept, writer, files_at_a_time())
+        results = _results(inputs, scan, scanner, stopped.set, kept, writer, files_at_a_time())
     yield from results
 
 
 def _results(
     inputs: Sequence[Input],
     scan: Callable[[Input], Verdict],
+    scanner: Scanner,
     stop: Callable[[], None],
     kept: Callable[[Input], Verdict | None],
     writer: ResultWriter,
@@ -114,7 +118,11 @@ def _results(
         # What broke off because it was told to is no result.
         if not stopped.is_set():
             with writing:
-                writer.write(source, verdict)
+                try:
+                    writer.write(source, verdict)
+                except ResultWriteError as error:
+                    verdict = scanner.failure(source.path, f"its result was lost: {error}")
+                    writer.keep(verdict)
         return verdict
 
     def give_up() -> None:
@@ -176,7 +184,7 @@ def _scan_in_processes(
 
     processes: WorkerProcesses[Input, Verdict]
     with WorkerProcesses(partial(_load, settings, cores), workers, at_a_time) as processes:
-        yield from _results(inputs, scan, processes.stop, kept, writer, workers * at_a_time)
+        yield from _results(inputs, scan, scanner, processes.stop, kept, writer, workers * at_a_time)
 
 
 def _load(settings: ScannerSettings, threads: int) -> Callable[[Input], Verdict]:

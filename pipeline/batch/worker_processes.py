@@ -9,8 +9,11 @@ import queue
 import signal
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Generic, TypeVar
+
+from pipeline.analysis.concurrency import block_interrupts
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -34,7 +37,10 @@ class WorkerProcesses(Generic[Task, Result]):
 
     def __init__(self, prepare: Callable[[], Callable[[Task], Result]], processes: int, at_a_time: int) -> None:
         self._prepare = prepare
-        self._workers: list[_Worker[Task, Result]] = [_Worker(prepare, at_a_time) for _ in range(processes)]
+        # In a thread, so that no interrupt reaches the processes, nor comes between two steps of their start.
+        with ThreadPoolExecutor(1, initializer=block_interrupts) as thread:
+            workers = [thread.submit(_Worker, prepare, at_a_time) for _ in range(processes)]
+        self._workers: list[_Worker[Task, Result]] = [worker.result() for worker in workers]
         self._free: queue.SimpleQueue[tuple[_Worker[Task, Result], int]] = queue.SimpleQueue()
         self._alone = threading.Lock()
         self._stopped = False
@@ -133,10 +139,19 @@ class _Worker(Generic[Task, Result]):
             self._connections = tuple(our for our, _ in pipes)
 
 
+def _end_with_parent() -> None:
+    """End this process, in whatever it does, once the one that started it is no more."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
 def _serve(prepare: Callable[[], Callable[[Task], Result]], connections: list[Connection], log_level: int) -> None:
     """Do what comes through each connection until it is closed."""
     # Ctrl-C goes to all processes at the terminal; the first one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=log_level)
     logging.captureWarnings(True)
     do = prepare()

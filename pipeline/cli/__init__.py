@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.cli import calibrate, compare, evaluate, explore, export, faces, models, report, scan, train
+from pipeline.cli.interrupts import orderly_end
 from pipeline.version import __version__
 
 _COMMANDS = (scan, report, models, faces, explore, train, evaluate, compare, calibrate, export)
@@ -37,24 +38,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that lacks a character gets its escape, not a crash.
             stream.reconfigure(errors="backslashreplace")
-    try:
-        return options.run(options)
-    except KeyboardInterrupt:
-        print("facewitness: interrupted; what was finished has been written", file=sys.stderr)
-        return INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output has gone: not an error of ours, and nothing may be flushed to it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return FAILED
-    except Exception as error:
-        status = _exit_status(error)
-        if status is not None:
-            print(f"facewitness {options.command}: {error}", file=sys.stderr)
-            return status
-        if options.debug:
-            raise
-        print(f"facewitness: {type(error).__name__}: {error} (a bug; --debug shows where)", file=sys.stderr)
-        return FAILED
+    with orderly_end() as interrupted:
+        try:
+            return options.run(options)
+        except BrokenPipeError:
+            # The reader of our output has gone: not an error of ours, and nothing may be flushed to it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return FAILED
+        except (Exception, KeyboardInterrupt) as error:
+            if interrupted.is_set() or isinstance(error, KeyboardInterrupt):
+                print("facewitness: interrupted; what was finished has been written", file=sys.stderr)
+                return INTERRUPTED
+            return _failed(error, options)
+
+
+def _failed(error: Exception, options: argparse.Namespace) -> int:
+    """Say what went wrong, and give the exit status for it."""
+    status = _exit_status(error)
+    if status is not None:
+        print(f"facewitness {options.command}: {error}", file=sys.stderr)
+        return status
+    if options.debug:
+        raise error
+    print(f"facewitness: {type(error).__name__}: {error} (a bug; --debug shows where)", file=sys.stderr)
+    return FAILED
 
 
 def _exit_status(error: Exception) -> int | None:
@@ -65,12 +72,13 @@ def _exit_status(error: Exception) -> int | None:
     from classifiers import ModelError
     from classifiers.errors import ClassifierError, OutputError
     from extractors import DetectorUnavailableError
+    from pipeline.batch.path_lists import PathListError
     from pipeline.media.types import MediaError
     from pipeline.results.writers import WriteError
     from pipeline.workbench.extras import MissingLibraryError
 
     if isinstance(error, OutputError | WriteError | MediaError | OSError):
         return FAILED
-    if isinstance(error, ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError):
+    if isinstance(error, ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError):
         return WRONG_USAGE
     return None

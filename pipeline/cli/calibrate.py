@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.numerals import counted
 from pipeline.cli.labelled_data import add_measuring_options, measuring_settings, open_data
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import bar
@@ -68,7 +69,7 @@ def _report(calibrated: CalibratedModel) -> str:
     for title, error in (("before", calibrated.error_before), ("after", calibrated.error_after)):
         lines.append(f"{title:<8}{error.ece:>8.3f}{error.brier:>8.3f}")
     if calibrated.unscored:
-        lines.append(f"{len(calibrated.unscored)} inputs gave no score and were left out")
+        lines.append(f"left out: {counted(len(calibrated.unscored), 'input')} gave no score")
     lines += ["", f"fitted on {after.calibration.fitted_on}", after.thresholds.operating_point]
     lines.append(f"likely_fake from {after.thresholds.likely_fake}, likely_real to {after.thresholds.likely_real}")
     return "\n".join(lines)

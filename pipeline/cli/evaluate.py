@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from classifiers.numerals import counted
 from pipeline.cli.evaluation_table import evaluation_table
 from pipeline.cli.labelled_data import add_measuring_options, measuring_settings, open_data
 from pipeline.cli.logs import set_up_logging
@@ -69,9 +70,8 @@ def run(options: argparse.Namespace) -> int:
     models = options.model or [None]
     names = _unique([find_model(model).name for model in models])
     if data.without_crop_elsewhere:
-        print(
-            f"{data.without_crop_elsewhere} inputs without a face crop are of no split or another one and do not count"
-        )
+        without = counted(data.without_crop_elsewhere, "input")
+        print(f"left out: {without} without a face crop, of no split or another one")
     evaluations = [
         evaluate_model(
             data,

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.numerals import counted
 from pipeline.cli.engine_options import add_detector_option
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import bar
@@ -75,13 +76,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _summary(counts: FaceCounts, folder: Path) -> str:
     without = counts.inputs_without
-    parts = [f"{_number(counts.crops, 'crop')} of {_number(counts.inputs_with_faces, 'input')} in {folder}"]
+    parts = [f"{counted(counts.crops, 'crop')} of {counted(counts.inputs_with_faces, 'input')} in {folder}"]
     if "no_face" in without:
-        parts.append(f"{_number(without['no_face'], 'input')} without a face")
+        parts.append(f"{counted(without['no_face'], 'input')} without a face")
     if counts.failed:
-        parts.append(f"{_number(counts.failed, 'input')} could not be read")
+        parts.append(f"{counted(counts.failed, 'input')} could not be read")
     return "; ".join(parts) + (f" (see {folder / 'no_face.csv'})" if without else "")
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.numerals import counted
 from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def open_data(options: argparse.Namespace, part: str) -> LabelledData:
     )
     if data.made_by:
         print(
-            f"{len(data.samples)} of {data.total} samples are taken, the part {data.part} that `facewitness train "
-            f"--split-by {','.join(data.made_by)}` leaves; --split all takes everything"
+            f"{len(data.samples)} of {counted(data.total, 'sample')} taken: the part {data.part} that `facewitness "
+            f"train --split-by {','.join(data.made_by)}` leaves; --split all takes everything"
         )
     return data

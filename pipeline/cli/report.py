@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.numerals import counted
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import bar
 
@@ -96,7 +97,7 @@ def _folder(folder: Path, options: argparse.Namespace) -> int:
         print(f"facewitness report: no result is in {display_path(folder)}; scan with -o first", file=sys.stderr)
         return 2
     lost = f", {failed} could not be made" if failed else ""
-    print(f"{pages} {'page' if pages == 1 else 'pages'}{lost}; the index is {display_path(index)}")
+    print(f"{counted(pages, 'page')}{lost}; the index is {display_path(index)}")
     return 1 if failed else 0
 
 

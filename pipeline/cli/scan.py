@@ -8,11 +8,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from classifiers.numerals import counted
 from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
+from pipeline.cli.interrupts import end_at_once
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import bar
 
 if TYPE_CHECKING:
+    from pipeline.analysis.scan import Scanner
+    from pipeline.batch.scan_batch import ScannerSettings
     from pipeline.evidence.companion_files import CompanionFiles
     from pipeline.media.sampling import SamplingPlan
     from pipeline.results.input import Input
@@ -24,10 +28,11 @@ _DESCRIPTION = """\
 Scan videos and images for manipulated faces.
 
 INPUT is a file, a folder (searched with its sub-folders) or a glob pattern; - reads paths from standard input, one a
-line. Results that are already in the output folder are kept unless --overwrite is given, so an interrupted batch
-goes on where it stopped.
+line or as `find -print0` writes them. Results that are already in the output folder are kept unless --overwrite is
+given, so an interrupted batch goes on where it stopped.
 
-exit status: 0 every input got a result, 1 some input could not be scanned or the report not made, 2 wrong usage"""
+exit status: 0 every input got a result, 1 some input could not be scanned or the report not made, 2 wrong usage,
+130 interrupted; a second interrupt ends at once"""
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -89,32 +94,67 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(options: argparse.Namespace) -> int:
     """Scan the inputs, write the results and print the table."""
-    from classifiers import ModelError
-    from pipeline.analysis.resources import worker_processes
-    from pipeline.batch.inputs import expand_inputs
-    from pipeline.batch.scan_batch import ScannerSettings, scan_batch
-    from pipeline.results.table import table
-    from pipeline.results.writers import ResultWriter
-
     set_up_logging(options.debug)
     to_pipe = options.output == "-"
     folder = None if to_pipe or options.output is None else Path(options.output)
+    wrong = _wrong_usage(options, folder)
+    if wrong:
+        print(f"facewitness scan: {wrong}", file=sys.stderr)
+        return 2
+    with end_at_once():
+        from pipeline.analysis.resources import worker_processes
+        from pipeline.batch.scan_batch import scan_batch
+        from pipeline.media.types import display_path, printable
+        from pipeline.results.table import table
+        from pipeline.results.writers import ResultWriter, WriteError
+
+        inputs = _inputs(options.inputs)
+        loaded = _load(options)
+        if loaded is None:
+            return 2
+        settings, scanner = loaded
+    rows: list[TableRow] = []
+    failed = False
+    try:
+        with ResultWriter(folder, options.format) as writer:
+            workers = options.workers or worker_processes()
+            verdicts = scan_batch(inputs, scanner, settings, writer, workers=workers, overwrite=options.overwrite)
+            if options.annotate or options.heatmaps:
+                from pipeline.evidence.companion_files import CompanionFiles
+
+                wanted = CompanionFiles(options.annotate, options.heatmaps, options.model, options.overwrite)
+                verdicts = _with_companions(verdicts, inputs, writer, wanted)
+            failed = _collect(verdicts, rows, len(inputs), to_pipe)
+    except WriteError as error:
+        print(f"facewitness scan: {error}", file=sys.stderr)
+        failed = True
+    if not to_pipe and (rows or not failed):
+        print(table(rows))
+        if folder:
+            print(f"\nResults are in {printable(display_path(folder))}")
+    if options.report and folder:
+        failed = not _report(folder, options.model) or failed
+    return 1 if failed else 0
+
+
+def _wrong_usage(options: argparse.Namespace, folder: Path | None) -> str | None:
+    """Say which options do not go together."""
     extras = [name for name in ("report", "annotate", "heatmaps") if getattr(options, name)]
     if extras and folder is None:
-        print(f"facewitness scan: --{extras[0]} writes files: name their folder with -o DIR", file=sys.stderr)
-        return 2
-    if folder is None and (options.format == "csv" or (options.format == "jsonl" and not to_pipe)):
-        print(
-            f"facewitness scan: --format {options.format} writes files: name their folder with -o DIR", file=sys.stderr
-        )
-        return 2
+        return f"--{extras[0]} writes files: name their folder with -o DIR"
+    if folder is None and (options.format == "csv" or (options.format == "jsonl" and options.output != "-")):
+        return f"--format {options.format} writes files: name their folder with -o DIR"
     drawn = [name for name in extras if name != "report"]
     if drawn and options.format == "jsonl":
-        print(
-            f"facewitness scan: --{drawn[0]} names its files after the JSON files, which --format jsonl does not write",
-            file=sys.stderr,
-        )
-        return 2
+        return f"--{drawn[0]} names its files after the JSON files, which --format jsonl does not write"
+    return None
+
+
+def _load(options: argparse.Namespace) -> tuple[ScannerSettings, Scanner] | None:
+    """Load what scans; None where the options ask for what there is not, which is printed."""
+    from classifiers import ModelError
+    from pipeline.batch.scan_batch import ScannerSettings
+
     try:
         settings = ScannerSettings(
             options.model,
@@ -128,31 +168,27 @@ def run(options: argparse.Namespace) -> int:
         scanner = settings.scanner()
     except ValueError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
-        return 2
+        return None
     try:
         if options.heatmaps:
             scanner.model.check_heat_maps()
     except ModelError as error:
         remedy = "leave out --heatmaps, or scan with the default model"
         print(f"facewitness scan: there are no heat maps: {error}; {remedy}", file=sys.stderr)
-        return 2
-    inputs = list(expand_inputs(options.inputs))
-    with ResultWriter(folder, options.format) as writer:
-        workers = options.workers or worker_processes()
-        verdicts = scan_batch(inputs, scanner, settings, writer, workers=workers, overwrite=options.overwrite)
-        if drawn:
-            from pipeline.evidence.companion_files import CompanionFiles
+        return None
+    return settings, scanner
 
-            wanted = CompanionFiles(options.annotate, options.heatmaps, options.model, options.overwrite)
-            verdicts = _with_companions(verdicts, inputs, writer, wanted)
-        rows, failed = _collect(verdicts, len(inputs), to_pipe)
-    if not to_pipe:
-        print(table(rows))
-        if folder:
-            print(f"\nResults are in {folder}")
-    if options.report and folder:
-        failed = not _report(folder, options.model) or failed
-    return 1 if failed else 0
+
+def _inputs(arguments: Sequence[str]) -> list[Input]:
+    """Find the files, and say what lies beside them and is left out."""
+    from pipeline.batch.folders import LeftOut
+    from pipeline.batch.inputs import expand_inputs
+
+    left_out = LeftOut()
+    inputs = list(expand_inputs(arguments, left_out=left_out))
+    if str(left_out):
+        print(f"facewitness scan: {left_out}", file=sys.stderr)
+    return inputs
 
 
 def _plan(options: argparse.Namespace) -> SamplingPlan:
@@ -190,24 +226,23 @@ def _report(folder: Path, model: str | None) -> bool:
         print(f"facewitness scan: the report could not be made: {error}", file=sys.stderr)
         return False
     if failed:
-        pages = "1 page" if failed == 1 else f"{failed} pages"
-        print(f"facewitness scan: {pages} of the report could not be made", file=sys.stderr)
+        print(f"facewitness scan: {counted(failed, 'page')} of the report could not be made", file=sys.stderr)
     return not failed
 
 
-def _collect(verdicts: Iterator[Verdict], total: int, to_pipe: bool) -> tuple[list[TableRow], bool]:
-    """Take each verdict as it comes; only the row of the table is kept of it."""
+def _collect(verdicts: Iterator[Verdict], rows: list[TableRow], total: int, to_pipe: bool) -> bool:
+    """Take each verdict as it comes, of which only the row of the table is kept; whether one has failed."""
     from pipeline.results.parts import FAILURES
     from pipeline.results.table import table_row
     from pipeline.results.writers import json_line
 
-    rows, failed = [], False
+    failed = False
     for verdict in bar(verdicts, total, "scanning", "file"):
         if to_pipe:
             print(json_line(verdict), flush=True)
         rows.append(table_row(verdict))
         failed = failed or verdict.status in FAILURES
-    return rows, failed
+    return failed
 
 
 def _named(text: str) -> str:

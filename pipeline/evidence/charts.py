@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.results.coverage import Coverage, Span
 from pipeline.results.parts import Segment, TrackEvidence
 
 LANE_WIDTH, LANE_HEIGHT = 1000, 100
@@ -19,13 +20,48 @@ _GAP_STEPS = 1.75
 
 
 @dataclass(frozen=True, slots=True)
+class Doubtful:
+    """A stretch of the timeline that was not seen, or not as it is.
+
+    Attributes:
+        kind: "not_looked_at", "not_readable" or "damaged".
+        left, width: shares of the timeline in percent.
+    """
+
+    kind: str
+    left: float
+    width: float
+
+
+def doubtful(coverage: Coverage | None, duration_s: float) -> list[Doubtful]:
+    """Place what was not seen of a file, or not as it is, on the timeline, which lasts longer than 0 s."""
+    return [
+        Doubtful(kind, round(100 * start_s / duration_s, 2), round(100 * (end_s - start_s) / duration_s, 2))
+        for kind, spans in spans_by_kind(coverage).items()
+        for start_s, end_s in spans
+    ]
+
+
+def spans_by_kind(coverage: Coverage | None) -> dict[str, tuple[Span, ...]]:
+    """Give the spans of each kind of doubt of which there are some."""
+    if coverage is None:
+        return {}
+    kinds = {
+        "not_looked_at": coverage.not_looked_at,
+        "not_readable": coverage.not_readable,
+        "damaged": coverage.damaged,
+    }
+    return {kind: spans for kind, spans in kinds.items() if spans}
+
+
+@dataclass(frozen=True, slots=True)
 class Lane:
     """The line of one person in the timeline, in units of the drawing.
 
     Attributes:
         line: SVG path of the score, broken where the face was not seen.
         dots: SVG path of a point for each frame.
-        gaps: left ends and widths of what lies between, before and after.
+        gaps: left ends and widths of what lies between, before and after, as far as it was looked at.
         strong: left ends and widths of the stretches of strong evidence.
     """
 
@@ -35,7 +71,9 @@ class Lane:
     strong: list[tuple[float, float]]
 
 
-def lane(person: TrackEvidence, segments: Sequence[Segment], duration_s: float, step_s: float) -> Lane:
+def lane(
+    person: TrackEvidence, segments: Sequence[Segment], duration_s: float, step_s: float, unseen_s: Sequence[Span] = ()
+) -> Lane:
     """Draw one person.
 
     Args:
@@ -43,6 +81,7 @@ def lane(person: TrackEvidence, segments: Sequence[Segment], duration_s: float, 
         segments: the stretches in which the evidence about this person is strong.
         duration_s: of the file, above 0.
         step_s: seconds between frames that were looked at; a face that is missing for longer was not seen.
+        unseen_s: when nothing at all was seen, which is no gap of this person.
     """
     times = np.array([seen.time_s for seen in person.track.observations])
     ends = np.array([seen.end_s for seen in person.track.observations])
@@ -60,16 +99,37 @@ def lane(person: TrackEvidence, segments: Sequence[Segment], duration_s: float, 
     seen = [(times[run[0]], ends[run[-1]]) for run in runs]
     edges = [(-np.inf, 0.0), *seen, (duration_s, np.inf)]
     gaps = [
-        (_x(before, duration_s), _x(after - before, duration_s))
+        (_x(start_s, duration_s), _x(end_s - start_s, duration_s))
         for (_, before), (after, _) in itertools.pairwise(edges)
         if after - before > _GAP_STEPS * step_s
+        for start_s, end_s in _without(before, after, unseen_s)
+        # What is left beside a damaged frame is half of the way to the next, and no frame without a face.
+        if end_s - start_s > 0.75 * step_s
     ]
     strong = [(_x(s.start_s, duration_s), max(_x(s.end_s - s.start_s, duration_s), 4.0)) for s in segments]
     return Lane("".join(line), "".join(dots), gaps, strong)
 
 
+def searched(duration_s: float, unseen_s: Sequence[Span]) -> list[tuple[float, float]]:
+    """Give left ends and widths of what was seen, in units of the drawing of a lane."""
+    return [
+        (_x(start_s, duration_s), _x(end_s - start_s, duration_s))
+        for start_s, end_s in _without(0.0, duration_s, unseen_s)
+    ]
+
+
+def _without(start_s: float, end_s: float, spans_s: Sequence[Span]) -> list[Span]:
+    """Cut spans out of another."""
+    pieces = []
+    for first_s, last_s in sorted(spans_s):
+        if first_s < end_s and last_s > start_s:
+            pieces.append((start_s, first_s))
+            start_s = last_s
+    return [(first_s, last_s) for first_s, last_s in [*pieces, (start_s, end_s)] if last_s > first_s]
+
+
 def step(persons: Sequence[TrackEvidence], duration_s: float, frames: int) -> float:
-    """Estimate the seconds between two frames that were looked at."""
+    """Estimate the seconds between two frames that were looked at, in so many seconds of pictures."""
     seen = [seen for person in persons for seen in person.track.observations]
     times = np.unique([each.time_s for each in seen])
     usual = float(np.median(np.diff(times))) if len(times) > 1 else 0.0

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from html import escape
 
+from classifiers.numerals import counted
 from pipeline.evidence import charts
 from pipeline.evidence.spelling import clock, number, printable
 from pipeline.evidence.texts import say
+from pipeline.results.coverage import percent
 from pipeline.results.parts import Label, TrackEvidence
 from pipeline.results.verdict import Verdict
 
@@ -19,6 +21,8 @@ _COLOURS: dict[str | None, str] = {
     "likely_real": "#0072b2",
     None: "#76808c",
 }
+_DOUBTFUL = {"not_looked_at": "#8884", "not_readable": "#7a52c9b0", "damaged": "#7a52c930"}
+"""Translucent, so that they show on any page."""
 _MOST_PERSONS = 12
 _LANE_PIXELS = (420, 44)
 
@@ -80,12 +84,17 @@ def _row(person: TrackEvidence, verdict: Verdict) -> str:
 def _lane(person: TrackEvidence, verdict: Verdict) -> str:
     """Draw the score of a person over the time of the file, 1 at the top."""
     duration_s = verdict.duration_s or 1.0
-    step_s = charts.step(verdict.tracks, duration_s, verdict.frames_looked_at)
+    step_s = charts.step(verdict.tracks, verdict.pictures_s, verdict.frames_looked_at)
     drawn = charts.lane(person, verdict.segments_of(person), duration_s, step_s)
     width, height = _LANE_PIXELS
     zones = "".join(
         f'<rect y="{top}" width="{charts.LANE_WIDTH}" height="{tall}" fill="{_COLOURS[band]}" opacity=".14"/>'
         for band, (top, tall) in _zones(verdict)
+    )
+    doubtful = "".join(
+        f'<rect x="{10 * part.left}" width="{10 * part.width}" height="{charts.LANE_HEIGHT}" '
+        f'fill="{_DOUBTFUL[part.kind]}"><title>{_shown(say(f"key_{part.kind}"))}</title></rect>'
+        for part in charts.doubtful(verdict.coverage, duration_s)
     )
     stroke = _COLOURS[verdict.label_of(person.scores.fake) if person.supported else None]
     lines = (
@@ -100,7 +109,7 @@ def _lane(person: TrackEvidence, verdict: Verdict) -> str:
     return (
         f'<svg role="img" aria-label="{words}" width="{width}" height="{height}" preserveAspectRatio="none" '
         f'viewBox="0 0 {charts.LANE_WIDTH} {charts.LANE_HEIGHT}" style="max-width:100%;border-bottom:1px solid #8888">'
-        f"<title>{words}</title>{zones}{lines}</svg>"
+        f"<title>{words}</title>{zones}{doubtful}{lines}</svg>"
     )
 
 
@@ -113,7 +122,9 @@ def _zones(verdict: Verdict) -> list[tuple[Label, tuple[float, float]]]:
 
 
 def _made_with(verdict: Verdict) -> str:
-    facts = [f"{verdict.frames_looked_at} frames"]
+    facts = [counted(verdict.frames_looked_at, "frame")]
+    if verdict.coverage:
+        facts.append(f"{percent(verdict.coverage.seen)} seen")
     if model := verdict.model:
         facts.append(f"{model.name}, {model.engine} {model.precision}")
     if verdict.input.sha256:

@@ -110,6 +110,11 @@ def reopen(verdict: Verdict, path: Path) -> MediaInfo:
         raise PicturesError("changed", _changed(path)) from error
     if media.sha256 != verdict.input.sha256:
         raise PicturesError("changed", _changed(path))
+    if verdict.probe.size not in (None, (media.width, media.height)):
+        # Boxes and landmarks would lie beside the faces.
+        raise PicturesError(
+            "unreadable", f"{quoted(path)} was scanned by a version that did not stretch it; scan it anew."
+        )
     return media
 
 

@@ -1,9 +1,12 @@
-"""Every sentence of the report and of the index, in one place for translation. Charts and templates hold none.
+"""Every sentence of the report, and with `index_texts` of the index, in one place for translation. Charts and templates
+hold none.
 
 Braces stand for what is filled in. Of a text with the endings `_one` and `_many`, the number of things decides.
 """
 
 from __future__ import annotations
+
+from pipeline.evidence.index_texts import INDEX_TEXTS
 
 LANGUAGE = "en"
 
@@ -67,11 +70,13 @@ _TEXTS = {
     "sure_real": "likely real up to {real}",
     "ask_found": "What was found",
     "found_none": "No face",
-    "found_none_note": "in {frames} frames of {length}",
+    "found_none_note_one": "in 1 frame of {length}",
+    "found_none_note_many": "in {n} frames of {length}",
     "found_none_image": "in the picture",
     "found_some_one": "1 face",
     "found_some_many": "{n} faces",
     "found_some_note": "too few or too poor to judge",
+    "found_unseen_note": "too little of the file could be read",
     "found_unread": "Nothing",
     "found_unread_note": "the file was not read",
     "file_facts": "{length}{width} × {height} pixels, SHA-256 {start}…",
@@ -122,7 +127,8 @@ _TEXTS = {
     "can_do": "What can be done",
     "no_face_title": "No face was found",
     "no_face_lead": "There was nothing to judge, so there is no verdict: the file is called neither real nor fake.",
-    "no_face_happened": "{frames} frames were searched, and no face was found in any of them.",
+    "no_face_happened_one": "1 frame was searched, and no face was found in it.",
+    "no_face_happened_many": "{n} frames were searched, and no face was found in any of them.",
     "no_face_do_1": (
         "Is there a face in the {kind}? If not, this is the right answer. Facewitness looks at faces only."
     ),
@@ -131,17 +137,26 @@ _TEXTS = {
     "no_face_do_4": "If the picture is sideways, very dark or cropped, mend that in a copy and scan the copy.",
     "insufficient_evidence_title": "Too little to judge",
     "insufficient_evidence_lead": "Faces were found, but too briefly or of too poor a quality for a verdict.",
-    "insufficient_evidence_happened": (
-        "{frames} frames were searched. What was found is shown below; its scores must not be read as a verdict."
+    "insufficient_evidence_happened_one": (
+        "1 frame was searched. What was found is shown below; its scores must not be read as a verdict."
+    ),
+    "insufficient_evidence_happened_many": (
+        "{n} frames were searched. What was found is shown below; its scores must not be read as a verdict."
     ),
     "insufficient_evidence_do_1": ("Look at more frames: facewitness scan --fps 5, or --frames all for a short clip."),
     "insufficient_evidence_do_2": (
         "Look for a larger or less compressed copy: faces should be 80 pixels high or more."
     ),
     "insufficient_evidence_do_3": "Judge the face by eye in the frames below.",
+    "unseen_lead": "Only {share} of the {kind} could be seen, too little for a verdict.",
+    "unseen_happened_one": "1 frame was searched. What could not be seen may show anything.",
+    "unseen_happened_many": "{n} frames were searched. What could not be seen may show anything.",
+    "unseen_do_1": "Fetch or copy the file again, and compare its size and hash with the source.",
+    "unseen_do_2": "Play it: is there a picture all the time, and is it whole?",
+    "unseen_do_3": "Keep the file as it is. A result of a whole copy is worth more than one of a mended copy.",
     "undecodable_title": "The file is damaged",
     "undecodable_lead": "It could not be decoded, so nothing can be said about what it shows.",
-    "undecodable_happened": "Neither a whole picture nor enough of the video could be read.",
+    "undecodable_happened": "No picture of it could be read without errors.",
     "undecodable_do_1": "Fetch or copy the file again, and compare its size and hash with the source.",
     "undecodable_do_2": (
         "Try to play it. If a player shows it, convert it: ffmpeg -i FILE -c:v libx264 -crf 16 copy.mp4"
@@ -164,7 +179,7 @@ _TEXTS = {
     "error_do_2": "Scan it again; facewitness scan --debug shows where it breaks off.",
     "searched": "What was searched",
     "searched_image": "The picture that was searched",
-    "searched_intro": "{shown} of the {all} frames, evenly chosen.",
+    "searched_intro": "Shown: {shown} of the frames, evenly chosen.",
     "searched_alt": "Frame at {time}",
     # Timeline
     "timeline": "When",
@@ -172,25 +187,40 @@ _TEXTS = {
     "timeline_intro": "Each line is one face, followed through one shot. The higher, the more it looks forged.",
     "timeline_move": "Move over it, or use the arrow keys, to see the frames.",
     "timeline_intro_static": "Each box is one face, with its score.",
-    "timeline_more": "{n} more people scored lower and are not drawn.",
+    "timeline_more_one": "1 more person scored lower and is not drawn.",
+    "timeline_more_many": "{n} more people scored lower and are not drawn.",
+    "timeline_nobody": "No face",
+    "timeline_intro_nobody": "When the {kind} was searched, and when it could not be.",
+    "lane_label_nobody": "No face was found in what was seen.",
     "timeline_picks": "{shown} of the {all} frames with a face can be shown here.",
     "moment": "Moment",
     "moment_of": "Frame at {time}",
     "moment_none": "No picture: only where the faces were.",
     "moment_more": "and {n} more",
-    "frame_alt": "Frame at {time} with {n} faces marked",
+    "frame_alt_one": "Frame at {time} with 1 face marked",
+    "frame_alt_many": "Frame at {time} with {n} faces marked",
     "key_line": "score in each frame",
     "key_strong": "strong evidence",
     "key_gap": "no face seen",
+    "key_not_looked_at": "not looked at: no picture",
+    "key_not_readable": "not readable",
+    "key_damaged": "damaged picture",
+    "spans_not_looked_at": "Not looked at, as there is no picture: {spans}.",
+    "spans_not_readable": "Not readable: {spans}.",
+    "spans_damaged": "Seen in damaged pictures: {spans}.",
+    "span": "{start} to {end}",
+    "spans_more": "{spans} and {n} more",
+    "seen_part": "Only {share} of the {kind} was seen.",
     "key_zone": "scores that are likely fake",
-    "lane_label": "{who}: score {score}, {band}, seen from {start} to {end} in {n} frames. {strong}",
+    "lane_label_one": "{who}: score {score}, {band}, seen at {start} in 1 frame. {strong}",
+    "lane_label_many": "{who}: score {score}, {band}, seen from {start} to {end} in {n} frames. {strong}",
     "lane_strong": "Strong evidence {when}.",
     "lane_weak": "No strong evidence.",
     # People
     "people": "The faces",
     "people_intro": "The most suspicious first. Numbers are scores from 0 to 1; 1 is fake.",
-    "person_seen": "Seen in {n} frames from {start} to {end}.",
-    "person_seen_once": "Seen in 1 frame at {start}.",
+    "person_seen_one": "Seen in 1 frame at {start}.",
+    "person_seen_many": "Seen in {n} frames from {start} to {end}.",
     "person_image": "Seen in the picture.",
     "person_strong": "Strong evidence {when}.",
     "person_kinds": "By kind: altered face {manipulated}, face drawn whole {generated}.",
@@ -221,7 +251,8 @@ _TEXTS = {
     "whole_frame": "Strongest frame: {time}, score {score}",
     "whole_frame_high": "Highest-scoring frame: {time}, score {score}",
     "unjudged": "Faces that were not judged",
-    "more_people": "{n} more people",
+    "more_people_one": "1 more person",
+    "more_people_many": "{n} more people",
     # Doubts
     "doubts": "What could be wrong",
     "warning": "Warning",
@@ -230,17 +261,20 @@ _TEXTS = {
     "doubt_near": (
         "The score lies only {distance} from the border between {one} and {other}: little would have moved it across."
     ),
-    "doubt_few": "{who} was seen in {n} frames only.",
+    "doubt_few_one": "{who} was seen in 1 frame only.",
+    "doubt_few_many": "{who} was seen in {n} frames only.",
     "doubt_quality": (
         "The faces of {who} are small, blurred or turned (quality {quality} of 1), which makes scores less sure."
     ),
     "doubt_unjudged_one": "1 face was seen too briefly or too badly to be judged. It may be a misdetection.",
     "doubt_unjudged_many": "{n} faces were seen too briefly or too badly to be judged. They may be misdetections.",
-    "doubt_sampled": (
-        "{looked} of {all} frames were looked at. A forgery that is seen between them only would be missed."
+    "doubt_sampled_one": "1 of {all} frames was looked at. A forgery that is seen in others only would be missed.",
+    "doubt_sampled_many": (
+        "{n:,} of {all} frames were looked at. A forgery that is seen between them only would be missed."
     ),
-    "doubt_sampled_no_face": (
-        "{looked} of {all} frames were looked at. A face that is seen between them only would be missed."
+    "doubt_sampled_no_face_one": "1 of {all} frames was looked at. A face that is seen in others only would be missed.",
+    "doubt_sampled_no_face_many": (
+        "{n:,} of {all} frames were looked at. A face that is seen between them only would be missed."
     ),
     "doubt_sound": "The file has sound, which was not examined: a voice can be forged where the picture is not.",
     "doubt_split": "A person who leaves the picture and comes back, or is cut to again, is numbered anew.",
@@ -266,13 +300,17 @@ _TEXTS = {
     "path": "Path",
     "sha256": "SHA-256",
     "bytes": "Size",
-    "bytes_value": "{n} bytes",
+    "bytes_value_one": "1 byte",
+    "bytes_value_many": "{n:,} bytes",
     "kind": "Kind",
     "container": "Container",
     "codec": "Codec",
     "pixel_format": "Pixel format",
     "dimensions": "Dimensions",
     "dimensions_value": "{width} × {height} pixels, upright",
+    "pixel_shape": "Stored pixels",
+    "pixel_shape_value": "{ratio} times as wide as high; the picture was stretched to make them square",
+    "not_looked_at": "Not looked at",
     "rotation": "Stored turned by",
     "rotation_value": "{degrees}°",
     "duration": "Duration",
@@ -290,6 +328,10 @@ _TEXTS = {
     "verdict": "Verdict",
     "sampling": "Frames asked for",
     "sampled": "Frames looked at",
+    "seen": "Seen",
+    "seen_value": "{share} of {length}",
+    "with_face": "Frames with a face",
+    "with_face_value": "{share} of those that could be read",
     "detector": "Face detector",
     "pooling": "From faces to one score",
     "pooling_track_max": "track_max: the most suspicious person decides",
@@ -314,47 +356,7 @@ _TEXTS = {
         "as the only evidence about a person."
     ),
     "whole_text": "whole text",
-    # Index
-    "index_title": "Scanned files - Facewitness",
-    "index": "Scanned files",
-    "index_intro": "The most suspicious first. Each name leads to the evidence report of its file.",
-    "tile_files_one": "file",
-    "tile_files_many": "files",
-    "tile_no_verdict": "No verdict",
-    "histogram": "Scores",
-    "histogram_label": "Number of files by score. {bars}",
-    "histogram_bar": "{low} to {high}: {n}",
-    "histogram_axis_low": "0 · real",
-    "histogram_axis_high": "fake · 1",
-    "histogram_none": "No file has a score.",
-    "filter": "Filter",
-    "search": "Search",
-    "search_hint": "name, message or warning",
-    "any": "any",
-    "column_file": "File",
-    "column_verdict": "Verdict",
-    "column_score": "Score",
-    "column_people": "People",
-    "column_duration": "Length",
-    "column_status": "Status",
-    "column_note": "Note",
-    "sort_by": "sort by",
-    "shown": "{shown} of {all} files",
-    "shown_none": "No file matches. Clear the search, or choose any verdict and status.",
-    "page_next": "Next",
-    "page_previous": "Previous",
-    "page_of": "{first} to {last}",
-    "clear": "Clear",
-    "index_skipped_one": "1 file in this folder is no readable result and was left out: {names}.",
-    "index_skipped_many": "{n} files in this folder are no readable results and were left out: {names}.",
-    "index_no_page": "no page yet",
-    "ok": "ok",
-    "no_face": "no face",
-    "insufficient_evidence": "insufficient evidence",
-    "undecodable": "undecodable",
-    "unsupported": "unsupported",
-    "timeout": "timeout",
-    "error": "error",
+    **INDEX_TEXTS,
 }
 
 

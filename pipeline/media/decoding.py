@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterator
 
 from pipeline.media import images, video_frames
 from pipeline.media.sampling import SamplingPlan
-from pipeline.media.types import STALL_TIMEOUT_S, Frame, MediaInfo
+from pipeline.media.types import STALL_TIMEOUT_S, Frame, Losses, MediaInfo
 
 
 class FrameReader:
@@ -14,11 +14,13 @@ class FrameReader:
 
     Attributes:
         warnings: sentences about what is wrong with the file or with how it was read; complete after the last frame.
+        losses: which of the chosen frames are lacking or damaged; complete after the last frame.
     """
 
-    def __init__(self, frames: Generator[Frame, None, None], warnings: list[str]):
+    def __init__(self, frames: Generator[Frame, None, None], warnings: list[str], losses: Losses):
         self._frames = frames
         self.warnings = warnings
+        self.losses = losses
 
     def __iter__(self) -> Iterator[Frame]:
         return self._frames
@@ -53,7 +55,8 @@ def open_frames(
     Raises:
         MediaError: while iterating, if not one frame can be decoded or ffmpeg hangs.
     """
-    warnings: list[str] = []
+    warnings = [f"Not looked at: {'; '.join(info.not_looked_at)}."] if info.not_looked_at else []
+    losses = Losses()
     if info.container in images.FORMATS:
-        return FrameReader(images.read(info, plan, warnings), warnings)
-    return FrameReader(video_frames.read(info, plan, warnings, stall_timeout_s), warnings)
+        return FrameReader(images.read(info, plan, warnings), warnings, losses)
+    return FrameReader(video_frames.read(info, plan, warnings, losses, stall_timeout_s), warnings, losses)

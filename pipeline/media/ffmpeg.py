@@ -30,7 +30,7 @@ OLDEST_VERSION = (5, 1)
 # concat scripts, SDP, image sequences), which a hostile file would use, and those that draw text as a video.
 _CONTAINERS = (
     "mov,matroska,avi,asf,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,h261,h263,h264,hevc,vvc,av1,obu,vc1,ivf,ogg,mxf,"
-    "gxf,rm,nut,wtv,dv,mjpeg,yuv4mpegpipe,mp3,wav,w64,aac,flac,aiff,caf,ac3,eac3,dts,amr,ape,wv,tta"
+    "gxf,rm,nut,wtv,dv,mjpeg,jpegxl_pipe,yuv4mpegpipe,mp3,wav,w64,aac,flac,aiff,caf,ac3,eac3,dts,amr,ape,wv,tta"
 )
 
 INPUT_OPTIONS: dict[str, object] = {
@@ -193,6 +193,14 @@ class Process:
         self._settle()
         self._stdout.close()
         self._stderr.close()
+
+    def has_output(self) -> bool:
+        """Wait until there is a byte on standard output; False if it has ended.
+
+        Raises:
+            MediaError: status "timeout", if ffmpeg hangs.
+        """
+        return bool(self._wait_for(partial(self._stdout.peek, 1)))
 
     def read_into(self, buffer: memoryview) -> bool:
         """Fill a buffer from standard output; False if the output ends before it is full.

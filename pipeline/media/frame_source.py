@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Generator, Iterator
+from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
+from classifiers.numerals import counted
 from pipeline.media.decoding import open_frames
 from pipeline.media.prefetch import Prefetch
 from pipeline.media.sampling import MAX_COUNT, SamplingPlan, nearest
-from pipeline.media.types import Frame, MediaInfo
+from pipeline.media.types import Frame, Losses, MediaInfo, PictureForm
 from pipeline.media.video_frames import runs
 
 HELD_BYTES = 128 << 20
@@ -29,14 +32,19 @@ class FrameSource:
         media: the file.
         plan: which frames to decode.
 
-    Attributes:
-        warnings: sentences about what is wrong with the file or with how it was read, each once.
     """
 
     def __init__(self, media: MediaInfo, plan: SamplingPlan) -> None:
         self._media = media
         self._plan = plan
-        self.warnings: list[str] = []
+        self._warnings: list[str] = []
+        self.losses = Losses()
+        self._forms: dict[float, PictureForm] = {}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Sentences about what is wrong with the file or with how it was read, each once."""
+        return self._warnings + self._changes()
 
     def in_order(self) -> Generator[Frame, None, None]:
         """Give all frames of the plan.
@@ -89,6 +97,24 @@ class FrameSource:
         reader = open_frames(self._media, plan)
         try:
             with Prefetch(reader) as frames:
-                yield from frames
+                for frame in frames:
+                    if frame.form:
+                        self._forms[frame.time_s] = frame.form
+                    yield frame
         finally:
-            self.warnings += [warning for warning in reader.warnings if warning not in self.warnings]
+            self._warnings += [warning for warning in reader.warnings if warning not in self._warnings]
+            self.losses.lost_s += reader.losses.lost_s
+            self.losses.damaged_s += reader.losses.damaged_s
+
+    def _changes(self) -> list[str]:
+        """Say that the picture changes midway, and when, as far as it was looked at."""
+        changes = [
+            (time_s, change)
+            for (_, before), (time_s, after) in pairwise(sorted(self._forms.items(), key=itemgetter(0)))
+            if (change := before.change_to(after))
+        ]
+        if not changes:
+            return []
+        time_s, change = changes[0]
+        more = f", and {counted(len(changes) - 1, 'more time')} after that" if len(changes) > 1 else ""
+        return [f"The picture changes at {time_s:.1f} s {change}{more}; each part was looked at as players show it."]

@@ -5,11 +5,14 @@ Unlike ffmpeg it knows the EXIF orientation of every format, animated WebP in al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+import re
+from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
 from fractions import Fraction
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import PIL
@@ -20,22 +23,27 @@ from PIL import (
     GifImagePlugin,
     Image,
     ImageOps,
+    Jpeg2KImagePlugin,
     JpegImagePlugin,
     PngImagePlugin,
     TiffImagePlugin,
     WebPImagePlugin,
 )
 
+from classifiers.numerals import counted
+from pipeline.media.appended import find_appended
+from pipeline.media.damaged_images import Opener, load_still, refuse_empty
 from pipeline.media.pixels import RgbPixels
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MAX_PIXELS, Frame, MediaError, MediaInfo, quoted
 
 # Opened by their classes, because Image.open would warn of any picture above 89 megapixels.
-_OPENERS: dict[str, Callable[[Path], Image.Image]] = {
+_OPENERS: dict[str, Opener] = {
     "avif": AvifImagePlugin.AvifImageFile,
     "bmp": BmpImagePlugin.BmpImageFile,
     "gif": GifImagePlugin.GifImageFile,
     "jpeg": JpegImagePlugin.JpegImageFile,
+    "jpeg2000": Jpeg2KImagePlugin.Jpeg2KImageFile,
     "png": PngImagePlugin.PngImageFile,
     "tiff": TiffImagePlugin.TiffImageFile,
     "webp": WebPImagePlugin.WebPImageFile,
@@ -63,23 +71,40 @@ _SHORTEST_S = 0.011
 _UNTIMED_S = 0.1
 """Browsers show a frame of 10 ms or less for 100 ms, because old programs wrote 0 for lack of a better idea."""
 
+_LONGEST_S = 86400.0
+"""A frame that is said to be shown for more than a day has a wrong time."""
+
+_UNREAD = re.compile(
+    r"unsupported|not supported|cannot handle|unknown raw mode|decoder \w+ not available",
+    re.IGNORECASE,
+)
+"""What Pillow says of files that it has no code for."""
+
 
 def probe(path: Path, image_format: str, sha256: str, size: int) -> MediaInfo:
     """Find out what an image holds; see `pipeline.media.probe`. An animation is played to learn its times."""
-    with _open(path, image_format) as image, _damage_of(path):
+    with path.open("rb") as file, _open(path, file, image_format) as image, _damage_of(path, file):
         width, height = image.size
         if width * height > MAX_PIXELS:
             raise MediaError(
                 "unsupported",
                 f"{quoted(path)} has {width} x {height} pixels; the limit is {MAX_PIXELS:,}.",
             )
+        refuse_empty(path, image, image_format, size)
         mode = image.mode
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        orientation = _orientation(image)
         animated = image_format in _ANIMATED and getattr(image, "is_animated", False)
+        others = _others(image, image_format)
+        index = image.info.get("mp", b"")
     rotation_deg, mirrored = _ORIENTATIONS.get(orientation, (0, False))
     if rotation_deg in (90, 270) and image_format != "tiff":  # Pillow gives the upright size of a TIFF
         width, height = height, width
-    shown_s = [shown_s for _, shown_s in _play(path, image_format, [])] if animated else [0.0]
+    if not (animated and image_format == "avif"):  # whose sequence lies beside its image, and is what is played
+        others += find_appended(path.read_bytes(), image_format, index)
+    shown_s = [0.0]
+    if animated:
+        with path.open("rb") as file:
+            shown_s = [shown_s for _, shown_s in _play(path, file, image_format, [])]
     times_s = np.cumsum([0.0, *shown_s[:-1]])
     return MediaInfo(
         path=path,
@@ -89,6 +114,9 @@ def probe(path: Path, image_format: str, sha256: str, size: int) -> MediaInfo:
         pixel_format=mode,
         width=width,
         height=height,
+        stored_size=(width, height),
+        sample_aspect_ratio=None,
+        pixel_shapes=(),
         rotation_deg=rotation_deg,
         mirrored=mirrored,
         duration_s=float(sum(shown_s)),
@@ -107,8 +135,10 @@ def probe(path: Path, image_format: str, sha256: str, size: int) -> MediaInfo:
         bytes=size,
         decoder=f"Pillow {PIL.__version__}",
         stream=0,
+        not_looked_at=tuple(others),
         keyframe_gap_s=float(sum(shown_s)),
         frame_times_s=times_s,
+        container_times_s=times_s,
         key_frames=np.arange(len(times_s)),
         anchor_frames=np.arange(len(times_s)),
     )
@@ -116,32 +146,81 @@ def probe(path: Path, image_format: str, sha256: str, size: int) -> MediaInfo:
 
 def read(info: MediaInfo, plan: SamplingPlan, warnings: list[str]) -> Generator[Frame, None, None]:
     """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings`."""
+    if info.kind == "image":
+        with info.path.open("rb") as file, _damage_of(info.path, file):
+            opener = _opener(info.path, info.container)
+            image = load_still(info.path, file, opener, info.container, warnings)
+            pixels = _to_rgb(image, info.path)
+        yield Frame(0, 0.0, RgbPixels(pixels))
+        return
     chosen = set(info.choose(plan).tolist())
-    with closing(_play(info.path, info.container, warnings)) as pictures:
+    with info.path.open("rb") as file, closing(_play(info.path, file, info.container, warnings)) as pictures:
         for index, (image, _) in enumerate(pictures):
             if index in chosen:
-                with _damage_of(info.path):
+                with _damage_of(info.path, file):
                     pixels = _to_rgb(image, info.path)
                 yield Frame(index, float(info.frame_times_s[index]), RgbPixels(pixels))
 
 
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:
+        # For a PNG all of it is loaded to look behind the picture, which tells of damage when the picture is wanted.
+        return 1
+
+
+def _others(image: Image.Image, image_format: str) -> list[str]:
+    """Name the pictures of a still that are beside the one that is shown."""
+    count = 1 if image_format in _ANIMATED else getattr(image, "n_frames", 1)
+    if count < 2:
+        return []
+    if image_format != "tiff":
+        return ["another picture"] if count == 2 else [f"{count - 1} more pictures"]
+    return ["page 2"] if count == 2 else [f"pages 2 to {count}"]
+
+
 @contextmanager
-def _damage_of(path: Path) -> Iterator[None]:
+def _damage_of(path: Path, file: BinaryIO) -> Iterator[None]:
     """Blame the file for what Pillow raises, which on damaged data can be nearly anything."""
     try:
         yield
     except MediaError:
         raise
     except Exception as error:
+        if _is_unread_kind(file, str(error)):
+            raise MediaError(
+                "unsupported",
+                f"{quoted(path)} has pixels of a kind that is not read ({error}): convert it to 8-bit RGB.",
+            ) from error
         raise MediaError("undecodable", f"{quoted(path)} is a damaged image: {error}.") from error
 
 
-def _open(path: Path, image_format: str) -> Image.Image:
-    with _damage_of(path):
-        return _open_heic(path) if image_format == "heic" else _OPENERS[image_format](path)
+def _is_unread_kind(file: BinaryIO, said: str) -> bool:
+    """Tell an image that Pillow has no code for from a damaged one, by what it said."""
+    # It says the same of a TIFF that names a type of pixel it does not know, as floats, and of one cut off before that.
+    return _names_pixel_type(file) if "unknown pixel mode" in said else _UNREAD.search(said) is not None
 
 
-def _open_heic(path: Path) -> Image.Image:
+def _names_pixel_type(file: BinaryIO) -> bool:
+    try:
+        file.seek(0)
+        tags = TiffImagePlugin.ImageFileDirectory_v2(file.read(8))
+        file.seek(tags.next)
+        tags.load(file)
+        return {TiffImagePlugin.BITSPERSAMPLE, TiffImagePlugin.PHOTOMETRIC_INTERPRETATION} <= set(tags)
+    except Exception:  # whatever Pillow raises of tags that are damaged
+        return False
+
+
+def _open(path: Path, file: BinaryIO, image_format: str) -> Image.Image:
+    with _damage_of(path, file):
+        return _opener(path, image_format)(file)
+
+
+def _opener(path: Path, image_format: str) -> Opener:
+    if image_format != "heic":
+        return _OPENERS[image_format]
     try:
         import pillow_heif
     except ImportError:
@@ -150,33 +229,30 @@ def _open_heic(path: Path) -> Image.Image:
             f"{quoted(path)} is a HEIC image: install pillow-heif to read it, or convert it to JPEG.",
         ) from None
     pillow_heif.register_heif_opener()
-    return Image.open(path, formats=("HEIF",))
+    return partial(Image.open, formats=("HEIF",))
 
 
-def _play(path: Path, image_format: str, warnings: list[str]) -> Generator[tuple[Image.Image, float], None, None]:
-    """Decode each picture, and give it with the seconds for which it is shown.
+def _play(
+    path: Path, file: BinaryIO, image_format: str, warnings: list[str]
+) -> Generator[tuple[Image.Image, float], None, None]:
+    """Decode each picture of an animation, and give it with the seconds for which it is shown.
 
     The image is the same object each time.
     """
-    with _open(path, image_format) as image:
+    with _open(path, file, image_format) as image:
         for number in count():
             try:
-                with _damage_of(path):
+                with _damage_of(path, file):
                     if number and not _turn_to(image, number):
                         return
                     image.load()
-                    pages = 1 if image_format in _ANIMATED else getattr(image, "n_frames", 1)
             except MediaError as error:
                 if number == 0:
                     raise
-                warnings.append(f"The animation breaks off after {number} frames: {error}")
+                warnings.append(f"The animation breaks off after {counted(number, 'frame')}: {error}")
                 return
-            if pages > 1:
-                warnings.append(f"The file has {pages} pages; only the first was looked at.")
             shown_s = image.info.get("duration", 0) / 1000
-            yield image, shown_s if shown_s > _SHORTEST_S else _UNTIMED_S
-            if image_format not in _ANIMATED:
-                return
+            yield image, shown_s if _SHORTEST_S < shown_s <= _LONGEST_S else _UNTIMED_S
 
 
 def _turn_to(image: Image.Image, number: int) -> bool:

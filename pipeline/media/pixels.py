@@ -12,10 +12,9 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from pipeline.media.types import MediaInfo
+from pipeline.media.types import PictureForm, Pixels
 
-# ffmpeg's names of 8-bit formats without alpha, and by how much chroma is coarser across and down.
-_CHROMA_STEPS = {
+CHROMA_STEPS = {
     "yuv420p": (2, 2),
     "yuvj420p": (2, 2),
     "yuv422p": (2, 1),
@@ -23,6 +22,7 @@ _CHROMA_STEPS = {
     "yuv444p": (1, 1),
     "yuvj444p": (1, 1),
 }
+"""ffmpeg's names of 8-bit formats without alpha, and by how much chroma is coarser across and down."""
 
 # Weights of red and blue in luma, by ffmpeg's name of the matrix: ITU-R BT.709, BT.601, BT.2020.
 _LUMA_WEIGHTS = {
@@ -57,32 +57,21 @@ class YuvLayout:
     to_rgb: np.ndarray
 
     @classmethod
-    def of(cls, info: MediaInfo, matrix: str) -> YuvLayout | None:
-        """Describe the raw pictures of a video, or give None where their conversion is better left to ffmpeg.
-
-        Args:
-            info: of the video.
-            matrix: ffmpeg's name of its YUV matrix.
-        """
-        steps = _CHROMA_STEPS.get(info.pixel_format)
-        weights = _LUMA_WEIGHTS.get(matrix)
-        if steps is None or weights is None or info.hdr_transfer or info.interlaced:
+    def of(cls, form: PictureForm) -> YuvLayout | None:
+        """Describe the raw pictures of a form, or give None where their conversion is better left to ffmpeg."""
+        steps = CHROMA_STEPS.get(form.pixel_format)
+        weights = _LUMA_WEIGHTS.get(form.assumed_matrix)
+        if steps is None or weights is None or form.hdr_transfer or form.interlaced:
             return None
-        if info.width % steps[0] or info.height % steps[1]:
+        if form.width % steps[0] or form.height % steps[1]:
             return None
-        full_range = info.color_range == "pc" or info.pixel_format.startswith("yuvj")
-        return cls(info.width, info.height, steps, _rgb_matrix(*weights, full_range=full_range))
+        full_range = form.color_range == "pc" or form.pixel_format.startswith("yuvj")
+        return cls(form.width, form.height, steps, _rgb_matrix(*weights, full_range=full_range))
 
     @property
     def chroma_shape(self) -> tuple[int, int]:
         """Rows and columns of each plane of chroma."""
         return self.height // self.steps[1], self.width // self.steps[0]
-
-    @property
-    def nbytes(self) -> int:
-        """Size of a picture."""
-        rows, columns = self.chroma_shape
-        return self.width * self.height + 2 * rows * columns
 
 
 class RgbPixels:
@@ -114,7 +103,7 @@ class YuvPixels:
 
     Args:
         layout: of the video that it belongs to.
-        samples: uint8 (layout.nbytes,): its planes, one after the other.
+        samples: uint8 (bytes,): its planes, one after the other.
 
     Attributes:
         samples: as given.
@@ -174,6 +163,39 @@ class YuvPixels:
             part = cv2.resize(part, None, fx=across, fy=down, interpolation=cv2.INTER_LINEAR)
         first_row, first_column = rows.start - top * down, columns.start - left * across
         return part[first_row : first_row + len(rows), first_column : first_column + len(columns)]
+
+
+class StretchedPixels:
+    """A picture whose pixels are not square, as wide or as high as it is shown. Cut like `RgbPixels`.
+
+    Args:
+        stored: the picture as it came.
+        size: width and height as it is shown.
+
+    Attributes:
+        samples: as they came.
+        shape: height, width and 3.
+    """
+
+    def __init__(self, stored: Pixels, size: tuple[int, int]):
+        self.samples = stored.samples
+        self.shape = (size[1], size[0], 3)
+        self._stored = stored
+
+    @cached_property
+    def image(self) -> np.ndarray:
+        """The whole picture, RGB uint8 (height, width, 3)."""
+        return np.asarray(cv2.resize(self._stored.image, self.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def __getitem__(self, region: tuple[slice, slice]) -> np.ndarray:
+        return self.image[region]
+
+    def shrunk(self, width: int, height: int) -> np.ndarray:
+        """Give a small copy, RGB uint8 (height, width, 3)."""
+        rows, columns, _ = self._stored.shape
+        # One way it may be smaller than what is asked for, while it is larger the other way.
+        small = self._stored.shrunk(min(width, columns), min(height, rows))
+        return np.asarray(cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _rgb_matrix(red: float, blue: float, *, full_range: bool) -> np.ndarray:

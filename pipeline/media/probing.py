@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from pipeline.media import images, video_probe
-from pipeline.media.types import STALL_TIMEOUT_S, MediaError, MediaInfo, quoted
+from pipeline.media.types import STALL_TIMEOUT_S, MediaError, MediaInfo, is_address, quoted
+
+_FFMPEG_IMAGES = ("jpegxl_pipe",)
+"""Formats of pictures that Pillow does not read, as ffmpeg calls them."""
 
 _HEAD_BYTES = 256
 _HASH_CHUNK_BYTES = 1 << 20
@@ -31,7 +36,10 @@ def probe(path: Path, *, stall_timeout_s: float = STALL_TIMEOUT_S) -> MediaInfo:
     image_format = _image_format(head)
     if image_format is not None:
         return images.probe(path, image_format, sha256, size)
-    return video_probe.probe(path, sha256, size, stall_timeout_s)
+    info = video_probe.probe(path, sha256, size, stall_timeout_s)
+    if info.container in _FFMPEG_IMAGES:
+        return replace(info, kind="image", duration_s=0.0, frame_rate=None, time_base=None)
+    return info
 
 
 def _open(path: Path) -> tuple[int, bytes]:
@@ -39,6 +47,7 @@ def _open(path: Path) -> tuple[int, bytes]:
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
+            os.scandir(path).close()  # raises where it is locked, so that nobody knows what is in it
             raise MediaError("error", f"{quoted(path)} is a folder, and no video or image was found in it.")
         # Opening a named pipe would block until somebody writes to it.
         if not stat.S_ISREG(status.st_mode):
@@ -48,11 +57,16 @@ def _open(path: Path) -> tuple[int, bytes]:
         with path.open("rb") as file:
             return status.st_size, file.read(_HEAD_BYTES)
     except FileNotFoundError:
+        if is_address(path):
+            raise MediaError(
+                "error", f"{quoted(path)} is an address, from which nothing is fetched: save what is there to a file."
+            ) from None
         raise MediaError("error", f"{quoted(path)} does not exist.") from None
     except PermissionError:
         raise MediaError("error", f"{quoted(path)} may not be read: its permissions forbid it.") from None
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        raise MediaError("error", f"{quoted(path)} could not be opened: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise MediaError("error", f"{quoted(path)} could not be opened: {reason}.") from error
 
 
 def file_sha256(path: Path) -> str:
@@ -67,7 +81,7 @@ def file_sha256(path: Path) -> str:
             while chunk := file.read(_HASH_CHUNK_BYTES):
                 digest.update(chunk)
     except OSError as error:
-        raise MediaError("error", f"{quoted(path)} could not be read to its end: {error}.") from error
+        raise MediaError("error", f"{quoted(path)} could not be read to its end: {error.strerror}.") from error
     return digest.hexdigest()
 
 
@@ -79,6 +93,8 @@ _IMAGE_SIGNATURES = {
     b"BM": "bmp",
     b"II*\0": "tiff",
     b"MM\0*": "tiff",
+    b"\0\0\0\x0cjP  \r\n\x87\n": "jpeg2000",
+    b"\xff\x4f\xff\x51": "jpeg2000",
 }
 
 _IMAGE_BRANDS = {b"avif": "avif", b"avis": "avif", b"heic": "heic", b"heix": "heic", b"mif1": "heic"}

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from classifiers.numerals import counted
 from pipeline.media.holds import held
 
 DEFAULT_COUNT = 32
@@ -63,10 +64,13 @@ class SamplingPlan:
 
     def __str__(self) -> str:
         if self.times_s is not None:
-            return f"{len(self.times_s)} chosen frames"
+            return counted(len(self.times_s), "chosen frame")
         if self.count is not None:
-            return f"{self.count} evenly spread frames" + (", or cheaper ones near them" if self.tolerance else "")
-        return "every frame" if self.fps is None else f"{self.fps:g} frames per second"
+            cheaper = "a cheaper one near it" if self.count == 1 else "cheaper ones near them"
+            return counted(self.count, "evenly spread frame") + (f", or {cheaper}" if self.tolerance else "")
+        if self.fps is not None:
+            return f"{self.fps:g} {'frame' if self.fps == 1 else 'frames'} per second"
+        return "every frame"
 
     @classmethod
     def spread(cls, count: int = DEFAULT_COUNT, tolerance: float = 0.0) -> SamplingPlan:

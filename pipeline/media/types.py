@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -23,6 +24,13 @@ long as a player would take."""
 
 HDR_TRANSFERS = ("smpte2084", "arib-std-b67")
 """ffmpeg's names of the transfer functions PQ and HLG."""
+
+MOST_STRETCHED = 8
+"""Pixels that are said to be more than this many times as wide as high, or as high as wide, are a mistake or a trap:
+those of real formats stay below 3."""
+
+_AS_GOOD_AS_SQUARE = Fraction(1, 100)
+"""Ratios so near to 1 come of rounding. Nobody sees it, while stretching would blur the whole picture."""
 
 
 class MediaError(Exception):
@@ -70,6 +78,82 @@ class Pixels(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PictureForm:
+    """How a picture of a video is coded. It may change midway.
+
+    Attributes:
+        width: stored pixels of the picture after it was turned upright.
+        height: stored pixels of the picture after it was turned upright.
+        sideways: whether it was turned by a quarter for that.
+        pixel_format: ffmpeg's name, such as "yuv420p10le".
+        sample_aspect_ratio: how many times as wide as high its pixels are meant to be shown, or None if the file does
+            not say.
+        interlaced: whether it is woven of two moments.
+        color_matrix: ffmpeg's name of the YUV matrix, or None if the file does not say.
+        color_primaries: ffmpeg's name of the primaries, or None if the file does not say.
+        color_transfer: ffmpeg's name of the transfer function, or None if the file does not say.
+        color_range: "tv" or "pc", or None if the file does not say.
+    """
+
+    width: int
+    height: int
+    sideways: bool
+    pixel_format: str
+    sample_aspect_ratio: Fraction | None
+    interlaced: bool
+    color_matrix: str | None
+    color_primaries: str | None
+    color_transfer: str | None
+    color_range: str | None
+
+    @property
+    def pixel_ratio(self) -> Fraction:
+        """How many times as wide as high its pixels are shown: 1 where the file says nothing, or what cannot be."""
+        ratio = self.sample_aspect_ratio or Fraction(1)
+        if abs(ratio - 1) <= _AS_GOOD_AS_SQUARE or not self.has_sane_pixels:
+            return Fraction(1)
+        return ratio
+
+    @property
+    def has_sane_pixels(self) -> bool:
+        """Whether its pixels can be shown in the shape that the file gives them."""
+        ratio = self.sample_aspect_ratio or Fraction(1)
+        return (
+            Fraction(1, MOST_STRETCHED) <= ratio <= MOST_STRETCHED
+            and self.width * self.height * max(ratio, 1 / ratio) <= MAX_PIXELS
+        )
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height of the picture as players show it: what has too few pixels one way is stretched."""
+        ratio = self.pixel_ratio
+        if ratio >= 1:
+            return round(self.width * ratio), self.height
+        return self.width, round(self.height / ratio)
+
+    @property
+    def hdr_transfer(self) -> str | None:
+        """The transfer function if the picture is HDR, one of `HDR_TRANSFERS`, else None."""
+        return self.color_transfer if self.color_transfer in HDR_TRANSFERS else None
+
+    def change_to(self, later: PictureForm) -> str:
+        """Say what a viewer would see change, "" if nothing."""
+        words = []
+        if self.shown_size != later.shown_size:
+            before, after = ("{} x {}".format(*form.shown_size) for form in (self, later))
+            words.append(f"from {before} to {after} pixels")
+        if self.hdr_transfer != later.hdr_transfer:
+            words.append(f"from {self.hdr_transfer or 'usual'} to {later.hdr_transfer or 'usual'} light")
+        return " and ".join(words)
+
+    @property
+    def assumed_matrix(self) -> str:
+        """ffmpeg's name of the YUV matrix; where the file names none, by size as players do."""
+        width, height = (self.height, self.width) if self.sideways else (self.width, self.height)
+        return self.color_matrix or ("bt709" if width > 1279 or height > 576 else "bt601")
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """One picture of a video.
@@ -79,12 +163,14 @@ class Frame:
             where its timestamp is none of those that the container lists.
         time_s: presentation time in seconds.
         pixels: the upright picture. `pixels[top:bottom, left:right]` gives a part of it, RGB uint8 (rows, columns, 3);
-            the reader keeps no reference to it.
+            the reader keeps no reference to it. Frames of one video may differ in size.
+        form: how it was coded; None for what is no video stream.
     """
 
     index: int | None
     time_s: float
     pixels: Pixels
+    form: PictureForm | None = None
 
     @property
     def image(self) -> npt.NDArray[np.uint8]:
@@ -106,9 +192,25 @@ class Frame:
 
     def looks_like(self, other: Frame) -> bool:
         """Tell whether another frame of the same file shows the very same picture, sample by sample."""
+        if self.form != other.form:
+            return False
         mine, others = self.pixels.samples.ravel(), other.pixels.samples.ravel()
         # A few samples tell most pictures apart.
         return np.array_equal(mine[::4099], others[::4099]) and np.array_equal(mine, others)
+
+
+@dataclass(slots=True)
+class Losses:
+    """What of the chosen frames could not be seen as it is in the file; complete after the last frame.
+
+    Attributes:
+        lost_s: presentation times of those that could not be decoded, in seconds.
+        damaged_s: the same of those that were given but may show what was never there: their decoder met errors, in
+            them or in a frame that they build on, and concealed these.
+    """
+
+    lost_s: list[float] = field(default_factory=list)
+    damaged_s: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +223,15 @@ class MediaInfo:
         container: ffmpeg's name of the container, such as "mov,mp4,m4a,3gp,3g2,mj2", or that of the image format.
         codec: ffmpeg's name of the video codec, or that of the image format.
         pixel_format: ffmpeg's name, such as "yuv420p10le", or Pillow's name of the mode.
-        width: pixels of the upright picture.
-        height: pixels of the upright picture.
-        rotation_deg: degrees, clockwise, by which the stored picture is turned to stand upright: 0, 90, 180 or 270.
+        width: pixels of the upright picture, as it is shown at the start.
+        height: pixels of the upright picture, as it is shown at the start.
+        stored_size: width and height of the upright picture in the pixels that are stored, which need not be square.
+        sample_aspect_ratio: how many times as wide as high a stored pixel of the upright picture is meant to be shown,
+            or None if the file does not say. See `PictureForm.pixel_ratio` for what is made of it.
+        pixel_shapes: where that changes, times of the container in seconds, ascending, and the ratio from there on;
+            empty if it does not, or if each frame tells.
+        rotation_deg: degrees, clockwise, by which the stored picture is turned to stand upright, 0 to 359; hardly ever
+            anything but 0, 90, 180 and 270.
         mirrored: whether the stored picture is flipped left to right before it is turned; None if unknown.
         duration_s: seconds from the first frame to the end of the last, from the frames present; 0 for an image.
         declared_duration_s: what the container claims, sound included, or None.
@@ -141,12 +249,18 @@ class MediaInfo:
         bytes: size of the file.
         decoder: what reads it, such as "ffmpeg 7.1.1 (system)".
         stream: number of the video stream in the container; 0 for an image.
+        not_looked_at: other pictures that the file holds, in words, such as "video stream 1 (h264, 640 x 360)".
         keyframe_gap_s: the longest time from one key frame, which can be decoded by itself, to the next; infinite if
             none is known.
-        frame_times_s: presentation times of all frames that the container lists, float64 (frame_count,), ascending.
+        frame_times_s: presentation times of all frames that the container lists, float64 (frame_count,), ascending,
+            from 0 on.
+        container_times_s: the same as the container has them, float64 (frame_count,), ascending: others only where
+            those make no sense.
         key_frames: indices of those that can be decoded by themselves, int64, ascending.
         anchor_frames: indices of those that are decoded after all that are shown earlier, int64, ascending. The others
             (B-frames) are coded with reference to an anchor frame that is shown later.
+        holes_s: start and end, in seconds, of spans without a frame where the container is damaged; frames may have
+            been there.
     """
 
     path: Path
@@ -156,6 +270,9 @@ class MediaInfo:
     pixel_format: str
     width: int
     height: int
+    stored_size: tuple[int, int]
+    sample_aspect_ratio: Fraction | None
+    pixel_shapes: tuple[tuple[float, Fraction | None], ...]
     rotation_deg: int
     mirrored: bool | None
     duration_s: float
@@ -174,15 +291,23 @@ class MediaInfo:
     bytes: int
     decoder: str
     stream: int
+    not_looked_at: tuple[str, ...]
     keyframe_gap_s: float
     frame_times_s: npt.NDArray[np.float64] = field(repr=False, compare=False)
+    container_times_s: npt.NDArray[np.float64] = field(repr=False, compare=False)
     key_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
     anchor_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
+    holes_s: tuple[tuple[float, float], ...] = ()
 
     @property
     def frame_count(self) -> int:
         """Number of frames that the container lists. Fields that are coded one by one count as frames here."""
         return len(self.frame_times_s)
+
+    @property
+    def has_mended_times(self) -> bool:
+        """Whether the times of the container make no sense as they are."""
+        return not np.array_equal(self.container_times_s, self.frame_times_s)
 
     def choose(self, plan: SamplingPlan) -> npt.NDArray[np.int64]:
         """Give the frames that a plan takes: indices into `frame_times_s`, int64, strictly ascending."""
@@ -208,9 +333,24 @@ class MediaInfo:
         }
 
     @property
+    def form(self) -> PictureForm:
+        """How the pictures of a video are coded, as far as the file says it in advance."""
+        return PictureForm(
+            *self.stored_size,
+            sideways=self.rotation_deg in (90, 270),
+            pixel_format=self.pixel_format,
+            sample_aspect_ratio=self.sample_aspect_ratio,
+            interlaced=self.interlaced,
+            color_matrix=self.color_matrix,
+            color_primaries=self.color_primaries,
+            color_transfer=self.color_transfer,
+            color_range=self.color_range,
+        )
+
+    @property
     def hdr_transfer(self) -> str | None:
         """The transfer function if the video is HDR, one of `HDR_TRANSFERS`, else None."""
-        return self.color_transfer if self.color_transfer in HDR_TRANSFERS else None
+        return self.form.hdr_transfer
 
     @property
     def end_s(self) -> float:
@@ -218,7 +358,29 @@ class MediaInfo:
         return float(self.frame_times_s[0]) + self.duration_s
 
 
-def quoted(path: Path) -> str:
-    """Spell a path for a sentence: in quotation marks, on one line and printable whatever bytes it has."""
+_ADDRESS = re.compile(r"(?:file|ftps?|gs|https?|rtm?ps?|rtsps?|s3|sftp|smb):/(/?)")
+
+
+def is_address(path: os.PathLike[str] | str) -> bool:
+    """Tell an address such as https://host/clip.mp4 from the path of a file."""
+    return _ADDRESS.match(os.fspath(path)) is not None
+
+
+def display_path(path: os.PathLike[str] | str) -> str:
+    """Spell a path in valid Unicode, as it was given; bytes that are no UTF-8 become backslash escapes."""
     name = os.fsencode(path).decode("utf-8", "backslashreplace")
-    return "'" + "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name) + "'"
+    address = _ADDRESS.match(name)
+    if address and not address[1]:
+        # pathlib keeps one of the two slashes.
+        return f"{name[: address.end()]}/{name[address.end() :]}"
+    return name
+
+
+def printable(text: str) -> str:
+    """Write what would break a line or steer a terminal as backslash escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def quoted(path: os.PathLike[str] | str) -> str:
+    """Spell a path for a sentence: in quotation marks, on one line and printable whatever bytes it has."""
+    return f"'{printable(display_path(path))}'"

@@ -1,28 +1,34 @@
 """Decodes the chosen frames of a video file.
 
 Frames come raw through a pipe: in the usual formats as luma and chroma, which `pixels` converts, else as RGB. A pipe
-has no room for timestamps: a `showinfo` filter behind the one that selects frames logs them.
+has no room for their times and sizes: a `showinfo` filter behind the one that selects frames logs them.
+
+What a picture is like may change midway. Another size or shape of pixels is taken as it comes. Where the conversion
+has to be another, as from usual to HDR colours, the pass ends and a new one begins at that frame.
 """
 
 from __future__ import annotations
 
 import math
 import mmap
-import queue
-import re
+from bisect import bisect_right
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
-from fractions import Fraction
-from pathlib import Path
+from dataclasses import dataclass, replace
+from operator import itemgetter
 
 import ffmpeg
 import numpy as np
 
-from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary, has_filter
-from pipeline.media.pixels import RgbPixels, YuvLayout, YuvPixels
+from classifiers.numerals import counted
+from pipeline.media.conversion import Conversion
+from pipeline.media.damage import Part, damaged_spans, within
+from pipeline.media.decoding_report import DecodingReport, doubts
+from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url
+from pipeline.media.frame_log import FrameLog
+from pipeline.media.pixels import RgbPixels, StretchedPixels, YuvPixels
 from pipeline.media.sampling import MAX_COUNT, TICK_TOLERANCE, SamplingPlan, nearest
-from pipeline.media.types import Frame, MediaError, MediaInfo, Pixels, quoted
+from pipeline.media.types import Frame, Losses, MediaError, MediaInfo, PictureForm, Pixels
 
 SEEK_GAP_S = 5.0
 """Frames further apart than this are each reached by a seek; nearer ones come from one pass over what lies between.
@@ -31,9 +37,6 @@ Measured in CPU time: a pass takes 71 ms per second of 1080p30 H.264 and 10 ms a
 a key frame every 8.3 s, 113 and 22 ms with one every 2 s. They break even at 1.6 to 4.3 s. To a key frame itself a
 1080p seek takes 70 ms.
 """
-
-LOG_TIMEOUT_S = 5.0
-"""ffmpeg tells the time of a frame in its log, which may come after the picture; it is waited for as long as this."""
 
 _SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Containers with an index. In others ffmpeg guesses a position from the bit rate."""
@@ -45,32 +48,65 @@ _SEEK_START_S = 1.0
 _THREADS = 2
 _TERMS = 32
 
-# The default conversion of swscale is four times as fast, but off by up to 3 levels, blocky in colour, and not the same
-# on every CPU. These flags make it exact to 1 level: 10 ms for a 1080p frame.
-_SCALE_FLAGS = "bilinear+accurate_rnd+full_chroma_int+bitexact"
-_KNOWN_MATRICES = {"bt709", "smpte170m", "bt470bg", "fcc", "smpte240m", "bt2020nc", "gbr"}
-_REFERENCE_WHITE_NITS = 203  # of HDR, ITU-R BT.2408
+_MOST_AGAIN = 8
+"""Passes that begin where a picture changed may decode so many times the duration of the video on their way there."""
+
+_LEAST_STEP_S = 1e-3
+_ROUNDING_S = 1e-3
 
 
 def read(
-    info: MediaInfo, plan: SamplingPlan, warnings: list[str], stall_timeout_s: float
+    info: MediaInfo, plan: SamplingPlan, warnings: list[str], losses: Losses, stall_timeout_s: float
 ) -> Generator[Frame, None, None]:
-    """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings`."""
-    warnings += _doubts(info)
+    """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings` and `losses`."""
+    warnings += doubts(info)
     chosen = info.choose(plan)
-    report = _Report()
-    frames = 0
-    for run in runs(info, chosen):
-        with closing(_pass(info, plan, run, stall_timeout_s, report)) as decoded:
+    report = DecodingReport()
+    given_s: list[float] = []
+    try:
+        with closing(_all_runs(info, plan, chosen, stall_timeout_s, report)) as decoded:
             for frame in decoded:
-                frames += 1
+                # A file whose times are nonsense may show any number of frames at one of them.
+                if (most := len(given_s)) == len(chosen) + MAX_COUNT:
+                    warnings.append(f"There are more frames than the file lists: only the first {most} were looked at.")
+                    break
+                report.look_at(frame.form)
+                if given_s and frame.time_s <= given_s[-1]:
+                    report.misplaced += 1
+                    frame = replace(frame, index=None, time_s=given_s[-1] + _LEAST_STEP_S)
+                given_s.append(frame.time_s)
                 yield frame
-    if not frames and report.failure:
+    except MediaError:
+        losses.lost_s += _lost(info, chosen, given_s)
+        raise
+    if report.errors or report.signal or report.doubtful or report.is_given_up:
+        losses.lost_s += _lost(info, chosen, given_s)
+    for part in report.doubtful:
+        losses.damaged_s += within(damaged_spans(info, part, stall_timeout_s), given_s)
+    if not given_s and report.failure:
         raise report.failure
     # Where fields are coded one by one, the container lists each, and two make a frame.
-    if frames < len(chosen) / (2 if info.interlaced else 1):
-        warnings.append(f"Only {frames} of the {len(chosen)} chosen frames could be decoded.")
+    if len(given_s) < len(chosen) / (2 if info.interlaced else 1):
+        warnings.append(f"Only {len(given_s)} of the {len(chosen)} chosen frames could be decoded.")
     warnings += report.warnings()
+
+
+def _lost(info: MediaInfo, chosen: np.ndarray, given_s: list[float]) -> list[float]:
+    """Give the times of those chosen frames in whose place no frame was given."""
+    is_given = np.zeros(len(chosen), bool)
+    windows = np.searchsorted(_window_starts(info.frame_times_s, chosen), given_s, side="right")
+    is_given[np.maximum(windows, 1) - 1] = True
+    if info.interlaced:
+        # The second of two fields that are listed one by one comes with the first.
+        is_given[1:] |= is_given[:-1].copy()
+    return info.frame_times_s[chosen[~is_given]].tolist()
+
+
+def _all_runs(
+    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, stall_timeout_s: float, report: DecodingReport
+) -> Generator[Frame, None, None]:
+    for run in runs(info, chosen):
+        yield from _run(info, plan, run, stall_timeout_s, report)
 
 
 def runs(info: MediaInfo, chosen: np.ndarray) -> list[np.ndarray]:
@@ -80,64 +116,92 @@ def runs(info: MediaInfo, chosen: np.ndarray) -> list[np.ndarray]:
         info: of the video.
         chosen: indices into `info.frame_times_s`, ascending.
     """
-    if info.container not in _SEEKABLE:
+    if not _can_seek(info):
         return [chosen]
     gaps_s = np.diff(info.frame_times_s[chosen])
     # If key frames are rare, each pass has far to decode before its first frame.
     return np.split(chosen, np.flatnonzero(gaps_s > max(SEEK_GAP_S, info.keyframe_gap_s)) + 1)
 
 
-@dataclass(slots=True)
-class _Report:
-    """What ffmpeg said of the file."""
-
-    errors: int = 0
-    first_error: str = ""
-    failure: MediaError | None = None
-    signal: int = 0
-
-    def add(self, process: Process) -> None:
-        """Wait for a process to end, and note what it says."""
-        status = process.finish()
-        self.signal = self.signal or max(0, -status)
-        self.errors += process.error_count
-        self.first_error = self.first_error or process.first_error
-        self.failure = self.failure or process.failure()
-
-    def warnings(self) -> list[str]:
-        found = []
-        if self.errors:
-            found.append(f"ffmpeg reported {self.errors} errors, the first: {self.first_error}.")
-        if self.signal:
-            found.append(f"ffmpeg crashed (signal {self.signal}) before the end of the file.")
-        return found
+def _can_seek(info: MediaInfo) -> bool:
+    return info.container in _SEEKABLE and not info.has_mended_times
 
 
-def _doubts(info: MediaInfo) -> list[str]:
-    """Say what is doubtful about a video before it is decoded."""
-    found = []
-    declared_s = info.declared_duration_s or 0.0
-    # Some containers count from the first frame, others from timestamp 0.
-    if info.end_s + max(info.start_time_s, 0.0) < 0.9 * declared_s - 1:
-        found.append(
-            f"The container declares {declared_s:.1f} s, but its pictures end at {info.end_s:.1f} s; it may be cut off."
-        )
-    if info.hdr_transfer and not has_filter(find_binary(), "zscale"):
-        found.append("Colours are wrong: the video is HDR and this ffmpeg was built without the zscale filter.")
-    if info.color_matrix and info.color_matrix not in _KNOWN_MATRICES:
-        found.append(f"Colours may be wrong: the YUV matrix {info.color_matrix} is not supported.")
-    return found
-
-
-def _pass(
-    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, stall_timeout_s: float, report: _Report
+def _run(
+    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, stall_timeout_s: float, report: DecodingReport
 ) -> Generator[Frame, None, None]:
-    """Decode from the first to the last chosen frame, and keep those that are chosen."""
-    times_s = info.frame_times_s
+    """Decode a run of chosen frames, in one pass or, where their conversion has to change midway, in several."""
+    everything = len(chosen) == info.frame_count
+    passes = [_Pass(chosen, Conversion.of(info.form), everything)]
+    begun, again_s = 0, 0.0
+    while passes:
+        this = passes.pop(0)
+        change = yield from _decode(info, plan, this, stall_timeout_s, report)
+        begun += 1
+        if change is None:
+            continue
+        # A decoder may begin with another picture each time: then a frame that cannot be had is passed over.
+        is_stuck = begun > 1 and not len(change.again) and len(change.rest) == len(this.chosen)
+        rest = replace(this, chosen=change.rest[is_stuck:], conversion=Conversion.of(change.form))
+        again = replace(this, chosen=change.again, before=rest.chosen[0] if len(rest.chosen) else this.before)
+        passes[:0] = [each for each in (again, rest) if len(each.chosen)]
+        again_s += sum(_way_s(info, each.chosen[0]) for each in passes[:2])
+        if again_s > _MOST_AGAIN * max(info.duration_s, 1.0):
+            left = sum(len(each.chosen) for each in passes)
+            left_out = f"{counted(left, 'chosen frame')} {'was' if left == 1 else 'were'} not looked at"
+            report.doubts["changes"] = f"The picture changes too often: {left_out}."
+            report.is_given_up = True
+            return
+
+
+def _way_s(info: MediaInfo, frame: np.int64) -> float:
+    """Give the seconds of video that are decoded on the way to a frame, at most."""
+    from_start_s = float(info.frame_times_s[frame] - info.frame_times_s[0])
+    return min(from_start_s, info.keyframe_gap_s) if _can_seek(info) else from_start_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Pass:
+    """What one run of ffmpeg is to give.
+
+    Attributes:
+        chosen: indices into the frames that the container lists, ascending, at least one.
+        conversion: what the pictures need.
+        everything: whether all frames are kept from the first chosen one on, also those that are not listed.
+        before: the frame that must not be converted any more, or None.
+    """
+
+    chosen: np.ndarray
+    conversion: Conversion
+    everything: bool
+    before: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    """Why a pass ended early: a frame needs another conversion.
+
+    Attributes:
+        again: those of the chosen frames that need the same, but were lost.
+        rest: the chosen frames from that one on.
+        form: how it is coded.
+    """
+
+    again: np.ndarray
+    rest: np.ndarray
+    form: PictureForm
+
+
+def _decode(
+    info: MediaInfo, plan: SamplingPlan, this: _Pass, stall_timeout_s: float, report: DecodingReport
+) -> Generator[Frame, None, _Change | None]:
+    """Decode from the first to the last chosen frame, and keep those that are chosen, as long as a conversion suits."""
+    chosen, conversion = this.chosen, this.conversion
+    times_s = info.container_times_s
     starts_s = _window_starts(times_s, chosen)
     options: dict[str, object] = {"threads": _THREADS}
     position_s = 0.0
-    if info.container in _SEEKABLE and starts_s[0] > max(_SEEK_START_S, info.keyframe_gap_s):
+    if _can_seek(info) and starts_s[0] > max(_SEEK_START_S, info.keyframe_gap_s):
         # A little before a key frame ffmpeg would decode all since the last one.
         start_s = times_s[chosen[0]] if chosen[0] in info.key_frames else starts_s[0]
         # ffmpeg counts in microseconds, and drops what comes before; 0.01 of one is for rounding.
@@ -149,27 +213,60 @@ def _pass(
         options["to"] = f"{(times_s[end] + times_s[end + 1]) / 2:.6f}"
     if _are_anchors(info, chosen):
         options["skip_frame"] = "noref"
-    everything = len(chosen) == info.frame_count
-    expression = None if everything else _select_expression(plan, times_s - position_s, chosen)
-    layout = YuvLayout.of(info, _color_matrix(info))
+    expression = _select_expression(plan, times_s - position_s, chosen)
+    # A rate has windows from the first frame of the file on; a spread has none behind its last frame.
+    bounds = [f"gte(t,{starts_s[0] - position_s:.9f})"] if chosen[0] else []
+    if this.before is not None:
+        bounds.append(f"lt(t,{_window_starts(times_s, np.array([this.before]))[0] - position_s:.9f})")
+    if this.everything or expression is None:
+        expression = "*".join(bounds) or None
+    elif bounds:
+        expression = f"if({'*'.join(bounds)},{expression})"
     source = ffmpeg.input(file_url(info.path), **options, **INPUT_OPTIONS)
-    graph = _raw_frames(source, info, layout, expression)
-    clock = _FrameLog(info.path)
+    graph = conversion.output(source[str(info.stream)], expression)
+    log, part = FrameLog(info.path, sideways=info.form.sideways), Part(options, position_s)
     # Nothing is heard of ffmpeg on its way to a frame: that is no hang as long as it is no slower than a player.
-    silence_s = info.keyframe_gap_s if position_s else times_s[chosen[0]] - times_s[0]
-    stall_timeout_s += float(np.diff(times_s[chosen]).max(initial=silence_s))
+    shown_s = info.frame_times_s
+    silence_s = info.keyframe_gap_s if position_s else shown_s[chosen[0]] - shown_s[0]
+    stall_timeout_s += float(np.diff(shown_s[chosen]).max(initial=silence_s))
     # Decoders complain of every open GOP that they start in.
-    errors_from = _FrameLog.FRAME if position_s else None
+    errors_from = FrameLog.FRAME if position_s else None
     latest = 0
-    with Process(ffmpeg.get_args(graph), info.path, clock.feed, stall_timeout_s, errors_from) as process:
-        while (picture := _next_picture(process, info, layout)) is not None:
-            index, time_s = _listed(times_s, position_s + clock.next_s())
+    with Process(ffmpeg.get_args(graph), info.path, log.feed, stall_timeout_s, errors_from) as process:
+        while process.has_output():
+            logged = log.next()
+            time_s = position_s + logged.time_s
+            form = _shaped(info, logged.form, time_s)
             window = int(np.searchsorted(starts_s, time_s, side="right"))
-            # Filters forget what they have selected when the resolution changes, and take one more of that window.
-            if everything or window > latest:
-                latest = window
-                yield Frame(index, time_s, picture)
-        report.add(process)
+            if not this.everything and window <= latest:
+                # Filters forget what they have selected when the resolution changes, and take one more of that window.
+                if not process.read_into(memoryview(bytearray(conversion.nbytes(form)))):
+                    break
+                continue
+            if not conversion.suits(form):
+                report.add_errors(process, log, part)
+                return _Change(chosen[:0], chosen[max(window - 1, latest) :], form)
+            pixels = _next_picture(process, form, conversion)
+            if pixels is None:
+                break
+            latest = window
+            yield Frame(*_listed(info, time_s), pixels, form)
+        process.finish()
+        # A conversion that suits no more may fail, which is no fault of the file, and take the last good frames along.
+        if unfit := next((each for each in log.rest() if not conversion.suits(each.form)), None):
+            window = int(np.searchsorted(starts_s, position_s + unfit.time_s, side="right"))
+            first = max(window - 1, latest)
+            return _Change(chosen[latest:first], chosen[first:], unfit.form)
+        report.add(process, log, part)
+    return None
+
+
+def _shaped(info: MediaInfo, form: PictureForm, time_s: float) -> PictureForm:
+    """Give a picture the shape of pixels that the stream has at a time of the container."""
+    if not info.pixel_shapes:
+        return form
+    place = bisect_right(info.pixel_shapes, time_s + _ROUNDING_S, key=itemgetter(0))
+    return replace(form, sample_aspect_ratio=info.pixel_shapes[max(place - 1, 0)][1])
 
 
 def _are_anchors(info: MediaInfo, chosen: np.ndarray) -> bool:
@@ -178,70 +275,25 @@ def _are_anchors(info: MediaInfo, chosen: np.ndarray) -> bool:
     return has_others and bool(np.isin(chosen, info.anchor_frames).all())
 
 
-def _listed(times_s: np.ndarray, time_s: float) -> tuple[int | None, float]:
-    """Recognise a frame by a time that may be rounded to microseconds."""
+def _listed(info: MediaInfo, time_s: float) -> tuple[int | None, float]:
+    """Recognise a frame by a time of the container, which may be rounded to microseconds; give when it is shown."""
+    times_s = info.container_times_s
     index = int(nearest(times_s, np.asarray(time_s)))
-    if abs(times_s[index] - time_s) < 1e-3:
-        return index, float(times_s[index])
-    return None, time_s
+    if abs(times_s[index] - time_s) < _ROUNDING_S:
+        return index, float(info.frame_times_s[index])
+    if info.has_mended_times:
+        time_s = float(np.interp(time_s, times_s, info.frame_times_s))
+    return None, max(time_s, 0.0)
 
 
-def _next_picture(process: Process, info: MediaInfo, layout: YuvLayout | None) -> Pixels | None:
-    size = layout.nbytes if layout else info.height * info.width * 3
+def _next_picture(process: Process, form: PictureForm, conversion: Conversion) -> Pixels | None:
+    layout = conversion.layout(form)
     # Memory of its own, which goes back to the system with the picture; of the heap little would.
-    samples = np.frombuffer(mmap.mmap(-1, size), np.uint8)
+    samples = np.frombuffer(mmap.mmap(-1, conversion.nbytes(form)), np.uint8)
     if not process.read_into(memoryview(samples.data).cast("B")):
         return None
-    return YuvPixels(layout, samples) if layout else RgbPixels(samples.reshape(info.height, info.width, 3))
-
-
-def _color_matrix(info: MediaInfo) -> str:
-    # Of the picture as it is stored, as players do.
-    width, height = (info.height, info.width) if info.rotation_deg in (90, 270) else (info.width, info.height)
-    return info.color_matrix or ("bt709" if width > 1279 or height > 576 else "bt601")
-
-
-def _raw_frames(
-    source: ffmpeg.nodes.FilterableStream,
-    info: MediaInfo,
-    layout: YuvLayout | None,
-    expression: str | None,
-) -> ffmpeg.nodes.OutputStream:
-    """Build the graph from the input to raw frames on standard output; ffmpeg turns them upright by itself."""
-    video = source[str(info.stream)]
-    if info.interlaced:
-        video = video.filter("bwdif", mode="send_frame", deint="interlaced")
-    if expression:
-        video = video.filter("select", expression)
-    video = video.filter("showinfo", checksum=0)
-    if info.hdr_transfer and has_filter(find_binary(), "zscale"):
-        video = _tone_map(video, info)
-    # All frames of a pipe have one size and format, whatever the stream does midway.
-    if layout:
-        video = video.filter("scale", info.width, info.height, flags=_SCALE_FLAGS).filter("format", info.pixel_format)
-    else:
-        matrix = "auto" if info.color_matrix else _color_matrix(info)
-        video = video.filter("scale", info.width, info.height, flags=_SCALE_FLAGS, in_color_matrix=matrix)
-        video = video.filter("format", "rgb24")
-    return ffmpeg.output(video, "pipe:", format="rawvideo", fps_mode="passthrough")
-
-
-def _tone_map(video: ffmpeg.nodes.FilterableStream, info: MediaInfo) -> ffmpeg.nodes.FilterableStream:
-    """Bring HDR to BT.709: light up to half of reference white stays as it is, brighter is compressed."""
-    assumed = {
-        "matrixin": None if info.color_matrix else "bt2020nc",
-        "primariesin": None if info.color_primaries else "bt2020",
-        "rangein": None if info.color_range else "limited",
-    }
-    linear = {"primaries": "bt709", "transfer": "linear", "matrix": "gbr", "npl": _REFERENCE_WHITE_NITS}
-    linear |= {option: value for option, value in assumed.items() if value}
-    return (
-        video.filter("zscale", **linear)
-        .filter("format", "gbrpf32le")
-        .filter("tonemap", "mobius", param=0.5, desat=0)
-        .filter("zscale", transfer="bt709", range="full")
-        .filter("format", "gbrp")
-    )
+    pixels = YuvPixels(layout, samples) if layout else RgbPixels(samples.reshape(form.height, form.width, 3))
+    return pixels if form.pixel_ratio == 1 else StretchedPixels(pixels, form.shown_size)
 
 
 def _window_starts(times_s: np.ndarray, chosen: np.ndarray) -> np.ndarray:
@@ -269,34 +321,3 @@ def _select_expression(plan: SamplingPlan, times_s: np.ndarray, chosen: np.ndarr
     window += "".join(f"+({group})" for group in groups)
     # Register 0 holds the number of the latest window, at first 0.
     return f"st(1,{window});st(2,gt(ld(1),ld(0)));st(0,ld(1));ld(2)"
-
-
-class _FrameLog:
-    """Reads the log of a `showinfo` filter, and hands out the time of each frame that passed it."""
-
-    _GRAPH = re.compile(r"config in time_base: (\d+)/(\d+)")
-    FRAME = re.compile(r"\bn: *\d+ pts: *(-?\d+|NOPTS) ")
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._time_base: Fraction | None = None
-        self._last_s = 0.0
-        self._times_s: queue.SimpleQueue[float] = queue.SimpleQueue()
-
-    def feed(self, line: str) -> None:
-        """Take one line of the log."""
-        if match := self._GRAPH.search(line):
-            self._time_base = Fraction(int(match[1]), int(match[2]))
-        elif self._time_base and (match := self.FRAME.search(line)):
-            if match[1] != "NOPTS":
-                self._last_s = float(int(match[1]) * self._time_base)
-            self._times_s.put(self._last_s)
-
-    def next_s(self) -> float:
-        """Give the time in seconds of the next frame, whose picture has been read already."""
-        try:
-            return self._times_s.get(timeout=LOG_TIMEOUT_S)
-        except queue.Empty:
-            raise MediaError(
-                "error", f"{quoted(self._path)} could not be read: ffmpeg does not say when pictures are shown."
-            ) from None

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 import re
-from array import array
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -18,14 +17,11 @@ from pathlib import Path
 import ffmpeg
 import numpy as np
 
+from pipeline.media.damage import holes
 from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary
-from pipeline.media.types import MAX_PIXELS, MediaError, MediaInfo, quoted
-
-MAX_FRAMES = 10_000_000
-"""Most frames that a video may list, 46 hours at 60 per second: a bound for the table of their times."""
-
-_DISCARD_FLAG = 0x4
-_NO_TIMESTAMP = -(1 << 63)
+from pipeline.media.frame_times import PacketTable
+from pipeline.media.pixel_shapes import CONTAINERS, HEADERS, PixelShapes, find_pixel_shapes
+from pipeline.media.types import MAX_PIXELS, MediaError, MediaInfo, PictureForm, quoted
 
 _FIELD_ORDERS = {"top first", "bottom first", "top coded first (swapped)", "bottom coded first (swapped)"}
 _SINGLE_COLOR_NAMES = {"bt709", "smpte170m", "bt470bg", "smpte240m"}
@@ -57,15 +53,22 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
     mirrored: bool | None = False
     if stream.display_angle is not None:
         rotation_deg, mirrored = _orientation(path, stream, stall_timeout_s)
-    sideways = rotation_deg in (90, 270)
+    shapes: PixelShapes = ()
+    if banner.container in CONTAINERS and stream.codec in HEADERS:
+        shapes = find_pixel_shapes(path, stream.index, stream.codec, times.time_base, stall_timeout_s)
+    form = stream.form(sideways=rotation_deg in (90, 270))
+    width, height = form.shown_size
     return MediaInfo(
         path=path,
         kind="video",
         container=banner.container,
         codec=stream.codec,
         pixel_format=stream.pixel_format,
-        width=stream.height if sideways else stream.width,
-        height=stream.width if sideways else stream.height,
+        width=width,
+        height=height,
+        stored_size=(form.width, form.height),
+        sample_aspect_ratio=form.sample_aspect_ratio,
+        pixel_shapes=shapes,
         rotation_deg=rotation_deg,
         mirrored=mirrored,
         duration_s=times.duration_s,
@@ -84,10 +87,13 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
         bytes=size,
         decoder=str(find_binary()),
         stream=stream.index,
+        not_looked_at=tuple(str(other) for other in banner.videos if other is not stream),
         keyframe_gap_s=times.keyframe_gap_s,
         frame_times_s=times.presentation_s,
+        container_times_s=times.container_s,
         key_frames=times.keys,
         anchor_frames=times.anchors,
+        holes_s=holes(times.presentation_s) if banner.tells_of_damage else (),
     )
 
 
@@ -100,6 +106,7 @@ class _VideoStream:
     pixel_format: str
     width: int
     height: int
+    sample_aspect_ratio: Fraction | None
     default: bool
     interlaced: bool
     color_range: str | None
@@ -112,6 +119,26 @@ class _VideoStream:
     def has_picture(self) -> bool:
         return self.width > 0 and self.pixel_format != "none"
 
+    def __str__(self) -> str:
+        size = f", {self.width} x {self.height}" if self.width else ""
+        return f"video stream {self.index} ({self.codec}{size})"
+
+    def form(self, *, sideways: bool) -> PictureForm:
+        """Describe its pictures after they were turned upright, by a quarter or not."""
+        ratio = self.sample_aspect_ratio
+        return PictureForm(
+            width=self.height if sideways else self.width,
+            height=self.width if sideways else self.height,
+            sideways=sideways,
+            pixel_format=self.pixel_format,
+            sample_aspect_ratio=1 / ratio if ratio and sideways else ratio,
+            interlaced=self.interlaced,
+            color_matrix=self.color_matrix,
+            color_primaries=self.color_primaries,
+            color_transfer=self.color_transfer,
+            color_range=self.color_range,
+        )
+
 
 class _Banner:
     """Reads the description of the input that ffmpeg logs before it begins.
@@ -122,8 +149,13 @@ class _Banner:
 
     _STREAM = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: (Video|Audio): (.*)")
     _PICTURE = re.compile(r"(\w+).*?, (\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?, (?:\d+ref, )?(\d+)x(\d+)")
+    _PIXELS = re.compile(r"\bSAR (-?\d+):(-?\d+)")
     _DURATION = re.compile(r"\[info\] +Duration: (?:(\d+):(\d+):([\d.]+)|N/A)(?:, start: (-?[\d.]+))?")
     _MATRIX = re.compile(r"\[info\] +display ?matrix: rotation of (-?[\d.]+|-?nan)", re.IGNORECASE)
+    # A file that only breaks off lacks nothing in between.
+    _COMPLAINT = re.compile(
+        r"\[([^\]]*) @ \w+\] (?:\[error\] (?!File ended)|\[warning\] (?:Packet corrupt|changing packet size))"
+    )
 
     def __init__(self, url: bytes):
         self._broken_lines = url.count(b"\n")
@@ -135,10 +167,18 @@ class _Banner:
         self.has_audio = False
         self.videos: list[_VideoStream] = []
         self._latest: _VideoStream | None = None
+        self._complaints_of: set[str] = set()
+
+    @property
+    def tells_of_damage(self) -> bool:
+        """Whether what reads the container met damage, complete once all packets are read."""
+        return any((self.container or "") in name for name in self._complaints_of)
 
     def feed(self, line: str) -> None:
         """Take one line of the log."""
-        if self._skip:
+        if match := self._COMPLAINT.match(line):
+            self._complaints_of.add(match[1])
+        elif self._skip:
             self._skip -= 1
         elif self.container is None and line.startswith("[info] Input #0, "):
             self.container = line.removeprefix("[info] Input #0, ").partition(", from '")[0]
@@ -168,6 +208,8 @@ class _Banner:
     def _video(self, index: int, text: str) -> _VideoStream:
         match = self._PICTURE.match(text)
         codec, pixel_format, notes, width, height = match.groups() if match else (text.split()[0], "none", "", 0, 0)
+        # The container's comes last, and counts.
+        across, down = ([(0, 0)] + [map(int, pair) for pair in self._PIXELS.findall(text)])[-1]
         notes = (notes or "").split(", ")
         # One name stands for all three where they agree.
         color = next((note.split("/") for note in notes if "/" in note or note in _SINGLE_COLOR_NAMES), ["unknown"])
@@ -178,6 +220,7 @@ class _Banner:
             pixel_format=pixel_format,
             width=int(width),
             height=int(height),
+            sample_aspect_ratio=Fraction(across, down) if across and down else None,
             default="(default)" in text,
             interlaced=not _FIELD_ORDERS.isdisjoint(notes),
             color_range=next((note for note in notes if note in ("tv", "pc")), None),
@@ -187,96 +230,10 @@ class _Banner:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _FrameTimes:
-    """When the frames of a stream are shown."""
-
-    presentation_s: np.ndarray
-    keys: np.ndarray
-    anchors: np.ndarray
-    duration_s: float
-    time_base: Fraction
-    frame_rate: float | None
-    is_variable: bool
-    keyframe_gap_s: float
-
-
-class _PacketTable:
-    """Reads the table that ffmpeg writes as `framecrc`: stream, dts, pts, duration, size, CRC, flags."""
-
-    def __init__(self, path: Path):
-        self._path = path
-        self._time_base = Fraction(1)
-        self._pts = array("q")
-        self._dts = array("q")
-        self._shown = array("b")
-        self._keys = array("q")
-        self._last_duration = 0
-
-    def feed(self, line: bytes) -> None:
-        """Take one line of the table."""
-        if line.startswith(b"#"):
-            if match := re.match(rb"#tb 0: (\d+)/(\d+)", line):
-                self._time_base = Fraction(int(match[1]), int(match[2]))
-            return
-        cells = line.split(b",")
-        if len(cells) < 6 or not line.endswith(b"\n"):  # ffmpeg died amid the line
-            return
-        # Flags are only written if they are not those of an ordinary key frame.
-        flags = re.match(rb" *F=0x(\w+)", cells[6]) if len(cells) > 6 else None
-        # What an edit list cuts off is decoded all the same, since others refer to it.
-        shown = not (flags and int(flags[1], 16) & _DISCARD_FLAG)
-        if len(self._pts) == MAX_FRAMES:
-            raise MediaError(
-                "unsupported", f"{quoted(self._path)} has more than {MAX_FRAMES:,} frames; cut it into parts."
-            )
-        if flags is None:
-            self._keys.append(len(self._pts))
-        self._dts.append(int(cells[1]))
-        self._pts.append(int(cells[2]))
-        self._shown.append(shown)
-        if shown:
-            self._last_duration = int(cells[3])
-
-    def times(self) -> _FrameTimes:
-        """Put the frames in the order in which they are shown."""
-        pts = np.array(self._pts, dtype=np.int64)
-        dts = np.array(self._dts, dtype=np.int64)
-        shown = np.array(self._shown, dtype=bool)
-        missing = pts == _NO_TIMESTAMP
-        if missing.all():
-            # An elementary stream has no clock. Decoding order is as good, and starts with the first frame.
-            pts = dts - dts[shown].min(initial=0)
-        elif missing.any():
-            pts[missing] = dts[missing] + int(np.median(pts[~missing] - dts[~missing]))
-        keys = np.unique(pts[np.array(self._keys, dtype=np.int64)])
-        anchors = np.unique(pts[shown & (pts == np.maximum.accumulate(pts))])
-        # A B-frame is no key frame. Where one is said to be, as in MP4 files without a table of them, none is known.
-        if not np.isin(keys, anchors).all():
-            keys = keys[:0]
-        pts = np.unique(pts[shown])
-        intervals = np.diff(pts)
-        usual = float(np.median(intervals)) if len(intervals) else 0.0
-        span = float(pts[-1] - pts[0]) if len(pts) else 0.0
-        last = self._last_duration if self._last_duration > 0 else usual
-        second = float(1 / self._time_base)
-        return _FrameTimes(
-            presentation_s=pts / second,
-            keys=np.searchsorted(pts, keys),
-            anchors=np.searchsorted(pts, anchors),
-            duration_s=(span + last) / second,
-            time_base=self._time_base,
-            frame_rate=len(intervals) * second / span if span else None,
-            # A clock of whole milliseconds turns 33.37 into 33 and 34: two ticks of difference are no variation.
-            is_variable=bool(len(intervals) and np.ptp(intervals) > max(2, 0.02 * usual)),
-            keyframe_gap_s=float(np.diff(keys, append=pts[-1] + last).max()) / second if len(keys) else math.inf,
-        )
-
-
-def _list_packets(path: Path, stream: str, stall_timeout_s: float) -> tuple[_Banner, _PacketTable, Process]:
+def _list_packets(path: Path, stream: str, stall_timeout_s: float) -> tuple[_Banner, PacketTable, Process]:
     """Give ffmpeg's description of a file, the packets of one stream, and the process that ended."""
     banner = _Banner(file_url(path))
-    packets = _PacketTable(path)
+    packets = PacketTable(path)
     # Some containers only have decoding times; genpts makes ffmpeg work out the others, as its decoders do.
     source = ffmpeg.input(file_url(path), fflags="+genpts", **INPUT_OPTIONS)
     table = ffmpeg.output(source[stream], "pipe:", format="framecrc", codec="copy")
@@ -306,10 +263,16 @@ def _orientation(path: Path, stream: _VideoStream, stall_timeout_s: float) -> tu
         process.finish()
     start = data.find(b"tkhd") + 44  # of the box: version and flags, times, ids, layer, volume
     if start < 44 or len(data) < start + 36:
-        return round(-(stream.display_angle or 0.0) / 90) * 90 % 360, None
+        return _whole_degrees(-(stream.display_angle or 0.0)), None
     # Rows of the matrix are where one step to the right and one step down in the stored picture lead.
     right_x, right_y, _, down_x, down_y = np.frombuffer(data, ">i4", 5, start).tolist()
     mirrored = right_x * down_y - right_y * down_x < 0
     if mirrored:
         right_x, right_y = -right_x, -right_y
-    return round(math.degrees(math.atan2(right_y, right_x)) / 90) * 90 % 360, mirrored
+    return _whole_degrees(math.degrees(math.atan2(right_y, right_x))), mirrored
+
+
+def _whole_degrees(angle: float) -> int:
+    """Round an angle to degrees from 0 to 359, as ffmpeg does, which makes nothing of a single degree."""
+    degrees = round(angle) % 360
+    return degrees if degrees != 1 else 0

@@ -1,4 +1,4 @@
-"""One file to scan, and the name under which what is written about it is kept."""
+"""One file to scan, and where what is written about it belongs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ class Input:
     Attributes:
         path: where it is.
         relative: where what is written about it belongs, relative to the output folder: the path inside of the folder
-            that was named, or the name of the file. No two inputs have the same.
+            that was named, or the name of the file. Inputs of several folders may have the same; see
+            `pipeline.results.naming`.
     """
 
     path: Path

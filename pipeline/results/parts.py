@@ -14,7 +14,7 @@ import numpy.typing as npt
 from classifiers.calibration import Scores, Thresholds
 from extractors.face import Face
 from pipeline.media.holds import Hold
-from pipeline.media.types import MediaInfo
+from pipeline.media.types import MediaInfo, display_path
 from pipeline.version import __version__
 
 Status = Literal["ok", "no_face", "insufficient_evidence", "undecodable", "unsupported", "timeout", "error"]
@@ -34,11 +34,14 @@ class Observation:
     Attributes:
         frame: number of the frame, from 0; None where it was found by its time and its number is not known.
         time_s: presentation time of the frame in seconds.
-        face: where the face is, in pixels of the upright frame.
+        face: where the face is, in pixels of the frame as players show it.
         quality: how far the crop can be relied on, 0 to 1.
         logits: float32 (2,), manipulated and generated; None where an earlier version did not store them.
         score: 0 to 1, 1 = fake; None until the evidence has been weighed.
         refinement: whether it is from a closer look, at a place that was chosen for what was seen there.
+        frame_size: width and height of the upright frame in pixels; None where a stored result does not say.
+        turned_deg: degrees, clockwise, by which the frame was turned to find the face, which lies on its side or stands
+            upside down in it: 0, 90, 180 or 270.
         hold: how long its frame stays on screen, where that is longer than what other frames stand for.
     """
 
@@ -49,6 +52,8 @@ class Observation:
     logits: npt.NDArray[np.float32] | None = None
     score: float | None = None
     refinement: bool = False
+    frame_size: tuple[int, int] | None = None
+    turned_deg: int = 0
     hold: Hold | None = None
 
     @property
@@ -188,6 +193,8 @@ class ProbeRecord:
     pixel_format: str | None = None
     width: int | None = None
     height: int | None = None
+    sample_aspect_ratio: str | None = None
+    not_looked_at: list[str] | None = None
     rotation_deg: int | None = None
     mirrored: bool | None = None
     duration_s: float | None = None
@@ -222,6 +229,8 @@ class ProbeRecord:
             pixel_format=media.pixel_format,
             width=media.width,
             height=media.height,
+            sample_aspect_ratio=str(ratio) if (ratio := media.form.pixel_ratio) != 1 else None,
+            not_looked_at=list(media.not_looked_at),
             rotation_deg=media.rotation_deg,
             mirrored=media.mirrored,
             duration_s=rounded(media.duration_s),
@@ -277,11 +286,6 @@ def logits_of(observations: Sequence[Observation]) -> npt.NDArray[np.float32]:
     if len(rows) < len(observations):
         raise ValueError("there are faces without logits: their result was stored by a version that kept none")
     return np.stack(rows)
-
-
-def display_path(path: os.PathLike[str] | str) -> str:
-    """Spell a path in valid Unicode; bytes that are no UTF-8 become backslash escapes."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def label_of(score: float, thresholds: Thresholds) -> Label:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from pipeline.media.types import printable
+from pipeline.results.coverage import percent
 from pipeline.results.verdict import Verdict
 
 
@@ -15,6 +17,7 @@ class TableRow(NamedTuple):
     verdict: str
     score: str
     faces: str
+    seen: str
     seconds: str
     note: str
 
@@ -26,19 +29,20 @@ def table_row(verdict: Verdict) -> TableRow:
         verdict.label or verdict.status,
         "" if verdict.score is None else f"{verdict.score:.2f}",
         str(sum(item.supported for item in verdict.tracks)),
+        percent(verdict.coverage.seen) if verdict.coverage else "",
         f"{verdict.timing_s['total']:.1f}",
-        _printable(_note(verdict)),
+        printable(_note(verdict)),
     )
 
 
 def table(rows: Sequence[TableRow], width: int = 100) -> str:
     """Lay rows out for a terminal."""
-    rows = [TableRow("file", "verdict", "score", "faces", "seconds", ""), *rows]
-    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    rows = [TableRow("file", "verdict", "score", "faces", "seen", "seconds", ""), *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(6)]
     lines = []
     for row in rows:
         left = f"{row.file:<{widths[0]}}  {row.verdict:<{widths[1]}}"
-        right = "  ".join(f"{cell:>{size}}" for cell, size in zip(row[2:5], widths[2:], strict=True))
+        right = "  ".join(f"{cell:>{size}}" for cell, size in zip(row[2:6], widths[2:], strict=True))
         lines.append(f"{left}  {right}  {row.note}".rstrip())
     lines.insert(1, "-" * min(width, max(len(line) for line in lines)))
     return "\n".join(lines)
@@ -54,15 +58,10 @@ def _note(verdict: Verdict) -> str:
         worst = max(supported, key=lambda item: item.scores.fake).track
         notes.append(f"track {worst.id}, {worst.start_s:.1f} to {worst.end_s:.1f} s")
     if verdict.warnings:
-        notes.append("; ".join(verdict.warnings))
+        notes += [warning.rstrip(".") for warning in verdict.warnings]
     return "; ".join(notes)
 
 
 def _shortened(text: str, width: int) -> str:
-    text = _printable(text)
+    text = printable(text)
     return text if len(text) <= width else "…" + text[-(width - 1) :]
-
-
-def _printable(text: str) -> str:
-    """Keep names of files from breaking lines or steering the terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)

@@ -14,6 +14,7 @@ from classifiers.calibration import Scores, Thresholds
 from extractors.face import Face
 from pipeline.media.holds import Hold
 from pipeline.results import notebook
+from pipeline.results.coverage import Coverage, Span, length
 from pipeline.results.parts import (
     InputRecord,
     Label,
@@ -61,6 +62,7 @@ class Verdict:
         sampling: which frames were looked at.
         timing_s: seconds spent, by stage and in "total".
         warnings: what the user should know about this result.
+        coverage: how much of the file was seen; None if it could not be opened, or an earlier version did not say.
         tool: what made the result.
         stored_schema: that of the document it was read from, None if it was not.
         unreadable: names of the parts of that document that are missing or not as the schema says.
@@ -79,6 +81,7 @@ class Verdict:
     sampling: SamplingRecord | None
     timing_s: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    coverage: Coverage | None = None
     tool: Tool | None = field(default_factory=Tool)
     stored_schema: str | None = None
     unreadable: tuple[str, ...] = ()
@@ -116,7 +119,17 @@ class Verdict:
     @property
     def duration_s(self) -> float:
         """Time in seconds at which the file ends: not before the last face that was seen."""
-        return max(self.probe.duration_s or 0.0, max((item.track.end_s for item in self.tracks), default=0.0))
+        ends_s = [item.track.end_s for item in self.tracks]
+        return max(self.coverage.duration_s if self.coverage else 0.0, self.probe.duration_s or 0.0, *ends_s)
+
+    @property
+    def pictures_s(self) -> float:
+        """Seconds of the file in which there are pictures."""
+        return self.duration_s - length(self.coverage.not_looked_at if self.coverage else ())
+
+    def frame_size(self, seen: Observation) -> tuple[int, int] | None:
+        """Give width and height in pixels of the frame that a face was seen in; None where they are unknown."""
+        return seen.frame_size or self.probe.size
 
     def segments_of(self, item: TrackEvidence) -> list[Segment]:
         """Give the stretches in which the evidence about one person is strong."""
@@ -141,7 +154,7 @@ class Verdict:
             "score_kind": self.score_kind,
             "components": _components(self.scores),
             "thresholds": asdict(self.thresholds) if self.thresholds else None,
-            "tracks": [_track(item) for item in self.tracks],
+            "tracks": [_track(item, self.probe.size) for item in self.tracks],
             "segments": [
                 {
                     "start_s": rounded(segment.start_s),
@@ -156,6 +169,7 @@ class Verdict:
             "tool": asdict(self.tool) if self.tool else None,
             "sampling": _sampling(self.sampling) if self.sampling else None,
             "timing_s": {stage: rounded(seconds, 3) for stage, seconds in self.timing_s.items()},
+            "coverage": _coverage(self.coverage) if self.coverage else None,
             "warnings": list(self.warnings),
         }
 
@@ -176,7 +190,8 @@ class Verdict:
         parts = valid_parts(document)
         tracks = _read_tracks(parts.get("tracks", []))
         is_short = "tracks" in parts and len(tracks) < len(document["tracks"])
-        unreadable = [name for name in schema()["properties"] if name not in parts or (name == "tracks" and is_short)]
+        expected = [name for name in schema()["properties"] if name in document or name in schema()["required"]]
+        unreadable = [name for name in expected if name not in parts or (name == "tracks" and is_short)]
         status, label, scores = parts.get("status", "error"), parts.get("verdict"), _read_scores(parts)
         thresholds = Thresholds(**parts["thresholds"]) if parts.get("thresholds") else None
         # A verdict without its parts, or parts of one without a verdict, would be shown as what they are not.
@@ -199,6 +214,7 @@ class Verdict:
             sampling=_read_sampling(parts.get("sampling")),
             timing_s=parts.get("timing_s", {}),
             warnings=parts.get("warnings", []),
+            coverage=_read_coverage(parts.get("coverage")),
             tool=Tool(**parts["tool"]) if parts.get("tool") else None,
             stored_schema=str(document["schema"]),
             unreadable=tuple(unreadable),
@@ -254,7 +270,7 @@ def _components(scores: Scores | None) -> dict[str, float | None]:
     }
 
 
-def _track(item: TrackEvidence) -> dict[str, Any]:
+def _track(item: TrackEvidence, usual_size: tuple[int, int] | None) -> dict[str, Any]:
     track = item.track
     return {
         "id": track.id,
@@ -263,17 +279,21 @@ def _track(item: TrackEvidence) -> dict[str, Any]:
         "score": rounded(item.scores.fake),
         "components": _components(item.scores),
         "supported": item.supported,
-        "observations": [_observation(each) for each in track.observations],
+        "observations": [_observation(each, usual_size) for each in track.observations],
     }
 
 
-def _observation(seen: Observation) -> dict[str, Any]:
+def _observation(seen: Observation, usual_size: tuple[int, int] | None) -> dict[str, Any]:
     # Quality, logits and weights are kept whole: with them the evidence can be weighed again, to the same digits.
     optional: dict[str, Any] = {}
     if seen.logits is not None:
         optional["logits"] = [float(str(logit)) for logit in np.asarray(seen.logits, np.float32)]
     if seen.refinement:
         optional["refinement"] = True
+    if seen.frame_size not in (None, usual_size):
+        optional["frame_size"] = list(seen.frame_size)
+    if seen.turned_deg:
+        optional["turned_deg"] = seen.turned_deg
     if seen.hold:
         optional["hold"] = {"shown_s": rounded(seen.hold.shown_s), "weight": seen.hold.weight}
     return {
@@ -291,6 +311,20 @@ def _observation(seen: Observation) -> dict[str, Any]:
 def _sampling(record: SamplingRecord) -> dict[str, Any]:
     rounds = {} if record.rounds is None else {"rounds": list(record.rounds)}
     return {"plan": record.plan, "frames": record.frames, **rounds}
+
+
+def _coverage(coverage: Coverage) -> dict[str, Any]:
+    def spans(of: Sequence[Span]) -> list[dict[str, float | None]]:
+        return [{"start_s": rounded(start_s), "end_s": rounded(end_s)} for start_s, end_s in of]
+
+    return {
+        "duration_s": rounded(coverage.duration_s),
+        "seen": rounded(coverage.seen),
+        "with_face": rounded(coverage.with_face),
+        "not_looked_at": spans(coverage.not_looked_at),
+        "not_readable": spans(coverage.not_readable),
+        "damaged": spans(coverage.damaged),
+    }
 
 
 def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -326,6 +360,8 @@ def _read_observation(seen: Mapping[str, Any]) -> Observation:
         logits=np.array(seen["logits"], np.float32) if "logits" in seen else None,
         score=seen["score"],
         refinement=seen.get("refinement", False),
+        frame_size=tuple(seen["frame_size"]) if "frame_size" in seen else None,
+        turned_deg=seen.get("turned_deg", 0),
         hold=Hold(**seen["hold"]) if "hold" in seen else None,
     )
 
@@ -336,6 +372,17 @@ def _read_input(part: Mapping[str, Any] | None) -> InputRecord:
     facts = part["probe"]
     probe = None if facts is None else ProbeRecord(**valid_facts(facts))
     return InputRecord(part["path"], part["sha256"], part["bytes"], probe)
+
+
+def _read_coverage(part: Mapping[str, Any] | None) -> Coverage | None:
+    if part is None:
+        return None
+
+    def spans(kind: str) -> tuple[Span, ...]:
+        return tuple((span["start_s"], span["end_s"]) for span in part[kind])
+
+    kinds = ("not_looked_at", "not_readable", "damaged")
+    return Coverage(part["duration_s"], part["seen"], part["with_face"], *map(spans, kinds))
 
 
 def _read_sampling(part: Mapping[str, Any] | None) -> SamplingRecord | None:

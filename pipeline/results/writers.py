@@ -4,27 +4,35 @@ from __future__ import annotations
 
 import csv
 import io
-import itertools
 import json
 import os
-from collections.abc import Sequence
+import tempfile
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import IO
 
 from classifiers import atomic_file
+from classifiers.csv_cells import FORMULA_STARTS
+from pipeline.media.types import display_path, quoted
 from pipeline.results.input import Input
-from pipeline.results.parts import display_path, rounded
-from pipeline.results.verdict import Verdict, read_verdict
+from pipeline.results.naming import folded, names, own_name, plain_name
+from pipeline.results.parts import rounded
+from pipeline.results.verdict import Verdict, read_verdict, stored_path
 
 FORMATS = ("json", "jsonl", "csv")
-CSV_COLUMNS = ("filename", "status", "verdict", "score")
+CSV_COLUMNS = ("filename", "status", "verdict", "score", "seen", "with_face")
 
-Row = tuple[str, str, str, str]
+Row = tuple[str, ...]
 """Of `results.csv`, in the order of `CSV_COLUMNS`."""
 
 
 class WriteError(Exception):
     """A result that cannot be written; the message is one sentence for the user."""
+
+
+class ResultWriteError(WriteError):
+    """One result that cannot be written, in a folder that takes others."""
 
 
 class ResultWriter:
@@ -41,13 +49,14 @@ class ResultWriter:
             raise ValueError(f"no result format is called {result_format!r}; there are {', '.join(FORMATS)}")
         self.folder, self._format = folder, result_format
         self._rows: dict[str, Row | None] = {}
+        self._shared_names: frozenset[str] = frozenset()
         self._stored_lines: dict[str, str] = {}
         self._lines: IO[str] | None = None
         if folder is not None:
             try:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
-                raise WriteError(f"cannot make the folder {folder}: {error.strerror}") from error
+                raise WriteError(f"cannot make the folder {quoted(folder)}: {error.strerror}") from error
             if result_format == "jsonl":
                 file = folder / "results.jsonl"
                 try:
@@ -56,11 +65,12 @@ class ResultWriter:
                     _write_lines(file, self._stored_lines)
                     self._lines = file.open("a", encoding="utf-8")
                 except OSError as error:
-                    raise WriteError(f"cannot write {display_path(file)}: {error.strerror}") from error
+                    raise WriteError(f"cannot write {quoted(file)}: {error.strerror}") from error
 
     def expect(self, inputs: Sequence[Input]) -> None:
-        """List results in the order of these inputs, in whatever order they come."""
-        self._rows |= dict.fromkeys(display_path(source.path) for source in inputs)
+        """List results in the order of these inputs, in whatever order they come, and under names of their own."""
+        self._rows |= dict.fromkeys(_cell(source.path) for source in inputs)
+        self._shared_names = _shared_names(inputs)
 
     def stored(self, source: Input) -> Verdict | None:
         """Give the result that an earlier run wrote for this input, if there is a readable one."""
@@ -71,27 +81,34 @@ class ResultWriter:
             return None if line is None else read_verdict(line)
         return _read(self.path(source))
 
-    def keep(self, stored: Verdict) -> None:
-        """Take in a result that `stored` gave: it is on disk already."""
-        self._rows[stored.input.path] = _csv_row(stored)
+    def keep(self, verdict: Verdict) -> None:
+        """List a result that is not to be written: it is on disk already, or cannot be."""
+        self._rows[_cell(verdict.input.path)] = _csv_row(verdict)
 
     def write(self, source: Input, verdict: Verdict) -> None:
         """Take in a new result; it is on disk when this returns.
 
         Raises:
+            ResultWriteError: this result cannot be written, but others can.
             WriteError: the folder cannot be written to.
         """
-        self._rows[verdict.input.path] = _csv_row(verdict)
         if self.folder is None:
-            return
-        if self._lines is not None:
+            pass
+        elif self._lines is not None:
             try:
                 self._lines.write(json_line(verdict) + "\n")
                 self._lines.flush()
             except OSError as error:
-                raise WriteError(f"cannot write {self.folder / 'results.jsonl'}: {error.strerror}") from error
+                raise WriteError(f"cannot write {quoted(self.folder / 'results.jsonl')}: {error.strerror}") from error
         else:
-            write_whole(self.path(source), json.dumps(verdict.to_json(), indent=1, allow_nan=False) + "\n")
+            text = json.dumps(verdict.to_json(), indent=1, allow_nan=False) + "\n"
+            try:
+                write_whole(self.path(source), text)
+            except WriteError as error:
+                if _takes_files(self.folder, len(text)):
+                    raise ResultWriteError(str(error)) from error
+                raise
+        self.keep(verdict)
 
     def __enter__(self) -> ResultWriter:
         return self
@@ -114,20 +131,29 @@ class ResultWriter:
         write_whole(self.folder / "results.csv", _csv(CSV_COLUMNS, list(rows.values())))
         if self._format == "csv":
             # The challenge wants a number for every file; results.csv tells a verdict from a guess.
-            labels = [(Path(name).name, score or "0.5") for name, _, _, score in rows.values()]
+            labels = _labels((row[0], row[3]) for row in rows.values())
             write_whole(self.folder / "labels.csv", _csv(("filename", "label"), labels))
 
     def path(self, source: Input) -> Path:
-        """Name the file of a result: the next free name where another input of that name has a result already.
+        """Name the file of a result: that of an earlier run, or else as `pipeline.results.naming` says.
 
         Raises:
             ValueError: this writer has no folder.
         """
         if self.folder is None:
             raise ValueError("a writer without a folder writes no files")
-        place, name = self.folder / source.relative.parent, source.relative.name
-        numbered = (place / f"{name}-{number}.json" for number in itertools.count(2))
-        return next(path for path in itertools.chain([place / f"{name}.json"], numbered) if _is_free(path, source))
+        mine = os.path.abspath(display_path(source.path))  # noqa: PTH100 - keeps links as they are
+        plain_owner = ""
+        for name in names(source):
+            file = _result_file(self.folder, name)
+            owner = _owner(file)
+            if owner == mine:
+                return file
+            if name == plain_name(source.relative):
+                plain_owner = owner
+        if plain_owner or folded(plain_name(source.relative)) in self._shared_names:
+            return _result_file(self.folder, own_name(source.relative, source.path))
+        return _result_file(self.folder, plain_name(source.relative))
 
 
 def json_line(verdict: Verdict) -> str:
@@ -168,7 +194,25 @@ def _read(path: Path) -> Verdict | None:
 
 def _csv_row(verdict: Verdict) -> Row:
     score = "" if verdict.score is None else f"{rounded(verdict.score):.4f}"
-    return verdict.input.path, verdict.status, verdict.label or "", score
+    coverage = verdict.coverage
+    shares = (f"{coverage.seen:.4f}", f"{coverage.with_face:.4f}") if coverage else ("", "")
+    return _cell(verdict.input.path), verdict.status, verdict.label or "", score, *shares
+
+
+def _cell(path: os.PathLike[str] | str) -> str:
+    """Spell a path for a table, so that no spreadsheet takes it for a formula; it stays a path to the same file."""
+    name = display_path(path)
+    return f"./{name}" if name.startswith(FORMULA_STARTS) else name
+
+
+def _labels(rows: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Give name and score of each file; where several have a name, their paths."""
+    scores = dict(rows)
+    shared = Counter(Path(path).name for path in scores)
+    return [
+        (path if shared[Path(path).name] > 1 else _cell(Path(path).name), score or "0.5")
+        for path, score in scores.items()
+    ]
 
 
 def _read_rows(path: Path) -> dict[str, Row]:
@@ -177,19 +221,48 @@ def _read_rows(path: Path) -> dict[str, Row]:
     try:
         # As a spreadsheet may have stored it: with a mark of its encoding, or in another one.
         with path.open(encoding="utf-8-sig", errors="backslashreplace", newline="") as file:
-            rows = [(row[0], row[1], row[2], row[3]) for row in csv.reader(file) if len(row) == 4]
-            return {row[0]: row for row in rows if row != CSV_COLUMNS}
+            rows = [tuple(row) for row in csv.reader(file)]
+        # Earlier versions wrote the first four columns only.
+        lengths = (4, len(CSV_COLUMNS))
+        full = [row + ("",) * (len(CSV_COLUMNS) - len(row)) for row in rows if len(row) in lengths]
+        return {row[0]: row for row in full if row[:4] != CSV_COLUMNS[:4]}
     except (OSError, csv.Error) as error:
-        raise WriteError(f"cannot read the earlier {display_path(path)}: {error}") from error
+        raise WriteError(f"cannot read the earlier {quoted(path)}: {error}") from error
 
 
-def _is_free(path: Path, source: Input) -> bool:
-    """Tell whether a file holds no result of another input; paths are compared as users spelled them."""
-    verdict = _read(path)
-    if verdict is None:
-        return True
-    mine = os.path.abspath(display_path(source.path))  # noqa: PTH100 - keeps links as they are
-    return os.path.abspath(verdict.input.path) == mine  # noqa: PTH100 - as above
+def _shared_names(inputs: Iterable[Input]) -> frozenset[str]:
+    """Give the plain names that several inputs would have."""
+    owners: dict[str, Path] = {}
+    shared = set()
+    for source in inputs:
+        name = folded(plain_name(source.relative))
+        if owners.setdefault(name, source.path) != source.path:
+            shared.add(name)
+    return frozenset(shared)
+
+
+def _result_file(folder: Path, name: Path) -> Path:
+    return folder / name.with_name(f"{name.name}.json")
+
+
+def _owner(file: Path) -> str:
+    """Give the absolute path of the input whose result is in a file, as its user spelled it, or "" where none is."""
+    try:
+        path = stored_path(file.read_bytes())
+    except (OSError, ValueError):
+        return ""
+    return os.path.abspath(path) if path else ""  # noqa: PTH100 - keeps links as they are
+
+
+def _takes_files(folder: Path, size: int) -> bool:
+    """Tell whether a file of so many bytes can be written at all."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(size))
+            file.flush()
+    except OSError:
+        return False
+    return True
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -202,4 +275,4 @@ def write_whole(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         atomic_file.write_whole(path, text)
     except OSError as error:
-        raise WriteError(f"cannot write {display_path(path)}: {error.strerror}") from error
+        raise WriteError(f"cannot write {quoted(path)}: {error.strerror}") from error

@@ -56,7 +56,7 @@ def explore(
         >>> explored.exploration.balance()
         [SplitCount(split='train', real=12, fake=8)]
         >>> explored.findings[0].level
-        'warning'
+        'note'
         >>> explored.files[0].name
         'explore.html'
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 
+from classifiers.extras import install_command
+
 
 class MissingLibraryError(Exception):
     """A library that a command needs is not installed; the message says which, and how to get it."""
@@ -17,7 +19,7 @@ def require_libraries(what: str, *libraries: str) -> None:
     """
     for library in libraries:
         if importlib.util.find_spec(library) is None:
-            raise MissingLibraryError(f"{what} needs {library}; install it with: pip install 'facewitness[train]'")
+            raise MissingLibraryError(f"{what} needs {library}; install it with: {install_command('train')}")
 
 
 def require_training_libraries() -> None:

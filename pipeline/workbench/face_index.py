@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from classifiers.atomic_file import write_whole
+from classifiers.csv_cells import guarded, unguarded
 from classifiers.datasets import DataError, Sample
 from classifiers.datasets.face_crops import COLUMNS, NO_FACE_COLUMNS
 from classifiers.errors import OutputError
@@ -278,7 +279,7 @@ def _read(path: Path, columns: Sequence[str]) -> list[Row]:
     rows = list(csv.reader(io.StringIO(text, newline="")))
     if rows and not text.endswith("\n"):
         rows.pop()
-    return [dict(zip(columns, row, strict=True)) for row in rows[1:] if len(row) == len(columns)]
+    return [dict(zip(columns, map(unguarded, row), strict=True)) for row in rows[1:] if len(row) == len(columns)]
 
 
 def _csv(columns: Sequence[str], rows: Iterable[Row], header: bool = False) -> str:
@@ -286,7 +287,10 @@ def _csv(columns: Sequence[str], rows: Iterable[Row], header: bool = False) -> s
     writer = csv.DictWriter(text, columns, lineterminator="\n")
     if header:
         writer.writeheader()
-    writer.writerows(rows)
+    # What is measured is no text of others, and may begin with a minus.
+    measured = ("box", "landmarks")
+    for row in rows:
+        writer.writerow({column: cell if column in measured else guarded(cell) for column, cell in row.items()})
     return text.getvalue()
 
 

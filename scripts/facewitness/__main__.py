@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until a command runs there is nothing to save: on Ctrl-C the system ends the program, without a stack trace.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 from facewitness import prefer_own_packages
 

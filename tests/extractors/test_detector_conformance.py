@@ -1,6 +1,7 @@
 """The contract of `extractors.FaceDetector`: every detector in the registry must pass this suite.
 
-A new detector needs no tests of its own for what is tested here. Those of `follow` are for detectors that offer it.
+A new detector needs no tests of its own for what is tested here. Those of `follow` and of `turn_of` are for detectors
+that offer it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ import numpy as np
 import pytest
 from skimage import data
 
-from extractors import DETECTORS, LANDMARK_NAMES, DetectorUnavailableError, Face, FollowingDetector, create_detector
+from extractors import (
+    DETECTORS,
+    LANDMARK_NAMES,
+    DetectorUnavailableError,
+    Face,
+    FollowingDetector,
+    TurningDetector,
+    create_detector,
+)
 from extractors.face import overlap
 from extractors.shrink import shrink_to_side
 from tests.extractors.scenes import assert_is_face, scene
@@ -39,6 +48,13 @@ def detector(request):
 def following(detector) -> FollowingDetector:
     if not isinstance(detector, FollowingDetector):
         pytest.skip(f"{detector.name} does not follow faces")
+    return detector
+
+
+@pytest.fixture
+def turning(detector) -> TurningDetector:
+    if not isinstance(detector, TurningDetector):
+        pytest.skip(f"{detector.name} finds upright faces only")
     return detector
 
 
@@ -201,6 +217,30 @@ def test_following_as_many_images_as_there_are_expectations(following):
 def test_following_rejects_what_is_no_rgb_image(following, image):
     with pytest.raises(ValueError, match=r"must be uint8 \(height, width, 3\)"):
         following.follow([image], [[]])
+
+
+@pytest.mark.parametrize("turn", range(4))
+def test_tells_which_way_up_a_picture_stands(turning, turn):
+    """Whether the face was found in it as it is, or none, or something that is none."""
+    image = np.rot90(scene(360, 640, (180, 30, 300)), turn)
+    [[upright]] = turning.detect([np.rot90(image, -turn)])
+    there = upright.turned(-turn, (640, 360))
+    doubtful = Face(there.box, there.landmarks, 0.95)
+    elsewhere = Face(np.float32([0, 0, 40, 40]), there.landmarks, 0.95)
+    assert turning.turn_of(image, [doubtful]) == turn
+    assert turning.turn_of(image, []) == (turn or None)
+    assert turning.turn_of(image, [elsewhere]) == (turn or None)
+
+
+def test_no_face_any_way_up(turning):
+    assert turning.turn_of(scene(360, 640), []) is None
+    assert turning.turn_of(np.zeros((1, 1, 3), np.uint8), []) is None
+
+
+@pytest.mark.parametrize("image", NO_IMAGES)
+def test_turning_rejects_what_is_no_rgb_image(turning, image):
+    with pytest.raises(ValueError, match=r"must be uint8 \(height, width, 3\)"):
+        turning.turn_of(image, [])
 
 
 def test_images_and_expected_faces_stay_as_they_are(detector):

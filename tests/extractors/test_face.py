@@ -36,3 +36,29 @@ def test_a_face_in_another_copy_of_its_image():
     assert there.landmarks.tolist() == [[24, 72]] * 5
     assert there.confidence == 0.9
     assert there.box.dtype == there.landmarks.dtype == np.float32
+
+
+def test_a_face_in_the_turned_image():
+    face = Face(np.float32([2, 1, 3, 4]), np.float32([[2, 1], [4, 1], [3, 3], [2, 4], [4, 4]]), 0.9)
+    image = np.zeros((10, 7), np.uint8)
+    image[1:5, 2:5] = 1
+    for x, y in face.landmarks.astype(int):
+        image[y, x] = 2
+    for quarters in range(-1, 4):
+        turned = face.turned(quarters, (7, 10))
+        there = np.rot90(image, -quarters)
+        left, top, width, height = turned.box.astype(int)
+        assert there[top : top + height, left : left + width].all()
+        assert (there > 0).sum() == width * height
+        assert all(there[y, x] == 2 for x, y in turned.landmarks.astype(int))
+        assert turned.confidence == 0.9
+        assert turned.box.dtype == turned.landmarks.dtype == np.float32
+
+
+@given(boxes, st.integers(-4, 4))
+def test_a_face_that_is_turned_back_is_as_it_was(box, quarters):
+    face = Face(box.astype(np.float32), np.float32([[12, 24]] * 5), 0.9)
+    size, turned_size = ((320, 180), (180, 320)) if quarters % 2 else ((320, 180), (320, 180))
+    back = face.turned(quarters, size).turned(-quarters, turned_size)
+    assert back.box.tolist() == face.box.tolist()
+    assert back.landmarks.tolist() == face.landmarks.tolist()

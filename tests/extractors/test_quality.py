@@ -1,4 +1,4 @@
-"""How far a face can be relied on, from its size and pose."""
+"""How far a face can be relied on, from its size and pose, and what can be no face."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from extractors import Face
 from extractors.align import LANDMARK_TEMPLATE
-from extractors.quality import face_quality
+from extractors.quality import face_quality, is_plausible
 
 
 def face(size: float, nose_shift: float = 0.0, angle: float = 0.0) -> Face:
@@ -66,3 +66,46 @@ def test_landmarks_in_one_point_are_of_low_quality():
 def test_box_without_area_is_of_no_quality():
     empty = Face(np.float32([0, 0, 0, 120]), face(120).landmarks, 1.0)
     assert face_quality(empty) == 0
+
+
+def seen(points: object, box: object = (0, 0, 100, 120)) -> Face:
+    """A face whose landmarks are given in the order of `LANDMARK_NAMES`."""
+    return Face(np.float32(box), np.float32(points), 1.0)
+
+
+# As MTCNN found them in photographs and videos: x, y, width and height of the box, and the landmarks.
+FACES = {
+    "frontal": seen([[98, 122], [149, 123], [107, 158], [106, 184], [145, 184]], [78, 50, 134, 170]),
+    "profile": seen([[125, 51], [174, 39], [168, 76], [145, 118], [180, 107]], [78, 0, 116, 160]),
+    "full profile": seen([[153, 144], [158, 147], [140, 166], [159, 193], [162, 195]], [120, 90, 110, 148]),
+    "tilted by 45 degrees": seen([[80, 60], [106, 86], [78, 88], [52, 90], [76, 112]], [20, 20, 110, 112]),
+    "lies on its side": seen([[60, 20], [60, 50], [40, 34], [24, 22], [24, 48]], [0, 0, 105, 80]),
+    "in the box of dlib": seen([[60, 60], [110, 60], [85, 90], [65, 120], [105, 120]], [20, 20, 134, 134]),
+}
+
+NO_FACES = {
+    "eyes 19 px apart in a box of 92": seen(
+        [[376, 206], [395, 205], [386, 219], [379, 225], [394, 224]], [337, 171, 92, 93]
+    ),
+    "mouth above the eyes": seen([[36, 78], [64, 78], [50, 60], [38, 42], [62, 42]]),
+    "mirrored": seen([[64, 42], [36, 42], [50, 60], [62, 78], [38, 78]]),
+    "mouth on the eyes": seen([[36, 42], [64, 42], [50, 50], [38, 43], [62, 43]]),
+    "landmarks beside the box": seen([[136, 42], [164, 42], [150, 60], [138, 78], [162, 78]]),
+    "landmarks in one point": seen(np.full((5, 2), 60)),
+    "box without a size": seen([[36, 42], [64, 42], [50, 60], [38, 78], [62, 78]], [0, 0, 0, 0]),
+}
+
+
+@pytest.mark.parametrize("name", FACES)
+def test_faces_in_any_pose_are_plausible(name):
+    assert is_plausible(FACES[name])
+
+
+@pytest.mark.parametrize("name", NO_FACES)
+def test_what_has_impossible_landmarks_is_no_face(name):
+    assert not is_plausible(NO_FACES[name])
+
+
+@given(st.floats(10, 2000), st.floats(-0.9, 0.9), angles)
+def test_a_face_is_as_plausible_in_any_size_and_turn(size, shift, angle):
+    assert is_plausible(face(size, shift, angle))

@@ -27,7 +27,7 @@ from pipeline.evidence.pictures import PicturesError, box_of, reopen
 from pipeline.media.decoding import open_frames
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MediaError, MediaInfo, quoted
-from pipeline.results.parts import FAILURES
+from pipeline.results.parts import FAILURES, Observation
 from pipeline.results.verdict import Verdict
 from pipeline.results.writers import WriteError
 
@@ -98,7 +98,7 @@ class _Path:
         judged: whether it counts for the file.
         times_s: of its observations, ascending.
         ends_s: the same, or where their frames stop being held.
-        boxes: float (n, 4), x, y, width, height in pixels of the frame.
+        boxes: float (n, 4), x, y, width, height in pixels of the copy.
         scores: of the observations.
         bridge_s: observations no further apart than this are joined.
     """
@@ -145,7 +145,54 @@ class _Path:
         return pieces
 
 
-def _paths(verdict: Verdict) -> list[_Path]:
+@dataclass(frozen=True, slots=True)
+class _Placement:
+    """Where frames of one size lie in the copy.
+
+    Attributes:
+        size: width and height of the frames.
+        left: pixels of the copy beside them.
+        top: pixels of the copy above them.
+        width: pixels of the copy that they take.
+        height: pixels of the copy that they take.
+    """
+
+    size: tuple[int, int]
+    left: int
+    top: int
+    width: int
+    height: int
+
+    @classmethod
+    def of(cls, size: tuple[int, int], usual: tuple[int, int], copy: tuple[int, int]) -> _Placement:
+        """Let frames of the usual size fill the copy, and others lie in its middle, as large as they fit."""
+        if size == usual:
+            return cls(size, 0, 0, *copy)
+        scale = min(copy[0] / size[0], copy[1] / size[1])
+        width, height = (max(1, min(round(side * scale), most)) for side, most in zip(size, copy, strict=True))
+        return cls(size, (copy[0] - width) // 2, (copy[1] - height) // 2, width, height)
+
+    def box(self, box: Sequence[float]) -> npt.NDArray[np.float64]:
+        """Give a box of the frame in pixels of the copy."""
+        scale = np.array([self.width / self.size[0], self.height / self.size[1]])
+        return np.array(box, np.float64) * [*scale, *scale] + [self.left, self.top, 0, 0]
+
+    def picture(self, image: npt.NDArray[np.uint8], copy: tuple[int, int]) -> npt.NDArray[np.uint8]:
+        """Lay a frame on black, RGB uint8 of the size of the copy."""
+        fitted = _fitted(image, self.width, self.height)
+        if (self.width, self.height) == copy:
+            return fitted
+        whole = np.zeros((copy[1], copy[0], 3), np.uint8)
+        whole[self.top : self.top + self.height, self.left : self.left + self.width] = fitted
+        return whole
+
+
+def _paths(verdict: Verdict, usual: tuple[int, int], copy: tuple[int, int]) -> list[_Path]:
+    """Give the ways of all persons through a copy; `usual` is the size of most frames."""
+
+    def box(seen: Observation) -> npt.NDArray[np.float64]:
+        return _Placement.of(verdict.frame_size(seen) or usual, usual, copy).box(box_of(seen))
+
     bridge_s = _bridge([seen.time_s for item in verdict.tracks for seen in item.track.observations])
     return [
         _Path(
@@ -153,7 +200,7 @@ def _paths(verdict: Verdict) -> list[_Path]:
             judged=item.supported,
             times_s=[seen.time_s for seen in item.track.observations],
             ends_s=[seen.end_s for seen in item.track.observations],
-            boxes=np.array([box_of(seen) for seen in item.track.observations], np.float64),
+            boxes=np.array([box(seen) for seen in item.track.observations], np.float64),
             scores=[seen.weighed_score for seen in item.track.observations],
             bridge_s=bridge_s,
         )
@@ -179,21 +226,21 @@ def _marks(paths: Sequence[_Path], time_s: float) -> list[Mark]:
 
 def _annotate_video(verdict: Verdict, media: MediaInfo, target: Path) -> None:
     stream_facts = find_stream_facts(media) if media.decoder.startswith("ffmpeg") else StreamFacts()
-    ratio = stream_facts.pixel_ratio
-    width, height = _playable_size(media.width * max(ratio, 1.0), media.height / min(ratio, 1.0))
-    paths = _paths(verdict)
+    usual = (media.width, media.height)
+    copy = _playable_size(*usual)
+    paths = _paths(verdict, usual, copy)
     start_s = float(media.frame_times_s[0])
-    scale = np.array([width / media.width, height / media.height] * 2)
     lanes = [Lane(path.judged, path.stretches()) for path in paths]
-    canvas = Canvas((width, height), verdict, _boxes(paths) * scale, lanes, (start_s, media.end_s))
+    canvas = Canvas(copy, verdict, _boxes(paths), lanes, (start_s, media.end_s))
     with (
-        VideoWriter(target, (width, height), media, stream_facts) as writer,
+        VideoWriter(target, copy, media, stream_facts) as writer,
         open_frames(media, SamplingPlan.every_frame()) as reader,
     ):
         for frame in reader:
-            picture = _fitted(frame.image, width, height)
-            marks = [mark.scaled(scale) for mark in _marks(paths, frame.time_s)]
-            writer.write(canvas.draw(picture, Annotation(frame.time_s, marks)), frame.time_s)
+            height, width, _ = frame.pixels.shape
+            picture = _Placement.of((width, height), usual, copy).picture(frame.image, copy)
+            annotation = Annotation(frame.time_s, _marks(paths, frame.time_s))
+            writer.write(canvas.draw(picture, annotation), frame.time_s)
         writer.finish(media.end_s)
 
 
@@ -202,8 +249,8 @@ def _annotate_image(verdict: Verdict, media: MediaInfo, target: Path) -> None:
 
     with open_frames(media, SamplingPlan.every_frame()) as reader:
         frame = next(iter(reader))
-    height, width = frame.image.shape[:2]
-    paths = _paths(verdict)
+    height, width, _ = frame.image.shape
+    paths = _paths(verdict, (width, height), (width, height))
     picture = Canvas((width, height), verdict, _boxes(paths)).draw(frame.image, Annotation(0.0, _marks(paths, 0.0)))
     part = target.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
     try:
@@ -217,7 +264,7 @@ def _annotate_image(verdict: Verdict, media: MediaInfo, target: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _playable_size(width: float, height: float) -> tuple[int, int]:
+def _playable_size(width: int, height: int) -> tuple[int, int]:
     """Give the largest even size within what browsers play."""
     shrink = min(1.0, MAX_SIDE / max(width, height))
     return max(2, int(width * shrink) // 2 * 2), max(2, int(height * shrink) // 2 * 2)

@@ -7,7 +7,7 @@ verdict of the whole file, and below it that of the moment. A strip along the lo
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 
 import cv2
@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from pipeline.results.coverage import Coverage, Span
 from pipeline.results.parts import Label
 from pipeline.results.verdict import Verdict
 
@@ -43,6 +44,7 @@ _PALE: RGB = (205, 210, 216)
 _SMALLEST_TEXT = 10
 _GLASS = 0.72
 _FINER = 4
+_STRIPE = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,10 +62,6 @@ class Mark:
     judged: bool
     box: npt.NDArray[np.float64]
     score: float
-
-    def scaled(self, factors: npt.NDArray[np.float64]) -> Mark:
-        """Move it into a picture of another size; one factor for each number of the box."""
-        return replace(self, box=self.box * factors)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +108,9 @@ class Canvas:
         self._strip: _Strip | None = None
         if span_s and span_s[1] > span_s[0]:
             height = min(max(4, round(0.5 * self._text)), self._height)
-            self._strip = _Strip((self._width, height), max(1, self._line // 2), span_s, lanes, self._label_of)
+            half = max(1, self._line // 2)
+            self._strip = _Strip((self._width, height), half, span_s, lanes, verdict.coverage, self._label_of)
+        self._coverage = verdict.coverage
         self._header = self._placed_header(verdict, boxes)
 
     def draw(self, picture: npt.NDArray[np.uint8], annotation: Annotation) -> npt.NDArray[np.uint8]:
@@ -209,15 +209,18 @@ class Canvas:
         _print(picture, _stencil(header.words, header.size), (x, y), _PAPER)
         if header.timed:
             y += header.size + round(0.5 * self._text)
-            words = f"{_clock(annotation.time_s)}  {self._now(annotation.marks)}"
+            words = f"{_clock(annotation.time_s)}  {self._now(annotation)}"
             _print(picture, _stencil(words, self._text), (x, y), _PALE)
 
-    def _now(self, marks: Sequence[Mark]) -> str:
+    def _now(self, annotation: Annotation) -> str:
         """Say the verdict of the moment, which is that of the most suspicious face."""
-        scores = [mark.score for mark in marks if mark.judged]
+        scores = [mark.score for mark in annotation.marks if mark.judged]
         if scores:
             return f"now {max(scores):.2f} {WORDS[self._label_of(max(scores))]}"
-        return WORDS["not_judged"] if marks else "no face"
+        if annotation.marks:
+            return WORDS["not_judged"]
+        is_readable = self._coverage is None or self._coverage.is_readable(annotation.time_s)
+        return "no face" if is_readable else "not readable"
 
     def _strip_height(self) -> int:
         return self._strip.height if self._strip else 0
@@ -231,6 +234,7 @@ class _Strip:
         half: half the width in pixels of the mark that shows where the video is.
         span_s: first and last moment of the video.
         lanes: when who was seen.
+        coverage: what could not be read, which is striped.
         label_of: gives the band of a score.
     """
 
@@ -240,12 +244,13 @@ class _Strip:
         half: int,
         span_s: tuple[float, float],
         lanes: Sequence[Lane],
+        coverage: Coverage | None,
         label_of: Callable[[float], Label],
     ) -> None:
         self._width, self.height = size
         self._half = half
         self._start_s, self.end_s = span_s
-        self._painted = self._paint(lanes, label_of)
+        self._painted = self._paint(lanes, coverage.not_readable if coverage else (), label_of)
 
     def draw(self, picture: npt.NDArray[np.uint8], time_s: float) -> None:
         """Show it, what is yet to come fainter, and where the video is."""
@@ -255,7 +260,9 @@ class _Strip:
         place[:, :now], place[:, now:] = self._painted[:, :now], faint[:, now:]
         place[:, max(now - self._half, 0) : now + self._half] = _PAPER
 
-    def _paint(self, lanes: Sequence[Lane], label_of: Callable[[float], Label]) -> npt.NDArray[np.uint8]:
+    def _paint(
+        self, lanes: Sequence[Lane], unreadable: Sequence[Span], label_of: Callable[[float], Label]
+    ) -> npt.NDArray[np.uint8]:
         worst = np.full(self._width, -1.0)
         for lane in sorted(lanes, key=lambda lane: lane.judged):
             for start_s, end_s, score in lane.pieces:
@@ -265,6 +272,9 @@ class _Strip:
                 worst[part] = np.maximum(worst[part], score + (2 if lane.judged else 0))
         painted = np.empty((self.height, self._width, 3), np.uint8)
         painted[:] = _INK
+        for start_s, end_s in unreadable:
+            columns = np.arange(self._column(start_s), self._column(end_s) + 1)
+            painted[:, columns[columns % _STRIPE < _STRIPE // 2]] = _PALE
         for column, score in enumerate(worst.tolist()):
             if score >= 0:
                 painted[1:, column] = COLOURS[label_of(score - 2) if score >= 2 else "not_judged"]

@@ -1,4 +1,4 @@
-"""Facts that a copy of a video needs beside its pictures: its sound, the clock of both, the form of its pixels."""
+"""Facts that a copy of a video needs beside its pictures: its sound, and the clock of both."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url
 from pipeline.media.types import STALL_TIMEOUT_S, MediaInfo
 
 _AUDIO = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: Audio: (\w+)")
-_PIXELS = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: Video: .*\bSAR (\d+):(\d+)")
 _DISCARD_FLAG = 0x4
 
 _FIRST_PACKETS = 32
@@ -31,12 +30,10 @@ class StreamFacts:
         sound: number and codec of each stream of sound.
         delay_s: seconds that the times of the pictures lack on the clock that pictures and sound have together. Not 0
             only where a transport stream begins with sound: ffmpeg lets such begin with what is read of it.
-        pixel_ratio: how many times as wide as high the pixels of the upright picture are.
     """
 
     sound: tuple[tuple[int, str], ...] = ()
     delay_s: float = 0.0
-    pixel_ratio: float = 1.0
 
 
 def find_stream_facts(source: MediaInfo, stall_timeout_s: float = STALL_TIMEOUT_S) -> StreamFacts:
@@ -57,19 +54,11 @@ def find_stream_facts(source: MediaInfo, stall_timeout_s: float = STALL_TIMEOUT_
     with Process(ffmpeg.get_args(packets), source.path, log.append, stall_timeout_s) as process:
         table = list(process.lines())
         process.finish()
-    sound, ratio = [], 1.0
-    for line in _description(log, url):
-        if (match := _AUDIO.match(line)) and match[2] != "none":
-            sound.append((int(match[1]), match[2]))
-        elif (match := _PIXELS.match(line)) and int(match[1]) == source.stream and int(match[2]) and int(match[3]):
-            ratio = int(match[2]) / int(match[3])
+    found = (_AUDIO.match(line) for line in _description(log, url))
+    sound = tuple((int(match[1]), match[2]) for match in found if match and match[2] != "none")
     first_s = _first_time(table)
     delay_s = first_s - float(source.frame_times_s[0]) if sound and first_s is not None else 0.0
-    return StreamFacts(
-        tuple(sound),
-        delay_s if abs(delay_s) > _ROUNDING_S else 0.0,
-        1 / ratio if source.rotation_deg in (90, 270) else ratio,
-    )
+    return StreamFacts(sound, delay_s if abs(delay_s) > _ROUNDING_S else 0.0)
 
 
 def _description(log: Sequence[str], url: bytes) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pipeline.evidence.spelling import number
 from pipeline.evidence.texts import say, say_number
+from pipeline.results.parts import FAILURES
 from pipeline.results.verdict import Verdict
 
 _NEAR = 0.05
@@ -56,7 +57,7 @@ def _notes(verdict: Verdict) -> list[str]:
         who = say("person", id=judged[0].track.id)
         qualities = [seen.quality for seen in judged[0].track.observations]
         if len(qualities) < min(_FEW_FRAMES, verdict.frames_looked_at):
-            found.append(say("doubt_few", who=who, n=len(qualities)))
+            found.append(say_number("doubt_few", len(qualities), who=who))
         quality = sum(qualities) / len(qualities)
         if quality < _LOW_QUALITY:
             found.append(say("doubt_quality", who=who, quality=number(quality)))
@@ -70,9 +71,9 @@ def _limits(verdict: Verdict) -> list[str]:
     """Say what is doubtful about every scan of this kind."""
     looked, frames = verdict.frames_looked_at, verdict.probe.frames or 0
     found = []
-    if 0 < looked < frames:
-        kind = "doubt_sampled_no_face" if verdict.status == "no_face" else "doubt_sampled"
-        found.append(say(kind, looked=f"{looked:,}", all=f"{frames:,}"))
+    if 0 < looked < frames and verdict.status not in FAILURES:
+        kind = "doubt_sampled" if verdict.tracks else "doubt_sampled_no_face"
+        found.append(say_number(kind, looked, all=f"{frames:,}"))
     if verdict.probe.has_audio:
         found.append(say("doubt_sound"))
     if len(verdict.tracks) > 1 and not verdict.probe.is_image:

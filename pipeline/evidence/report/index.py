@@ -35,6 +35,7 @@ class _Row:
     people: int
     duration_s: float
     length: str
+    seen: float | None
     note: str
 
     @property
@@ -100,7 +101,7 @@ def _render(rows: list[_Row], skipped: list[str], folder: Path) -> str:
 
 
 def _row(verdict: Verdict, href: str | None) -> _Row:
-    note = printable("; ".join(text for text in (verdict.message, *verdict.warnings) if text))
+    note = printable("; ".join(text.rstrip(".") for text in (verdict.message, *verdict.warnings) if text))
     duration_s = verdict.duration_s
     place = PurePosixPath(verdict.input.path).parent
     return _Row(
@@ -113,6 +114,7 @@ def _row(verdict: Verdict, href: str | None) -> _Row:
         people=len(verdict.judged),
         duration_s=duration_s,
         length=clock(duration_s) if duration_s else "",
+        seen=verdict.coverage.seen if verdict.coverage else None,
         note=note if len(note) <= _NOTE_LENGTH else note[: _NOTE_LENGTH - 1] + "…",
     )
 

@@ -104,7 +104,7 @@ def _pictures(
 ) -> tuple[Pictures | None, str | None]:
     """Make the pictures, or say why there are none; of a file that could not be read there are none to make."""
     persons = verdict.people[:MAX_PERSONS]
-    if not persons and verdict.status != "no_face":
+    if not persons and verdict.status not in ("no_face", "insufficient_evidence"):
         return None, None
     try:
         path = find_input(verdict, near, media)

@@ -15,9 +15,9 @@ from pipeline.evidence.report import doubts
 from pipeline.evidence.report.gallery import Gallery, Pictures, galleries, moments
 from pipeline.evidence.report.record import made_with, record
 from pipeline.evidence.report.rendering import environment
-from pipeline.evidence.report.wording import answers, lead, means, means_not, sentences, when, who
+from pipeline.evidence.report.wording import answers, lead, means, means_not, reason, sentences, when, who
 from pipeline.evidence.spelling import clock, number, shortened
-from pipeline.evidence.texts import all_of, has_text, say
+from pipeline.evidence.texts import all_of, has_text, say, say_number
 from pipeline.results.parts import Label, Observation, TrackEvidence
 from pipeline.results.verdict import Verdict
 from pipeline.results.writers import write_whole
@@ -25,6 +25,7 @@ from pipeline.results.writers import write_whole
 _COMPACT_LANES = 8
 _CAPTION_FACES = 5
 _PLAIN_CARDS = 6
+_NAMED_SPANS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +95,7 @@ def render_report(
             answers=answers(verdict),
             means=means(verdict, kind),
             means_not=means_not(verdict, kind),
-            todo=[say(key, kind=kind) for key in all_of(f"{status}_do")],
+            todo=[say(key, kind=kind) for key in all_of(f"{reason(verdict)}_do")],
             happened=_happened(verdict),
             portrait=_portrait(cards, pictures),
             doubts=doubts.doubts(verdict, why_no_pictures),
@@ -108,10 +109,13 @@ def render_report(
             moments=shown,
             first=_strongest_moment(persons),
             moment_texts={key: _blanks(key) for key in ("moment_of", "moment_more", "person")},
-            moment_alt=[say("frame_alt", time=m["time"], n=len(m["faces"])) for m in shown],
+            moment_alt=[say_number("frame_alt", len(m["faces"]), time=m["time"]) for m in shown],
             all_moments=len({seen.time_s for person in persons for seen in person.track.observations}),
             more_people=len(verdict.tracks) - len(persons),
             ticks=_ticks(verdict),
+            doubtful=_doubtful(verdict),
+            doubtful_spans=_doubtful_spans(verdict),
+            searched=_searched(verdict),
             zone=_zone(verdict),
             caption_faces=_CAPTION_FACES,
             heat_stops=_heat_stops(),
@@ -128,7 +132,8 @@ def _blanks(key: str) -> str:
 
 def _cards(verdict: Verdict, persons: list[TrackEvidence]) -> list[_Card]:
     duration_s = verdict.duration_s
-    step_s = charts.step(persons, duration_s, verdict.frames_looked_at)
+    step_s = charts.step(persons, verdict.pictures_s, verdict.frames_looked_at)
+    unseen_s = verdict.coverage.unseen if verdict.coverage else ()
     timed = not verdict.probe.is_image and duration_s > 0
     return [
         _Card(
@@ -136,7 +141,7 @@ def _cards(verdict: Verdict, persons: list[TrackEvidence]) -> list[_Card]:
             band=verdict.label_of(person.scores.fake),
             name=who(person, verdict),
             gallery=gallery,
-            lane=charts.lane(person, verdict.segments_of(person), duration_s, step_s) if timed else None,
+            lane=charts.lane(person, verdict.segments_of(person), duration_s, step_s, unseen_s) if timed else None,
             strong=when(person, verdict),
             sentences=sentences(person, verdict),
         )
@@ -158,8 +163,34 @@ def _scale(verdict: Verdict) -> dict[str, Any] | None:
 
 
 def _happened(verdict: Verdict) -> str:
-    key = f"{verdict.status}_happened"
-    return say(key, frames=verdict.frames_looked_at) if has_text(key) else ""
+    key = f"{reason(verdict)}_happened"
+    if has_text(f"{key}_many"):
+        return say_number(key, verdict.frames_looked_at)
+    return say(key) if has_text(key) else ""
+
+
+def _doubtful(verdict: Verdict) -> list[charts.Doubtful]:
+    """Place what was not seen, or not as it is, on the timeline; nothing where there is no timeline."""
+    if verdict.probe.is_image or not verdict.duration_s or not (verdict.coverage and verdict.coverage.seen):
+        return []
+    return charts.doubtful(verdict.coverage, verdict.duration_s)
+
+
+def _doubtful_spans(verdict: Verdict) -> list[str]:
+    """Say when nothing was seen, or only what may be otherwise, and why."""
+    told = []
+    for kind, spans in charts.spans_by_kind(verdict.coverage).items():
+        texts = [say("span", start=clock(start_s), end=clock(end_s)) for start_s, end_s in spans]
+        named = ", ".join(texts[:_NAMED_SPANS])
+        if len(texts) > _NAMED_SPANS:
+            named = say("spans_more", spans=named, n=len(texts) - _NAMED_SPANS)
+        told.append(say(f"spans_{kind}", spans=named))
+    return told
+
+
+def _searched(verdict: Verdict) -> list[tuple[float, float]]:
+    """Give the parts of the timeline that were seen, for a file in which nobody was."""
+    return charts.searched(verdict.duration_s, verdict.coverage.unseen) if verdict.coverage else []
 
 
 def _portrait(cards: list[_Card], pictures: Pictures | None) -> dict[str, Any] | None:
@@ -184,6 +215,7 @@ def _moments(persons: list[TrackEvidence], verdict: Verdict, pictures: Pictures 
             "time": clock(time_s),
             "x": round(time_s / duration_s, 5),
             "picture": pictures.moments.get(time_s) if pictures else None,
+            "size": verdict.frame_size(at[time_s][0][1]),
             "faces": [
                 _marked(person, seen, verdict) for person, seen in sorted(at[time_s], key=lambda p: -p[1].weighed_score)
             ],

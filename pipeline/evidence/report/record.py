@@ -7,7 +7,8 @@ from functools import cache
 from importlib import metadata
 
 from pipeline.evidence.spelling import clock
-from pipeline.evidence.texts import has_text, say
+from pipeline.evidence.texts import has_text, say, say_number
+from pipeline.results.coverage import percent
 from pipeline.results.schema import SCHEMA
 from pipeline.results.verdict import Verdict
 from pipeline.version import __version__
@@ -39,12 +40,14 @@ def _file(verdict: Verdict) -> dict[str, object]:
     return {
         "path": verdict.input.path,
         "sha256": verdict.input.sha256,
-        "bytes": _filled("bytes_value", n=_commas(verdict.input.bytes)),
+        "bytes": None if verdict.input.bytes is None else say_number("bytes_value", verdict.input.bytes),
         "kind": probe.kind,
         "container": probe.container,
         "codec": probe.codec,
         "pixel_format": probe.pixel_format,
         "dimensions": _filled("dimensions_value", width=probe.width, height=probe.height),
+        "pixel_shape": _filled("pixel_shape_value", ratio=probe.sample_aspect_ratio),
+        "not_looked_at": "; ".join(probe.not_looked_at or ()),
         "rotation": _filled("rotation_value", degrees=probe.rotation_deg or None),
         "duration": _seconds(probe.duration_s),
         "declared_duration": _seconds(probe.declared_duration_s),
@@ -68,9 +71,20 @@ def _scan(verdict: Verdict) -> dict[str, object]:
         "component_generated": scores.generated if scores else None,
         "sampling": verdict.sampling.plan if verdict.sampling else None,
         "sampled": _commas(verdict.sampling.frames) if verdict.sampling else None,
+        **_coverage(verdict),
         "detector": verdict.model.detector if verdict.model else None,
         "pooling": _pooling(verdict.model.pooling) if verdict.model else None,
         "timing": _timing(verdict.timing_s),
+    }
+
+
+def _coverage(verdict: Verdict) -> dict[str, object]:
+    coverage = verdict.coverage
+    if coverage is None or not coverage.duration_s:
+        return {}
+    return {
+        "seen": say("seen_value", share=percent(coverage.seen), length=clock(coverage.duration_s)),
+        "with_face": say("with_face_value", share=percent(coverage.with_face)),
     }
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.evidence.spelling import clock, number, printable, shortened
 from pipeline.evidence.texts import LANGUAGE, say, say_number
+from pipeline.results.coverage import percent
 
 if TYPE_CHECKING:
     import jinja2
@@ -43,7 +44,8 @@ def environment() -> jinja2.Environment:
         language=LANGUAGE,
         long_text=_LONG_TEXT,
     )
-    made.filters.update(clock=clock, score=number, shortened=shortened, printable=printable, commas=lambda n: f"{n:,}")
+    made.filters.update(clock=clock, score=number, percent=percent, shortened=shortened, printable=printable)
+    made.filters.update(commas=lambda n: f"{n:,}")
     return made
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from pipeline.results.naming import folded, own_name, plain_name
 from pipeline.results.verdict import stored_path
 
 INDEX = "index.html"
@@ -44,33 +47,42 @@ def stored_results(folder: Path) -> Iterator[Stored]:
     """Find what may be results in a folder and its sub-folders, in order of their names; hidden ones are left out.
 
     Raises:
-        OSError: the lines of all results cannot be read.
+        OSError: the folder, or the lines of all results, cannot be read.
     """
-    pages: set[Path] = set()
+    os.scandir(folder).close()  # raises where it is locked, in which a search finds nothing
+    pages: set[str] = set()
     for path in sorted(folder.rglob("*.json")):
         if path.is_file() and not path.name.startswith("."):
             page = path.with_suffix(".html")
             if page.name.casefold() == INDEX:
                 page = path.with_name("index.report.html")
-            pages.add(page)
+            pages.add(folded(page))
             yield Stored(path, page)
     lines = folder / LINES
     if lines.is_file():
-        start = 0
-        with lines.open("rb") as file:
-            for text in file:
-                if text.strip():
-                    page = _free(folder, stored_path(text), pages)
-                    pages.add(page)
-                    yield Stored(lines, page, start, len(text))
-                start += len(text)
+        yield from _lines(lines, pages)
 
 
-def _free(folder: Path, path: str, taken: set[Path]) -> Path:
+def _lines(file: Path, taken: set[str]) -> Iterator[Stored]:
+    """Find the results in a file of lines; the page of each is named as `pipeline.results.naming` names results."""
+    found: list[tuple[int, int, str]] = []
+    start = 0
+    with file.open("rb") as lines:
+        for text in lines:
+            if text.strip():
+                # JSON can hold halves of surrogate pairs, which no path has.
+                path = stored_path(text).encode("utf-8", "replace").decode()
+                found.append((start, len(text), path))
+            start += len(text)
+    plain = [_page_name(path) for _, _, path in found]
+    uses = Counter(folded(name) for name in plain)
+    for (start, length, path), name in zip(found, plain, strict=True):
+        page = file.with_name(f"{name}.html")
+        if uses[folded(name)] > 1 or folded(page) in taken or page.name.casefold() == INDEX:
+            page = file.with_name(f"{own_name(name, Path(path or str(start)))}.html")
+        yield Stored(file, page, start, length)
+
+
+def _page_name(path: str) -> Path:
     """Name the page of a result that has no file of its own after its input."""
-    plain = re.sub(r"[^\w. -]", "_", PurePosixPath(path).name)[-80:].strip(". ") or "result"
-    number, page = 1, folder / f"{plain}.html"
-    while page in taken or page.name.casefold() == INDEX:
-        number += 1
-        page = folder / f"{plain}-{number}.html"
-    return page
+    return plain_name(Path(re.sub(r"[^\w. -]", "_", PurePosixPath(path).name).strip(". ") or "result"))

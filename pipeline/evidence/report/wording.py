@@ -6,6 +6,7 @@ from typing import Literal
 
 from pipeline.evidence.spelling import clock, number, shortened
 from pipeline.evidence.texts import say, say_number
+from pipeline.results.coverage import percent
 from pipeline.results.parts import Label, TrackEvidence
 from pipeline.results.verdict import Verdict
 
@@ -31,11 +32,16 @@ def _who_within(person: TrackEvidence, verdict: Verdict) -> str:
 
 def _side(person: TrackEvidence, verdict: Verdict) -> Literal["left", "middle", "right"] | None:
     """Find on which side of the picture a person is on average; None where that tells nobody apart."""
-    size = verdict.probe.size
-    if size is None or not person.supported or len(verdict.judged) < 2:
+    if not person.supported or len(verdict.judged) < 2:
         return None
-    boxes = [seen.face.box.tolist() for seen in person.track.observations]
-    centre = sum((left + width / 2) / size[0] for left, _, width, _ in boxes) / len(boxes)
+    centres = []
+    for seen in person.track.observations:
+        size = verdict.frame_size(seen)
+        if size is None:
+            return None
+        left, _, width, _ = seen.face.box.tolist()
+        centres.append((left + width / 2) / size[0])
+    centre = sum(centres) / len(centres)
     return "left" if centre < _LEFT else "right" if centre > _RIGHT else "middle"
 
 
@@ -55,10 +61,9 @@ def sentences(person: TrackEvidence, verdict: Verdict) -> list[str]:
     told, n = [], len(person.track.observations)
     if verdict.probe.is_image:
         told.append(say("person_image"))
-    elif n == 1:
-        told.append(say("person_seen_once", start=clock(person.track.start_s)))
     else:
-        told.append(say("person_seen", n=n, start=clock(person.track.start_s), end=clock(person.track.end_s)))
+        start, end = clock(person.track.start_s), clock(person.track.end_s)
+        told.append(say_number("person_seen", n, start=start, end=end))
         if strong := when(person, verdict):
             told.append(say("person_strong", when=strong))
     kinds = {name: number(getattr(person.scores, name)) for name in ("manipulated", "generated")}
@@ -68,8 +73,24 @@ def sentences(person: TrackEvidence, verdict: Verdict) -> list[str]:
     return told
 
 
+def reason(verdict: Verdict) -> str:
+    """Name why there is no verdict: the status, or "unseen" where the file rather than its faces gives too little."""
+    is_unseen = not verdict.tracks or (verdict.coverage is not None and not verdict.coverage.allows_verdict)
+    return "unseen" if verdict.status == "insufficient_evidence" and is_unseen else verdict.status
+
+
 def lead(verdict: Verdict, kind: str) -> str:
-    """Say the result in a sentence."""
+    """Say the result, and how much of the file it rests on where that is not nearly all."""
+    coverage = verdict.coverage
+    if coverage is None or coverage.is_whole or not coverage.seen:
+        return _result(verdict, kind)
+    share = percent(coverage.seen)
+    if reason(verdict) == "unseen":
+        return say("unseen_lead", share=share, kind=kind)
+    return f"{_result(verdict, kind)} {say('seen_part', share=share, kind=kind)}"
+
+
+def _result(verdict: Verdict, kind: str) -> str:
     judged = verdict.judged
     if verdict.label is None or verdict.scores is None:
         return say(f"{verdict.status}_lead", kind=kind)
@@ -115,13 +136,16 @@ def _file_facts(verdict: Verdict) -> str:
 
 def _found(verdict: Verdict) -> tuple[str, str]:
     """Say what was seen where there is no verdict."""
+    is_unseen = reason(verdict) == "unseen"
     if verdict.tracks:
-        return say_number("found_some", len(verdict.tracks)), say("found_some_note")
-    if verdict.status != "no_face":
+        note = say("found_unseen_note" if is_unseen else "found_some_note")
+        return say_number("found_some", len(verdict.tracks)), note
+    if verdict.status != "no_face" and not is_unseen:
         return say("found_unread"), say("found_unread_note")
     if verdict.probe.is_image:
         return say("found_none"), say("found_none_image")
-    return say("found_none"), say("found_none_note", frames=verdict.frames_looked_at, length=clock(verdict.duration_s))
+    length = clock(verdict.duration_s)
+    return say("found_none"), say_number("found_none_note", verdict.frames_looked_at, length=length)
 
 
 def _answer_who(verdict: Verdict) -> tuple[str, str, str]:

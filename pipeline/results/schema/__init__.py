@@ -100,12 +100,18 @@ def _is_observation(value: Any) -> bool:
         and all(_are_numbers(point, 2) for point in landmarks)
         and _are_numbers(value.get("box"), 4)
         and ("logits" not in value or _are_numbers(value["logits"], 2))
+        and ("frame_size" not in value or _is_size(value["frame_size"]))
         and ("hold" not in value or _is_hold(value["hold"]))
         and _is_number(value.get("detection_confidence", 0.0))
+        and value.get("turned_deg", 0) in (0, 90, 180, 270)
         and all(_is_within(value.get(name), 1.0) for name in ("quality", "score"))
         and _is_within(value.get("time_s"), _TOO_LARGE)
         and (frame is None or (type(frame) is int and 0 <= frame < _TOO_LARGE))
     )
+
+
+def _is_size(values: Any) -> bool:
+    return isinstance(values, list) and len(values) == 2 and all(type(v) is int and 1 <= v < _TOO_LARGE for v in values)
 
 
 def _is_hold(value: Any) -> bool:

@@ -47,12 +47,6 @@ def test_line_that_is_no_label_and_video(tree, line):
         open_dataset(tree(*_FILES, **{"List_of_testing_videos.txt": f"{_LIST}{line}\n"}))
 
 
-def test_listed_video_is_missing(tree):
-    more = f"{_LIST}1 YouTube-real/00299.mp4\n"
-    with pytest.raises(DataError, match=r"names 4 files of which 1 are missing, .*YouTube-real/00299\.mp4"):
-        open_dataset(tree(*_FILES, **{"List_of_testing_videos.txt": more}))
-
-
 def test_video_with_a_strange_name(tree):
     with pytest.raises(DataError, match=r"Celeb-synthesis/id3_0001\.mp4 is not named as"):
         open_dataset(tree(*_FILES, "Celeb-synthesis/id3_0001.mp4"))

@@ -9,7 +9,7 @@ import pytest
 
 from classifiers.datasets import DataError, open_dataset
 from classifiers.datasets.media_types import is_picture, is_video
-from pipeline.batch.inputs import MEDIA_EXTENSIONS
+from pipeline.batch.folders import MEDIA_EXTENSIONS
 
 _TREES = {
     "Deepfake and Real Images": (
@@ -82,7 +82,7 @@ def test_a_foreign_metadata_file_does_no_harm(tree):
 
 def test_every_video_that_a_scan_takes_is_one_of_a_data_set():
     assert {name for name in MEDIA_EXTENSIONS if not is_video(f"a{name}") and not is_picture(f"a{name}")} == {
-        ".apng", ".heic", ".heif",
+        ".apng", ".heic", ".heif", ".jxl",
     }  # fmt: skip
 
 
@@ -105,7 +105,7 @@ def test_empty_class(tree):
 
 
 def test_one_class_only(tree):
-    with pytest.raises(DataError, match=r"all 2 samples of .* are real; a data set needs fake ones too"):
+    with pytest.raises(DataError, match=r"holds real samples only .2 of them.; a data set needs fake ones too"):
         open_dataset(tree("real/1.jpg", "real/2.jpg"))
 
 

@@ -79,12 +79,6 @@ def test_column_of_videos_is_the_clip_beside_one_of_pictures_and_else_the_path(t
     assert [(s.path.name, s.clip) for s in samples] == [("v.mp4", "v"), ("w.mp4", "w")]
 
 
-def test_missing_files(tree):
-    root = tree("a.jpg", **{"table.csv": "path,label\na.jpg,real\nb.jpg,fake\nc.jpg,fake\n"})
-    with pytest.raises(DataError, match=r"table\.csv names 3 files of which 2 are missing, the first of them .*b\.jpg"):
-        open_dataset(root)
-
-
 def test_tables_named_after_splits(tree):
     row = "path,label\na.jpg,fake\nb.jpg,real\n"
     samples = open_dataset(tree("a.jpg", "b.jpg", **{"train.csv": row, "test.csv": row}))

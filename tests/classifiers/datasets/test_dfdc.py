@@ -41,14 +41,6 @@ def test_folder_of_parts_in_the_order_of_their_numbers(tree):
     assert [s.path.parent.name for s in samples] == ["dfdc_train_part_2"] * 3 + ["dfdc_train_part_10"] * 2
 
 
-def test_missing_videos_are_counted_and_the_first_is_named(tree):
-    root = _part(tree, "dfdc_train_part_0", _PART_0)
-    (root / "dfdc_train_part_0" / "vpmyeepbep.mp4").unlink()
-    (root / "dfdc_train_part_0" / "wynotylpnm.mp4").unlink()
-    with pytest.raises(DataError, match=r"metadata\.json names 3 files of which 2 are missing, .*vpmyeepbep\.mp4"):
-        open_dataset(root)
-
-
 def test_label_that_is_none(tree):
     root = _part(tree, "part", {**_PART_0, "wynotylpnm.mp4": {"label": "UNKNOWN", "split": "train"}})
     with pytest.raises(DataError, match=r"wynotylpnm\.mp4 'UNKNOWN'"):

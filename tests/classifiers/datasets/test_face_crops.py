@@ -24,12 +24,6 @@ def test_crops(tree):
         assert (fake.fake, fake.family, fake.clip, fake.landmarks) == (True, "faceswap", "b.mp4", None)
 
 
-def test_missing_crop(tree):
-    root = tree("real/a.png", **{"faces.csv": _INDEX, "faces.json": "{}"})
-    with pytest.raises(DataError, match=r"faces\.csv names 2 files of which 1 are missing, .*fake/b\.png"):
-        open_dataset(root)
-
-
 def test_interrupted_run(tree):
     root = tree("real/a.png", "fake/b.png", **{"faces.csv": _INDEX, "faces.json": '{"complete": false}'})
     with pytest.raises(DataError, match="not all there; run the same `facewitness faces` again"):

@@ -20,6 +20,7 @@ from pipeline.analysis.face_search import StoppedError
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media import Frame, MediaError, MediaInfo, open_frames
 from pipeline.media.sampling import SamplingPlan
+from pipeline.media.types import Losses
 from tests.media_files import run_ffmpeg
 
 SAMPLES = Path(__file__).parents[3] / "sample_videos"
@@ -90,6 +91,7 @@ class BreaksOff:
 
     def __init__(self, media: MediaInfo, plan: SamplingPlan) -> None:
         self.warnings: list[str] = []
+        self.losses = Losses()
         self._reader = open_frames(media, plan)
 
     def in_order(self) -> Iterator[Frame]:

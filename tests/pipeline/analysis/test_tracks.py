@@ -33,7 +33,7 @@ def follow(
     for number, (boxes, image) in enumerate(zip(frames, images or [SCENE] * len(frames), strict=True)):
         time_s = number * interval_s
         observations = [Observation(number, time_s, face(*box), 1.0) for box in boxes]
-        tracker.add(SeenFrame(time_s, Scene.of(image), observations))
+        tracker.add(SeenFrame(time_s, image.shape[1::-1], Scene.of(image), observations))
     return tracker.tracks()
 
 

@@ -282,7 +282,7 @@ def test_nothing_is_measured_on_what_train_learned_from(shards, tmp_path, capsys
     expected = {s.name for s in split_by_group(open_dataset(data)) if s.split == part}
     for options in (options_for(data), options_for(data, "--split", part)):
         assert {s.name for s in open_data(options, part).samples} == expected
-        assert f"{len(expected)} of 20 samples are taken, the part {part} " in capsys.readouterr().out
+        assert f"{len(expected)} of 20 samples taken: the part {part} " in capsys.readouterr().out
     assert len(open_data(options_for(data, "--split", "all"), part).samples) == 20
     assert not capsys.readouterr().out
 

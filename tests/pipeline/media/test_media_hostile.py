@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import media
-from pipeline.media import MediaError, open_frames, probe, video_frames, video_probe
+from pipeline.media import MediaError, frame_log, frame_times, open_frames, probe, video_probe
 from pipeline.media.ffmpeg import BINARY_VARIABLE, find_binary
 from pipeline.media.sampling import SamplingPlan
 from tests.conftest import CLIP_FRAMES
@@ -215,7 +215,7 @@ def test_picture_too_large(clip, monkeypatch):
 
 
 def test_too_many_frames(clip, monkeypatch):
-    monkeypatch.setattr(video_probe, "MAX_FRAMES", CLIP_FRAMES - 1)
+    monkeypatch.setattr(frame_times, "MAX_FRAMES", CLIP_FRAMES - 1)
     assert failure_of(clip).status == "unsupported"
 
 
@@ -343,6 +343,14 @@ def replaced_ffmpeg(tmp_path, monkeypatch):
     return replace
 
 
+CLOCK = "echo 'config in time_base: 1/10' >&2"
+SAID = (
+    "echo 'n: 0 pts: {} fmt:yuv420p sar:1/1 s:96x64 i:P' >&2; "
+    "echo 'color_range:unknown color_space:unknown color_primaries:unknown color_trc:unknown' >&2"
+)
+"""What ffmpeg logs of its clock and of each frame."""
+
+
 @POSIX
 def test_hang_while_probing(clip, replaced_ffmpeg):
     replaced_ffmpeg("exec sleep 60")
@@ -357,7 +365,7 @@ def test_hang_while_probing(clip, replaced_ffmpeg):
 @pytest.mark.parametrize("plan", [EVERY, SamplingPlan.spread(2)], ids=str)
 def test_hang_while_decoding(clip, replaced_ffmpeg, plan):
     info = probe(clip)
-    replaced_ffmpeg("head -c 5000 /dev/zero; exec sleep 60")
+    replaced_ffmpeg(f"{CLOCK}; {SAID.format(0)}; head -c 5000 /dev/zero; exec sleep 60")
     with pytest.raises(MediaError) as caught, open_frames(info, plan, stall_timeout_s=0.5) as reader:
         list(reader)
     assert caught.value.status == "timeout"
@@ -367,8 +375,8 @@ def test_hang_while_decoding(clip, replaced_ffmpeg, plan):
 @pytest.mark.parametrize(("first", "second"), [(9, 10), (0, 9)], ids=["before", "between"])
 def test_silence_on_the_way_to_a_frame_is_no_hang(clip, replaced_ffmpeg, first, second):
     info = probe(clip)
-    frame = "sleep 0.5; echo 'n: 0 pts: {} ' >&2; head -c 9216 /dev/zero; "
-    replaced_ffmpeg("echo 'config in time_base: 1/10' >&2; " + frame.format(first) + frame.format(second))
+    frame = f"sleep 0.5; {SAID}; head -c 9216 /dev/zero; "
+    replaced_ffmpeg(f"{CLOCK}; " + frame.format(first) + frame.format(second))
     plan = SamplingPlan.at_times(info.frame_times_s[[first, second]])
     with open_frames(info, plan, stall_timeout_s=0.2) as reader:
         assert [frame.index for frame in reader] == [first, second]
@@ -378,7 +386,7 @@ def test_silence_on_the_way_to_a_frame_is_no_hang(clip, replaced_ffmpeg, first, 
 def test_picture_without_a_time(clip, replaced_ffmpeg, monkeypatch):
     info = probe(clip)
     replaced_ffmpeg("head -c 20000 /dev/zero")
-    monkeypatch.setattr(video_frames, "LOG_TIMEOUT_S", 0.1)
+    monkeypatch.setattr(frame_log, "LOG_TIMEOUT_S", 0.1)
     with pytest.raises(MediaError, match="does not say") as caught, open_frames(info, EVERY) as reader:
         list(reader)
     assert caught.value.status == "error"

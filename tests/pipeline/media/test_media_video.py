@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.media import Frame, probe, video_frames
+from pipeline.media import Frame, conversion, decoding_report, probe
 from pipeline.media.sampling import SamplingPlan
 from tests.media_files import (
     frames_of,
@@ -98,30 +98,6 @@ def test_one_pixel(tmp_path):
     path = write_video(tmp_path / "dot.mkv", [white] * 3, codec="ffv1", pixel_format="gbrp")
     _, frames, _ = frames_of(path)
     assert [frame.image.tolist() for frame in frames] == [white.tolist()] * 3
-
-
-def test_sample_aspect_ratio_leaves_pixels_as_stored(tmp_path):
-    path = write_video(tmp_path / "wide.mp4", number_frames(3), filters="setsar=16/11")
-    info, frames, _ = frames_of(path)
-    assert (info.width, info.height) == (96, 64)
-    assert numbers_of(frames) == [0, 1, 2]
-
-
-def test_resolution_that_changes_midway(tmp_path):
-    parts = [tmp_path / "small.ts", tmp_path / "large.ts"]
-    write_video(parts[0], number_frames(10), options=["-bf", 0])
-    write_video(parts[1], (number_frame(10 + n, (192, 144)) for n in range(10)), options=["-bf", 0])
-    path = tmp_path / "both.ts"
-    path.write_bytes(b"".join(part.read_bytes() for part in parts))
-    _, frames, _ = frames_of(path)
-    assert {frame.image.shape for frame in frames} == {(64, 96, 3)}
-    assert numbers_of(frames) == list(range(20))
-    assert [frame.index for frame in frames] == list(range(20))
-    assert (np.diff([frame.time_s for frame in frames]) > 0).all()
-
-    _, spread, _ = frames_of(path, SamplingPlan.spread(4))
-    assert len(spread) == 4
-    assert numbers_of(spread) == [frame.index for frame in spread]
 
 
 def test_best_of_several_video_streams(tmp_path):
@@ -283,7 +259,8 @@ def test_hlg_is_tone_mapped(tmp_path):
 def test_hdr_without_tone_mapping_is_said(tmp_path, monkeypatch):
     path = tmp_path / "pq.mkv"
     hdr_steps(path, "smpte2084", [0, 0.5, 1])
-    monkeypatch.setattr(video_frames, "has_filter", lambda binary, name: False)
+    for module in (conversion, decoding_report):
+        monkeypatch.setattr(module, "has_filter", lambda binary, name: False)
     _, frames, warnings = frames_of(path)
     assert len(frames) == 2
     assert len(warnings) == 1

@@ -48,7 +48,7 @@ def frames_of(info: MediaInfo, plan: SamplingPlan = EVERY) -> list[Frame]:
 
 def converted_by_ffmpeg(info: MediaInfo, monkeypatch) -> list[np.ndarray]:
     with monkeypatch.context() as patch:
-        patch.setattr(YuvLayout, "of", lambda info, matrix: None)
+        patch.setattr(YuvLayout, "of", lambda form: None)
         frames = frames_of(info)
     assert all(isinstance(frame.pixels, RgbPixels) for frame in frames)
     return [frame.image for frame in frames]
@@ -84,7 +84,7 @@ def test_equals_it_where_the_file_names_no_matrix(tmp_path, monkeypatch, size):
 def test_some_formats_have_full_range_by_themselves(tmp_path):
     info = probe(write_colourful(tmp_path / "a.mkv", "yuv420p", "bt709:pc"))
     unmarked = replace(info, pixel_format="yuvj420p", color_range=None)
-    full, assumed = (YuvLayout.of(facts, "bt709").to_rgb for facts in (info, unmarked))
+    full, assumed = (YuvLayout.of(facts.form).to_rgb for facts in (info, unmarked))
     np.testing.assert_array_equal(assumed, full)
 
 

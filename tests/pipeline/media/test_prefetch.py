@@ -14,6 +14,7 @@ from pipeline.media import Frame, FrameReader, MediaError, open_frames, probe
 from pipeline.media.pixels import RgbPixels
 from pipeline.media.prefetch import Prefetch
 from pipeline.media.sampling import SamplingPlan
+from pipeline.media.types import Losses
 
 CLIP = Path(__file__).parents[3] / "sample_videos" / "real.mp4"
 
@@ -27,7 +28,7 @@ class Pictures:
         self.failure = failure
 
     def reader(self) -> FrameReader:
-        return FrameReader(self._frames(), [])
+        return FrameReader(self._frames(), [], Losses())
 
     def _frames(self) -> Iterator[Frame]:
         try:

@@ -130,6 +130,9 @@ def test_words():
     assert str(SamplingPlan.spread()) == "32 evenly spread frames"
     assert str(SamplingPlan.spread(8, 0.45)) == "8 evenly spread frames, or cheaper ones near them"
     assert str(SamplingPlan.at_fps(2)) == "2 frames per second"
+    assert str(SamplingPlan.spread(1, 0.45)) == "1 evenly spread frame, or a cheaper one near it"
+    assert str(SamplingPlan.at_fps(1)) == "1 frame per second"
+    assert str(SamplingPlan.at_times([1.0])) == "1 chosen frame"
     assert str(SamplingPlan.every_frame()) == "every frame"
 
 

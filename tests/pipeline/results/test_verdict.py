@@ -17,6 +17,7 @@ from skimage import data, io
 from classifiers.calibration import Thresholds
 from pipeline.media import probe
 from pipeline.media.holds import Hold
+from pipeline.results.coverage import Coverage
 from pipeline.results.parts import FAILURES, display_path, label_of
 from pipeline.results.schema import schema
 from pipeline.results.verdict import NotAResultError, Verdict, read_verdict
@@ -189,6 +190,7 @@ def as_stored(document: object) -> object:
 def as_version_1(document: dict) -> dict:
     """The same result as the first schema had it."""
     document = as_stored(document)
+    del document["coverage"]
     for track in document["tracks"]:
         for observation in track["observations"]:
             del observation["logits"]
@@ -235,6 +237,30 @@ def test_results_of_the_first_schema_are_valid_and_read():
     assert (read.label, read.score, read.unreadable, read.has_foreign_schema) == ("likely_fake", 0.982, (), False)
     assert [o.logits for o in read.tracks[0].track.observations] == [None] * 20
     assert read_verdict(json.dumps(document)).label == "likely_fake"
+
+
+def test_coverage_is_read_as_it_was_written():
+    coverage = Coverage(20.0, 0.45, 0.5, ((0.0, 8.0),), ((10.0, 12.5), (13.0, 13.5)), ((14.0, 15.0),))
+    document = verdict(coverage=coverage).to_json()
+    assert list(Draft202012Validator(schema()).iter_errors(document)) == []
+    read = Verdict.from_json(json.loads(json.dumps(document)))
+    assert (read.coverage, read.duration_s, read.unreadable) == (coverage, 20.0, ())
+
+
+def test_a_result_that_was_stored_without_coverage_is_whole():
+    document = verdict().to_json()
+    del document["coverage"]
+    assert list(Draft202012Validator(schema()).iter_errors(document)) == []
+    read = read_verdict(json.dumps(document))
+    assert (read.coverage, read.label) == (None, "likely_fake")
+
+
+@pytest.mark.parametrize("changes", [{"seen": 1.5}, {"seen": None}, {"not_readable": [[1, 2]]}, {"other": 1}])
+def test_coverage_that_is_not_as_the_schema_says_is_named(changes):
+    document = verdict(coverage=Coverage(20.0, 1.0, 1.0)).to_json()
+    document["coverage"] |= changes
+    read = Verdict.from_json(document)
+    assert (read.coverage, read.unreadable, read.label) == (None, ("coverage",), "likely_fake")
 
 
 @pytest.mark.parametrize("document", [None, 17, "text", [], {}, {"schema": 1}, {"schema": "facewitness/faces/1"}])

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.results.coverage import Coverage
 from pipeline.results.input import Input
 from pipeline.results.table import table, table_row
 from pipeline.results.verdict import Verdict
-from pipeline.results.writers import FORMATS, ResultWriter, WriteError, json_line
+from pipeline.results.writers import CSV_COLUMNS, FORMATS, ResultWriter, WriteError, json_line
 from tests.evidence import verdict
 
 FAKE = ((4.0, -20.0),) * 20
@@ -60,7 +61,7 @@ def files_in(folder: Path) -> set[str]:
 @pytest.fixture
 def results() -> dict[str, Verdict]:
     return {
-        "a.mp4": result("a.mp4", logits=[FAKE]),
+        "a.mp4": result("a.mp4", logits=[FAKE], coverage=Coverage(20.0, 0.5, 0.75, ((0.0, 10.0),))),
         "b.jpg": result("b.jpg", "no_face"),
         AWKWARD: result(AWKWARD, logits=[REAL]),
     }
@@ -97,19 +98,28 @@ def test_list_that_a_spreadsheet_stored_keeps_its_rows(tmp_path, results, encodi
     (tmp_path / "results.csv").write_text(rows, encoding=encoding)
     write_all(tmp_path, "json", {"new.mp4": result("new.mp4")})
     header, first, *others = read_csv(tmp_path / "results.csv")
-    assert header == ["filename", "status", "verdict", "score"]
+    assert header == list(CSV_COLUMNS)
     assert first[0] == ("\u00e4.mp4" if encoding == "utf-8-sig" else "\\xe4.mp4")
     assert [row[0] for row in others] == ["b.jpg", AWKWARD, "new.mp4"]
+
+
+def test_list_of_an_earlier_version_keeps_its_rows(tmp_path):
+    (tmp_path / "results.csv").write_text("filename,status,verdict,score\r\nold.mp4,ok,likely_fake,0.9000\r\n")
+    write_all(tmp_path, "json", {"new.mp4": result("new.mp4")})
+    header, *rows = read_csv(tmp_path / "results.csv")
+    assert header == list(CSV_COLUMNS)
+    assert [row[0] for row in rows] == ["old.mp4", "new.mp4"]
+    assert rows[0] == ["old.mp4", "ok", "likely_fake", "0.9000", "", ""]
 
 
 @pytest.mark.parametrize("result_format", FORMATS)
 def test_list_of_all_results(tmp_path, results, result_format):
     write_all(tmp_path, result_format, results)
     assert read_csv(tmp_path / "results.csv") == [
-        ["filename", "status", "verdict", "score"],
-        ["a.mp4", "ok", "likely_fake", "0.9820"],
-        ["b.jpg", "no_face", "", ""],
-        [AWKWARD, "ok", "likely_real", "0.1192"],
+        ["filename", "status", "verdict", "score", "seen", "with_face"],
+        ["a.mp4", "ok", "likely_fake", "0.9820", "0.5000", "0.7500"],
+        ["b.jpg", "no_face", "", "", "", ""],
+        [AWKWARD, "ok", "likely_real", "0.1192", "", ""],
     ]
 
 
@@ -257,8 +267,8 @@ def test_line_of_json_has_no_line_break():
 def test_table_has_a_row_for_each_input(results):
     lines = laid_out(list(results.values())).splitlines()
     assert len(lines) == 2 + len(results)
-    assert lines[0].split() == ["file", "verdict", "score", "faces", "seconds"]
-    assert lines[2].split() == ["a.mp4", "likely_fake", "0.98", "1", "1.2"]
+    assert lines[0].split() == ["file", "verdict", "score", "faces", "seen", "seconds"]
+    assert lines[2].split() == ["a.mp4", "likely_fake", "0.98", "1", "50%", "1.2"]
     assert lines[3].split(maxsplit=4) == ["b.jpg", "no_face", "0", "1.2", "this is why there is no verdict"]
     assert "likely_real" in lines[4] and "0.12" in lines[4]
 
@@ -281,7 +291,7 @@ def test_odd_characters_do_not_break_the_table(text):
     lines = laid_out(documents).splitlines()
     assert len(lines) == 2 + len(documents)
     assert all(line.isprintable() and line.encode("utf-8") for line in lines)
-    assert all("?" in line for line in lines[3:])
+    assert all("\\" in line for line in lines[3:])
 
 
 def test_long_name_keeps_its_end():

@@ -1,7 +1,7 @@
 "use strict";
 // The slider over the timeline: the frame of the chosen moment is shown beside it, with its faces marked.
 (() => {
-  const { moments, alts, texts, captionFaces, width } = JSON.parse(document.getElementById("moments").textContent);
+  const { moments, alts, texts, captionFaces } = JSON.parse(document.getElementById("moments").textContent);
   const slider = document.getElementById("moment");
   const preview = document.getElementById("preview");
   if (!slider || !preview) return;
@@ -15,7 +15,7 @@
     if (text !== undefined) made.textContent = text;
     return made;
   };
-  const mark = (face, crowded) => {
+  const mark = (face, width, crowded) => {
     const [x, y, w, h] = face.box;
     const box = { x, y, width: w, height: h, rx: 4 };
     const label = { x, y: Math.max(y - width / 100, width / 24), "font-size": width / 26 };
@@ -42,7 +42,10 @@
       image.alt = alts[place];
     }
     if (image) image.style.visibility = moment.picture ? "visible" : "hidden";
-    marks.replaceChildren(...[...moment.faces].reverse().flatMap((face) => mark(face, moment.faces.length > 12)));
+    // Frames may differ in size, and a picture has the form of its frame.
+    marks.setAttribute("viewBox", `0 0 ${moment.size.join(" ")}`);
+    const drawn = [...moment.faces].reverse().flatMap((face) => mark(face, moment.size[0], moment.faces.length > 12));
+    marks.replaceChildren(...drawn);
     time.textContent = filled(texts.moment_of, moment);
     list.replaceChildren(...rows.map((values) => row(...values)));
   };

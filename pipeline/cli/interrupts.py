@@ -1,0 +1,57 @@
+"""What Ctrl-C does to a command: the first one asks for an orderly end, the second ends the program at once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+@contextmanager
+def orderly_end() -> Iterator[threading.Event]:
+    """Turn the first interrupt into a KeyboardInterrupt in the block, and leave the second to the system.
+
+    The system ends a program without a word and without running anything of it, whatever it was doing. After the
+    first interrupt that stays so, since what is left to do is to come to an end.
+
+    Yields:
+        An event that is set by the first interrupt: a library that is being imported may turn the KeyboardInterrupt
+        into an error of its own.
+    """
+    interrupted = threading.Event()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        interrupted.set()
+        raise KeyboardInterrupt
+
+    with _handling(end):
+        yield interrupted
+
+
+@contextmanager
+def end_at_once() -> Iterator[None]:
+    """Leave also the first interrupt in the block to the system, where long calls of libraries would hold it back.
+
+    For what has nothing to save yet, such as loading a model.
+    """
+    with _handling(signal.SIG_DFL):
+        yield
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> Iterator[None]:
+    before = signal.getsignal(signal.SIGINT)
+    # In the background of a script interrupts are ignored, and only the main thread may say what they do.
+    if before == signal.SIG_IGN or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, handler)
+    try:
+        yield
+    finally:
+        # Unless one has come, after which all others are left to the system.
+        if signal.getsignal(signal.SIGINT) == handler:
+            signal.signal(signal.SIGINT, before)

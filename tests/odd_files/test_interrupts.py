@@ -1,0 +1,202 @@
+"""Ctrl-C, once and again, at any moment: a real process that gets real signals, with all that it started.
+
+Moments are told by what the process has done, not by the clock, since how long that takes depends on the machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.media_files import run_ffmpeg
+
+ROOT = Path(__file__).parents[2]
+SAMPLES = ROOT / "sample_videos"
+CLIPS = 8
+SAID = "facewitness: interrupted; what was finished has been written\n"
+
+pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks into /proc")
+
+
+@dataclass
+class Run:
+    """A command at a terminal of its own."""
+
+    process: subprocess.Popen
+    out: Path
+    children: dict[int, psutil.Process]
+
+    def interrupt(self, whole_group: bool = True) -> None:
+        """Do what Ctrl-C does at a terminal, which reaches the children too, or `kill -INT`, which does not."""
+        if self.process.poll() is None:
+            if whole_group:
+                os.killpg(self.process.pid, signal.SIGINT)
+            else:
+                self.process.send_signal(signal.SIGINT)
+
+    def wait_for(self, moment: Callable[[Run], bool]) -> None:
+        while not moment(self):
+            assert self.process.poll() is None, "it ended before the moment came"
+            time.sleep(0.002)
+        self.children = {child.pid: child for child in psutil.Process(self.process.pid).children(recursive=True)}
+
+    def end(self) -> tuple[str, str, float]:
+        """Wait for the end: what it printed, and the seconds that took."""
+        began = time.monotonic()
+        output, errors = self.process.communicate(timeout=60)
+        return output, errors, time.monotonic() - began
+
+    def left(self) -> list[psutil.Process]:
+        """Give the processes that it started and that are still there after a moment."""
+        return psutil.wait_procs(list(self.children.values()), timeout=5)[1]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of clips of which the first is short and soon done, and the others are not."""
+    folder = tmp_path_factory.mktemp("clips")
+    run_ffmpeg("-i", SAMPLES / "real.mp4", "-frames:v", 3, "-c", "copy", folder / "0.mp4")
+    for number in range(1, CLIPS):
+        shutil.copy(SAMPLES / "two_people.mp4", folder / f"{number}.mp4")
+    return folder
+
+
+@pytest.fixture
+def scan(clips: Path, tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def begin(*options: str) -> Run:
+        command = [sys.executable, "-m", "facewitness", "scan", clips, "-o", tmp_path / "out", "--frames", "all"]
+        process = subprocess.Popen(
+            [*map(str, command), *options],
+            env={**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT / "scripts"), str(ROOT)))},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+            # Where the tests run in the background of a script, Ctrl-C is ignored, and by what they start as well.
+            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+        )
+        runs.append(Run(process, tmp_path / "out", {}))
+        return runs[-1]
+
+    yield begin
+    for run in runs:
+        run.process.kill()
+        run.process.communicate()
+
+
+def has_loaded(library: str, run: Run) -> bool:
+    return library in Path(f"/proc/{run.process.pid}/maps").read_text()
+
+
+def has_a_result(run: Run) -> bool:
+    return any(run.out.glob("*.json"))
+
+
+def is_scanning(run: Run) -> bool:
+    """Tell whether frames are being decoded, by this process or by its workers."""
+    return any("ffmpeg" in child.name() for child in psutil.Process(run.process.pid).children(recursive=True))
+
+
+def is_starting_workers(run: Run) -> bool:
+    return any("spawn_main" in " ".join(child.cmdline()) for child in psutil.Process(run.process.pid).children())
+
+
+MOMENTS: dict[str, Callable[[Run], bool]] = {
+    "numpy is imported": partial(has_loaded, "_multiarray_umath"),
+    "openvino is imported": partial(has_loaded, "openvino"),
+    "workers are started": is_starting_workers,
+    "frames are decoded": is_scanning,
+    "a result is there": has_a_result,
+}
+
+
+def check(run: Run) -> None:
+    """What must hold after two interrupts, whenever they came."""
+    _, errors, seconds = run.end()
+    assert run.process.returncode in (130, -signal.SIGINT)
+    assert errors in ("", SAID)
+    assert seconds < 3
+    assert not run.left()
+    for file in run.out.glob("*.json"):
+        document = json.loads(file.read_text())
+        assert document["status"] == "ok", document["message"]
+        assert not document["warnings"]
+        assert document["sampling"]["frames"] == document["input"]["probe"]["frames"], "a part of it is no result"
+
+
+@pytest.mark.parametrize("moment", ["numpy is imported", "openvino is imported"])
+def test_one_interrupt_while_it_starts(scan, moment):
+    run = scan()
+    run.wait_for(MOMENTS[moment])
+    run.interrupt()
+    _, errors, seconds = run.end()
+    assert (run.process.returncode, errors) == (-signal.SIGINT, "")
+    assert seconds < 1
+
+
+def test_two_interrupts_while_it_scans(scan):
+    run = scan("--workers", "1")
+    run.wait_for(is_scanning)
+    run.interrupt()
+    time.sleep(0.15)
+    run.interrupt()
+    check(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("moment", "workers", "gap_s", "whole_group"), [
+    ("workers are started", "2", 0.1, True),
+    ("workers are started", "2", 0.29, False),
+    ("frames are decoded", "2", 0.1, True),
+    ("frames are decoded", "2", 0.29, False),
+    ("a result is there", "1", 0.29, True),
+    ("a result is there", "2", 0.1, True),
+])  # fmt: skip
+def test_two_interrupts(scan, moment, workers, gap_s, whole_group):
+    run = scan("--workers", workers)
+    run.wait_for(MOMENTS[moment])
+    run.interrupt(whole_group)
+    time.sleep(gap_s)
+    run.interrupt(whole_group)
+    check(run)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_one_interrupt_ends_in_order(scan, workers):
+    run = scan("--workers", workers)
+    run.wait_for(has_a_result)
+    run.interrupt()
+    output, errors, _ = run.end()
+    assert (run.process.returncode, errors, output) == (130, SAID, "")
+    assert not run.left()
+    assert (run.out / "results.csv").is_file()
+    kept = [json.loads(file.read_text()) for file in run.out.glob("*.json")]
+    assert 1 <= len(kept) < CLIPS
+    assert all(each["sampling"]["frames"] == each["input"]["probe"]["frames"] for each in kept)
+
+
+@pytest.mark.slow
+def test_an_interrupt_as_it_ends(scan):
+    run = scan("--frames", "1")
+    lines = []
+    while not lines or not lines[-1].startswith("Results are in"):
+        lines.append(run.process.stdout.readline())
+    run.interrupt()
+    _, errors, seconds = run.end()
+    assert (run.process.returncode, errors) in ((0, ""), (-signal.SIGINT, ""), (130, SAID))
+    assert seconds < 3
