@@ -16,6 +16,7 @@ HOLD = 2.5
 of usual variable rates, stay below; where nothing reaches it all frames count alike."""
 
 _ROUNDING = 1e-6
+_SHORT = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +48,10 @@ def held(shown_s: npt.NDArray[np.float64], count: int, others_s: float = 0.0) ->
     falling = shown_s[longest_first]
     left_s = others_s + np.cumsum(falling[::-1])[::-1]
     share_s = left_s[:count] / np.arange(count, 0, -1)
+    # Where every frame is looked at, a few that are shorter than most must not make all others held.
+    usual_s = HOLD * np.quantile(shown_s, _SHORT)
     # Never all of them: the last share is all that is left.
-    number = int(np.argmin(falling[:count] > share_s * (1 + _ROUNDING)))
+    number = int(np.argmin(falling[:count] > np.maximum(share_s * (1 + _ROUNDING), usual_s)))
     found = np.zeros(len(shown_s), bool)
     if not 0 < HOLD * share_s[number] <= falling[0]:
         return found, float(share_s[0])
@@ -56,20 +59,18 @@ def held(shown_s: npt.NDArray[np.float64], count: int, others_s: float = 0.0) ->
     return found, float(share_s[number])
 
 
-def shares(times_s: npt.NDArray[np.float64], end_s: float, looked_at: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+def shares(shown_s: npt.NDArray[np.float64], looked_at: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
     """Give the seconds of a video that each frame that is looked at stands for; together all of it.
 
     Args:
-        times_s: presentation times of all frames in seconds, float64 (frames,), ascending.
-        end_s: time in seconds at which the last frame stops being shown.
-        looked_at: indices into `times_s`, int64 (n,), ascending.
+        shown_s: how long each of all frames is shown, float64 (frames,).
+        looked_at: indices into `shown_s`, int64 (n,), ascending.
 
     Returns:
         float64 (n,): for a held frame as long as it is shown, for all others the same.
     """
     if not len(looked_at):
         return np.empty(0)
-    shown_s = np.diff(times_s, append=end_s)
     mine_s = shown_s[looked_at]
     is_held, share_s = held(mine_s, len(mine_s), max(0.0, float(shown_s.sum() - mine_s.sum())))
     return np.where(is_held, mine_s, share_s)

@@ -324,7 +324,11 @@ class MediaInfo:
             How each is held, by its presentation time.
         """
         places = np.unique(nearest(self.frame_times_s, looked_at_s))
-        shares_s = shares(self.frame_times_s, self.end_s, places)
+        shown_s = np.diff(self.frame_times_s, append=self.end_s)
+        for start_s, end_s in self.holes_s:
+            # What is missing there may have been anything.
+            shown_s[np.searchsorted(self.frame_times_s, end_s) - 1] -= end_s - start_s
+        shares_s = shares(shown_s, places)
         usual_s = float(shares_s.min(initial=np.inf))
         return {
             float(self.frame_times_s[place]): Hold(float(share_s), float(share_s) / usual_s)

@@ -92,12 +92,16 @@ def test_a_container_that_is_damaged_in_the_middle_has_a_hole_there(clips, tmp_p
     path.write_bytes(data)
     ((start_s, end_s),) = probe(path).holes_s
     assert start_s < 2.5 < end_s
+    assert probe(path).holds(probe(path).frame_times_s) == {}, "nobody knows what is shown there"
 
 
 def test_a_still_picture_on_screen_is_no_hole(tmp_path):
     stretched = "setpts=if(gt(N\\,2)\\,N/10+4\\,N/10)/TB"
     path = write_video(tmp_path / "held.mkv", number_frames(12), filters=stretched, options=["-fps_mode", "vfr"])
-    assert probe(path).holes_s == ()
+    media = probe(path)
+    assert media.holes_s == ()
+    [hold] = media.holds(media.frame_times_s).values()
+    assert hold.shown_s == pytest.approx(4.1, abs=0.2)
 
 
 def test_a_file_that_only_breaks_off_has_no_holes(clips, tmp_path):

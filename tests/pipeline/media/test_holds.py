@@ -26,7 +26,7 @@ def shares_of(intervals: list[float], plan: SamplingPlan) -> tuple[np.ndarray, n
     """The frames that a plan takes, and the seconds that each stands for."""
     times_s, end_s = np.cumsum([0.0, *intervals])[:-1], float(np.sum(intervals))
     chosen = plan.choose(times_s, end_s)
-    return chosen, shares(times_s, end_s, chosen)
+    return chosen, shares(np.diff(times_s, append=end_s), chosen)
 
 
 @given(intervals_s, plans)
@@ -79,6 +79,14 @@ def test_slides_and_their_transitions_stand_for_their_time():
     assert shares_s.max() > HOLD * shares_s.min()
 
 
+@pytest.mark.parametrize("short", [0.01, 0.039])
+def test_a_last_frame_that_is_cut_short_makes_no_holds_of_the_others(short):
+    intervals = [*[0.04] * 10, 4.0, *[0.041] * 10, short]
+    _, shares_s = shares_of(intervals, SamplingPlan.every_frame())
+    assert np.flatnonzero(shares_s > shares_s.min()).tolist() == [10]
+    assert shares_s.sum() == pytest.approx(sum(intervals))
+
+
 def test_nothing_stands_for_nothing():
-    assert shares(np.array([0.0]), 0.0, np.array([0])).tolist() == [0.0]
-    assert shares(np.empty(0), 0.0, np.empty(0, np.int64)).tolist() == []
+    assert shares(np.array([0.0]), np.array([0])).tolist() == [0.0]
+    assert shares(np.empty(0), np.empty(0, np.int64)).tolist() == []
