@@ -318,7 +318,7 @@ def test_inputs_that_gave_no_face_crop_are_counted(tmp_path, capsys):
         inputs = report(tmp_path / name)["inputs"]
         lost = {k: {s: n for s, n in v.items() if s == "no_face"} for k, v in inputs["video"].items()}
         assert (lost, inputs["image"]) == (videos, images)
-        assert ("1 inputs without a face crop" in capsys.readouterr().out) is (name == "default")
+        assert ("1 input without a face crop" in capsys.readouterr().out) is (name == "default")
 
 
 @pytest.mark.parametrize(
@@ -331,7 +331,7 @@ def test_inputs_that_gave_no_face_crop_are_counted(tmp_path, capsys):
         (["evaluate", "SHARDS", "--bootstrap", "-1"], "--bootstrap"),
         (["evaluate", "MEDIA/nonesuch"], "nonesuch"),
         (["calibrate", "SHARDS", "--split", "dev", "-o", "OUT"], "no split 'dev'"),
-        (["calibrate", "SHARDS/real.csv", "-o", "OUT"], "all 3 samples"),
+        (["calibrate", "SHARDS/real.csv", "-o", "OUT"], "holds real samples only (3 of them)"),
         (["calibrate", "SHARDS", "--split", "train", "--fpr", "2", "-o", "OUT"], "between 0 and 1"),
         (["calibrate", "SHARDS", "-o", "MODEL"], "folder of the model itself"),
         (["calibrate", "SHARDS", "--model", "vgg16", "-o", "OTHER"], "already holds other weights of a model called"),
