@@ -160,4 +160,4 @@ POOLINGS: dict[str, Pooling] = {
     "confident": _confident,
     "frame_max": _frame_max,
 }
-"""Ways to make one score of many tracks, by the names of the field."""
+"""Ways to make one score of many tracks, by the names of the field; each counts a face as often as its weight says."""
