@@ -123,7 +123,7 @@ def test_face_of_a_held_frame_is_there_until_that_ends(shown_s, tracks):
     tracker = Tracker({0.0: Hold(shown_s, 100.0)})
     for time_s, faces in ((0.0, [STILL]), (60.0, []), (60.4, [STILL])):
         observations = [Observation(None, time_s, face(*box), 1.0) for box in faces]
-        tracker.add(SeenFrame(time_s, Scene.of(SCENE), observations))
+        tracker.add(SeenFrame(time_s, SCENE.shape[1::-1], Scene.of(SCENE), observations))
     assert len(tracker.tracks()) == tracks
 
 
