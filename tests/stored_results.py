@@ -48,6 +48,7 @@ def seen_in(clip: Path, tracks: int = 1) -> dict:
 def as_version_1(document: dict) -> dict:
     """The same result as the first version wrote it: without the logits of the faces."""
     document = copy.deepcopy(document) | {"schema": "facewitness/verdict/1"}
+    document["input"].pop("confinement", None)
     for track in document["tracks"]:
         for observation in track["observations"]:
             observation.pop("logits")
