@@ -14,7 +14,7 @@ import mmap
 from bisect import bisect_right
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from operator import itemgetter
 from typing import Any
 
@@ -24,7 +24,8 @@ import numpy as np
 from classifiers.numerals import counted
 from pipeline.media.conversion import Conversion
 from pipeline.media.damage import Part, damaged_spans, within
-from pipeline.media.ffmpeg import Process, find_binary, has_filter
+from pipeline.media.decoding_report import DecodingReport, doubts
+from pipeline.media.ffmpeg import Process
 from pipeline.media.ffmpeg_input import source_input
 from pipeline.media.frame_log import FrameLog
 from pipeline.media.pixels import RgbPixels, StretchedPixels, YuvPixels
@@ -58,16 +59,14 @@ _MOST_AGAIN = 8
 _LEAST_STEP_S = 1e-3
 _ROUNDING_S = 1e-3
 
-_KNOWN_MATRICES = {"bt709", "smpte170m", "bt470bg", "fcc", "smpte240m", "bt2020nc", "gbr"}
-
 
 def read(
     info: MediaInfo, plan: SamplingPlan, warnings: list[str], losses: Losses, stall_timeout_s: float
 ) -> Generator[Frame, None, None]:
     """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings` and `losses`."""
-    warnings += _doubts(info)
+    warnings += doubts(info)
     chosen = info.choose(plan)
-    report = _Report()
+    report = DecodingReport()
     given_s: list[float] = []
     try:
         with closing(_all_runs(info, plan, chosen, stall_timeout_s, report)) as decoded:
@@ -109,7 +108,7 @@ def _lost(info: MediaInfo, chosen: np.ndarray, given_s: list[float]) -> list[flo
 
 
 def _all_runs(
-    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, stall_timeout_s: float, report: _Report
+    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, stall_timeout_s: float, report: DecodingReport
 ) -> Generator[Frame, None, None]:
     for run in runs(info, chosen):
         yield from _run(info, plan, run, stall_timeout_s, report)
@@ -133,87 +132,8 @@ def _can_seek(info: MediaInfo) -> bool:
     return info.container in _SEEKABLE and not info.has_mended_times
 
 
-@dataclass(slots=True)
-class _Report:
-    """What ffmpeg said of the file, and what its pictures were like; `doubtful` are parts that may be damaged."""
-
-    errors: int = 0
-    first_error: str = ""
-    failure: MediaError | None = None
-    signal: int = 0
-    misplaced: int = 0
-    doubts: dict[str, str] = field(default_factory=dict)
-    latest_form: PictureForm | None = None
-    doubtful: list[Part] = field(default_factory=list)
-    is_given_up: bool = False
-
-    def add(self, process: Process, log: FrameLog, part: Part) -> None:
-        """Wait for a process to end, and note what it says."""
-        status = process.finish()
-        self.signal = self.signal or max(0, -status)
-        self.failure = self.failure or process.failure()
-        self.add_errors(process, log, part)
-
-    def add_errors(self, process: Process, log: FrameLog, part: Part) -> None:
-        """Note what a process has complained of so far."""
-        self.errors += process.error_count
-        self.first_error = self.first_error or process.first_error
-        if process.error_count or log.has_damage:
-            self.doubtful.append(part)
-
-    def look_at(self, form: PictureForm | None) -> None:
-        """Note what is doubtful about pictures of a form."""
-        if form and form != self.latest_form:
-            self.latest_form = form
-            for kind, sentence in _form_doubts(form):
-                self.doubts.setdefault(kind, sentence)
-
-    def warnings(self) -> list[str]:
-        found = list(self.doubts.values())
-        if self.misplaced:
-            misplaced = counted(self.misplaced, "frame")
-            found.append(f"The times of {misplaced} are out of order; they were put behind those before.")
-        if self.errors:
-            first = ", the first" if self.errors > 1 else ""
-            found.append(f"ffmpeg reported {counted(self.errors, 'error')}{first}: {self.first_error}.")
-        if self.signal:
-            found.append(f"ffmpeg crashed (signal {self.signal}) before the end of the file.")
-        return found
-
-
-def _doubts(info: MediaInfo) -> list[str]:
-    """Say what is doubtful about a video before it is decoded."""
-    found = []
-    # Where times make no sense neither does what the container declares.
-    declared_s = 0.0 if info.has_mended_times else info.declared_duration_s or 0.0
-    # Some containers count from the first frame, others from timestamp 0.
-    if info.end_s + max(info.start_time_s, 0.0) < 0.9 * declared_s - 1:
-        found.append(
-            f"The container declares {declared_s:.1f} s, but its pictures end at {info.end_s:.1f} s; it may be cut off."
-        )
-    if info.has_mended_times:
-        found.append("The times of the frames make no sense, begin before 0 or last for days; they were put right.")
-    if info.rotation_deg % 90:
-        found.append(f"The video asks to be turned by {info.rotation_deg} degrees; not all players do that.")
-    return found
-
-
-def _form_doubts(form: PictureForm) -> list[tuple[str, str]]:
-    """Say what is doubtful about pictures of a form: kinds of doubt and sentences."""
-    found = []
-    if form.hdr_transfer and not has_filter(find_binary(), "zscale"):
-        sentence = "Colours are wrong: the video is HDR and this ffmpeg was built without the zscale filter."
-        found.append(("hdr", sentence))
-    if form.color_matrix and form.color_matrix not in _KNOWN_MATRICES:
-        found.append(("matrix", f"Colours may be wrong: the YUV matrix {form.color_matrix} is not supported."))
-    if not form.has_sane_pixels:
-        ratio = form.sample_aspect_ratio
-        found.append(("pixels", f"Its pixels are said to be {ratio} times as wide as high; they were left square."))
-    return found
-
-
 def _run(
-    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, stall_timeout_s: float, report: _Report
+    info: MediaInfo, plan: SamplingPlan, chosen: np.ndarray, stall_timeout_s: float, report: DecodingReport
 ) -> Generator[Frame, None, None]:
     """Decode a run of chosen frames, in one pass or, where their conversion has to change midway, in several."""
     everything = len(chosen) == info.frame_count
@@ -278,7 +198,7 @@ class _Change:
 
 
 def _decode(
-    info: MediaInfo, plan: SamplingPlan, this: _Pass, stall_timeout_s: float, report: _Report
+    info: MediaInfo, plan: SamplingPlan, this: _Pass, stall_timeout_s: float, report: DecodingReport
 ) -> Generator[Frame, None, _Change | None]:
     """Decode from the first to the last chosen frame, and keep those that are chosen, as long as a conversion suits."""
     chosen, conversion = this.chosen, this.conversion
