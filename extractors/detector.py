@@ -93,7 +93,7 @@ class TurningDetector(FaceDetector, Protocol):
             faces: what was found in it as it is; may be none.
 
         Returns:
-            Quarters of a turn, clockwise, 0 to 3; None where no face shows any way up.
+            Quarters of a turn, clockwise, 0 to 3; None where no face was found and none shows in another turn either.
 
         Raises:
             ValueError: the image is not of that shape and type, or empty.

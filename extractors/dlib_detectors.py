@@ -79,7 +79,7 @@ class _DlibDetector(ABC):
             faces: what was found in it as it is; may be none.
 
         Returns:
-            Quarters of a turn, clockwise, 0 to 3; None where no face shows any way up.
+            Quarters of a turn, clockwise, 0 to 3; None where no face was found and none shows in another turn either.
 
         Raises:
             ValueError: if the image is not of that shape and type, or empty.

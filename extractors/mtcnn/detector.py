@@ -31,6 +31,9 @@ _PYRAMID_FACTOR = 0.709
 _PNET_LOGIT = np.log(0.6 / 0.4)
 _RNET_THRESHOLD = 0.7
 
+# A face as sure as this stands upright: MTCNN found none of 437 false ones in turned pictures, dlib's HOG one of 99. In
+# upright clips four of five stretches of eight frames have one, so that they cost nothing.
+_SURELY_UPRIGHT = 0.9995
 # By how much O-Net's logit must rise for a face to be taken for one that is turned: of 1,061 upright faces in clips and
 # photographs it does so for 1%, of 437 false ones in turned pictures for 94%, and then to the right turn for 98%.
 _TURN_MARGIN = 1.0
@@ -143,16 +146,16 @@ class MTCNN:
     def turn_of(self, image: NDArray[np.uint8], faces: Sequence[Face]) -> int | None:
         """Tell how a picture is to be turned for its faces to stand upright.
 
-        O-Net looks at the surest face in all four turns. Where none was found, or it is none in any turn, the other
-        three pictures are searched for faces from a sixteenth of the longer side on, which takes about as long as to
-        search the picture as it is.
+        O-Net looks at the surest face in all four turns, unless it is too sure to be a false one. Where none was found,
+        or it is none in any turn, the other three pictures are searched for faces from a sixteenth of the longer side
+        on, which takes about as long as to search the picture as it is.
 
         Args:
             image: RGB uint8 array of shape (height, width, 3).
             faces: what was found in it as it is; may be none.
 
         Returns:
-            Quarters of a turn, clockwise, 0 to 3; None where no face shows any way up.
+            Quarters of a turn, clockwise, 0 to 3; None where no face was found and none shows in another turn either.
 
         Raises:
             ValueError: if the image is not of that shape and type, or empty.
@@ -160,6 +163,8 @@ class MTCNN:
         image, scale = shrink_to_side(image, self.detection_side)
         if faces:
             surest = max(faces, key=lambda face: face.confidence)
+            if surest.confidence >= _SURELY_UPRIGHT:
+                return 0
             windows = Windows.of_boxes(surest.scaled(scale).box[None].astype(np.float64)).squared()
             [patch] = cut_windows(image[None], windows, self._onet.side)
             logits = self._onet.of_patches(np.stack([np.rot90(patch, -turn) for turn in range(4)]))[:, 14]

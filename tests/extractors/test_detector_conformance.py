@@ -224,10 +224,10 @@ def test_tells_which_way_up_a_picture_stands(turning, turn):
     """Whether the face was found in it as it is, or none, or something that is none."""
     image = np.rot90(scene(360, 640, (180, 30, 300)), turn)
     [[upright]] = turning.detect([np.rot90(image, -turn)])
-    size = (640, 360)
-    found = upright.turned(-turn, size)
-    elsewhere = Face(np.float32([0, 0, 40, 40]), found.landmarks, 1.0)
-    assert turning.turn_of(image, [found]) == turn
+    there = upright.turned(-turn, (640, 360))
+    doubtful = Face(there.box, there.landmarks, 0.95)
+    elsewhere = Face(np.float32([0, 0, 40, 40]), there.landmarks, 0.95)
+    assert turning.turn_of(image, [doubtful]) == turn
     assert turning.turn_of(image, []) == (turn or None)
     assert turning.turn_of(image, [elsewhere]) == (turn or None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.media import Frame, conversion, probe, video_frames
+from pipeline.media import Frame, conversion, decoding_report, probe
 from pipeline.media.sampling import SamplingPlan
 from tests.media_files import (
     frames_of,
@@ -259,7 +259,7 @@ def test_hlg_is_tone_mapped(tmp_path):
 def test_hdr_without_tone_mapping_is_said(tmp_path, monkeypatch):
     path = tmp_path / "pq.mkv"
     hdr_steps(path, "smpte2084", [0, 0.5, 1])
-    for module in (conversion, video_frames):
+    for module in (conversion, decoding_report):
         monkeypatch.setattr(module, "has_filter", lambda binary, name: False)
     _, frames, warnings = frames_of(path)
     assert len(frames) == 2
