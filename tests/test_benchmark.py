@@ -110,6 +110,7 @@ class TestProcesses:
         assert childs == pytest.approx(own, rel=0.1)
 
 
+@pytest.mark.slow
 def test_the_usual_stack_scores_the_faces_of_the_frames_it_is_given(head: Path):
     job = {"wanted": {str(head): [1, 4, 9]}}
     cost = run_workload("usual_stack", {}, job, [job])[0]

@@ -125,7 +125,7 @@ def test_damage_is_told(after, tmp_path):
         load_network(replace(after, folder=tmp_path))
 
 
-@pytest.mark.parametrize("file_format", ["openvino", "keras"])
+@pytest.mark.parametrize("file_format", ["openvino", pytest.param("keras", marks=pytest.mark.slow)])
 def test_exports_agree_and_can_be_loaded(after, tmp_path, crops, file_format):
     exported = export_model(after, file_format, tmp_path)
     assert exported.agrees

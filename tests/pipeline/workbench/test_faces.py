@@ -343,7 +343,7 @@ def test_settings_out_of_range(option, sentence):
         CropSettings(**option)
 
 
-@pytest.mark.parametrize(("faces", "seed"), [(1, 3), (2, 5)])
+@pytest.mark.parametrize(("faces", "seed"), [(1, 3), pytest.param(2, 5, marks=pytest.mark.slow)])
 def test_faces_are_those_that_a_scan_finds(tmp_path, faces, seed):
     (clip,) = make_clips([ClipSpec(seed=seed, seconds=3, faces=faces)], tmp_path)
     plan = SamplingPlan.spread(8, SLACK)
