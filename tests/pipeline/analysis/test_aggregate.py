@@ -260,6 +260,14 @@ def test_a_held_face_of_worth_outweighs_what_else_was_seen():
     assert [(segment.start_s, segment.end_s) for segment in evidence.segments] == [(20.0, 620.0)]
 
 
+def test_a_held_face_counts_for_its_time_in_a_long_track_as_well():
+    """There, three faces are one step, and the part of eight steps around it decides."""
+    logits = np.full(96, -2.0)
+    logits[40] = 3.0
+    [item] = weighed(track(manipulated(*logits), step_s=0.1, holds={40: Hold(95.0, 95.0)})).tracks
+    assert item.scores.fake == pytest.approx(sigmoid((95 * 3 - 23 * 2) / 118), abs=0.01)
+
+
 def test_one_held_face_is_evidence_enough():
     alone = track(manipulated(3), holds={0: Hold(6.0, 3.0)})
     evidence = weighed(alone)
