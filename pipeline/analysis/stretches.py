@@ -149,20 +149,18 @@ class _Steps:
         logits = np.average(self.logits, axis=0, weights=self.weights)
         return Stretch(float(self.start_s[0]), float(self.end_s[-1]), calibration.scores(*logits))
 
-    def parts(self, count: int, doubts: float, calibration: Calibration) -> list[Stretch]:
+    def parts(self, count: int, calibration: Calibration) -> list[Stretch]:
         """Score all parts of `count` steps of good enough faces.
 
-        Args:
-            count: steps of a part.
-            doubts: how many of the standard deviations that parts usually have within are taken off their means.
-            calibration: how logits become scores.
+        Each is lowered by a multiple of the spread that parts usually have within, because the maximum over some parts
+        of an honest video is high by chance.
         """
         logits, weights, quality = (
             np.lib.stride_tricks.sliding_window_view(values, count, axis=0)
             for values in (self.logits, self.weights, self.quality)
         )
         # The calmer parts: those on the border of a forgery spread widely because of it.
-        doubt = doubts * np.quantile(logits.std(axis=2), 0.25, axis=0)
+        doubt = _DOUBT * np.quantile(logits.std(axis=2), 0.25, axis=0)
         means = (logits * weights[:, None]).sum(axis=2) / weights.sum(axis=1)[:, None]
         return [
             Stretch(float(self.start_s[n]), float(self.end_s[n + count - 1]), calibration.scores(*(means[n] - doubt)))
@@ -171,11 +169,8 @@ class _Steps:
 
 
 def _shares(steps: _Steps, calibration: Calibration) -> list[Stretch]:
-    """Score the parts that are a quarter of a track.
-
-    Each is lowered, because the maximum over some parts of an honest video is high by chance.
-    """
-    return steps.parts(_WINDOW, _DOUBT, calibration) if len(steps) >= 2 * _WINDOW else []
+    """Score the parts that are a quarter of a track."""
+    return steps.parts(_WINDOW, calibration) if len(steps) >= 2 * _WINDOW else []
 
 
 def _seconds(observations: Sequence[Observation], calibration: Calibration) -> list[Stretch]:
@@ -189,11 +184,9 @@ def _seconds(observations: Sequence[Observation], calibration: Calibration) -> l
     if len(observations) <= _STEPS or len(steps := _Steps.of_seconds(observations)) <= _STEPS:
         return []
     count = int(np.clip(round(_PART_S / float(np.median(np.diff(steps.start_s)))), _FEWEST, _WINDOW))
-    if len(steps) < _MANY * count:
-        return steps.parts(count, _DOUBT, calibration)
-    parts = steps.parts(count, 0.0, calibration)
-    if not parts:
-        return []
+    parts = steps.parts(count, calibration)
+    if len(parts) < _MANY * count:
+        return parts
     odds = np.array([_log_odds(part.scores.fake) for part in parts])
     lower, middle, upper = np.quantile(odds, [0.25, 0.5, 0.75])
     errors = stdtrit(_FREEDOM, 1 - _CHANCE / len(parts))
