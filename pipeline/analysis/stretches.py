@@ -58,7 +58,7 @@ def stretches(observations: Sequence[Observation], calibration: Calibration) -> 
     parts = [*_shares(steps, calibration), *_seconds(observations, calibration)]
     planned = [o for o in observations if not o.refinement]
     whole = _Steps.of_shares(planned) if 0 < len(planned) < len(observations) else steps
-    return [whole.stretch(0, len(whole), 0.0, calibration), *sorted(parts, key=lambda part: part.start_s)]
+    return [whole.together(calibration), *sorted(parts, key=lambda part: part.start_s)]
 
 
 def segments(track: Track, found: Sequence[Stretch], strong_score: float) -> Iterator[Segment]:
@@ -116,63 +116,61 @@ class _Steps:
     @classmethod
     def of_shares(cls, observations: Sequence[Observation]) -> _Steps:
         """Cut into at most `_STEPS` steps of as many observations each."""
-        return cls._of(observations, np.array_split(np.arange(len(observations)), min(len(observations), _STEPS)))
+        groups = np.array_split(np.arange(len(observations)), min(len(observations), _STEPS))
+        return cls._of(observations, np.array([group[0] for group in groups]))
 
     @classmethod
     def of_seconds(cls, observations: Sequence[Observation]) -> _Steps:
         """Cut into steps of `_STEP_S` seconds, or of one observation where these are further apart."""
         times_s = np.array([o.time_s for o in observations])
         number = np.floor((times_s - times_s[0]) / _STEP_S + 1e-6)
-        return cls._of(observations, np.split(np.arange(len(times_s)), np.flatnonzero(np.diff(number)) + 1))
+        return cls._of(observations, np.flatnonzero(np.diff(number, prepend=-1.0)))
 
     @classmethod
-    def _of(cls, observations: Sequence[Observation], groups: Sequence[npt.NDArray[np.int64]]) -> _Steps:
-        logits = logits_of(observations).astype(np.float64)
+    def _of(cls, observations: Sequence[Observation], firsts: npt.NDArray[np.int64]) -> _Steps:
+        """Join observations; `firsts` are the numbers of those that a step begins with."""
         quality = np.array([max(o.quality, 1e-3) for o in observations])
         shown = np.array([o.weight for o in observations])
+        weights = np.add.reduceat(quality * shown, firsts)
+        weighted = logits_of(observations).astype(np.float64) * (quality * shown)[:, None]
         return cls(
-            start_s=np.array([observations[g[0]].time_s for g in groups]),
-            end_s=np.array([observations[g[-1]].end_s for g in groups]),
-            logits=np.stack([np.average(logits[g], axis=0, weights=(quality * shown)[g]) for g in groups]),
-            weights=np.array([(quality * shown)[g].sum() for g in groups]),
-            quality=np.array([np.average(quality[g], weights=shown[g]) for g in groups]),
+            start_s=np.array([observations[first].time_s for first in firsts]),
+            end_s=np.array([observations[last].end_s for last in [*(firsts[1:] - 1), -1]]),
+            logits=np.add.reduceat(weighted, firsts, axis=0) / weights[:, None],
+            weights=weights,
+            quality=weights / np.add.reduceat(shown, firsts),
         )
 
     def __len__(self) -> int:
         return len(self.weights)
 
-    def stretch(
-        self, first: int, count: int, doubt: npt.NDArray[np.float64] | float, calibration: Calibration
-    ) -> Stretch:
-        """Score the mean logits of some steps, less a doubt."""
-        part = slice(first, first + count)
-        logits = np.average(self.logits[part], axis=0, weights=self.weights[part]) - doubt
-        return Stretch(float(self.start_s[first]), float(self.end_s[first + count - 1]), calibration.scores(*logits))
+    def together(self, calibration: Calibration) -> Stretch:
+        """Score all steps together."""
+        logits = np.average(self.logits, axis=0, weights=self.weights)
+        return Stretch(float(self.start_s[0]), float(self.end_s[-1]), calibration.scores(*logits))
 
-    def parts(self, count: int, doubts: float, calibration: Calibration) -> list[Stretch]:
+    def parts(self, count: int, calibration: Calibration) -> list[Stretch]:
         """Score all parts of `count` steps of good enough faces.
 
-        Args:
-            count: steps of a part.
-            doubts: how many of the standard deviations that parts usually have within are taken off their means.
-            calibration: how logits become scores.
+        Each is lowered by a multiple of the spread that parts usually have within, because the maximum over some parts
+        of an honest video is high by chance.
         """
-        within = np.lib.stride_tricks.sliding_window_view(self.logits, count, axis=0).std(axis=2)
+        logits, weights, quality = (
+            np.lib.stride_tricks.sliding_window_view(values, count, axis=0)
+            for values in (self.logits, self.weights, self.quality)
+        )
         # The calmer parts: those on the border of a forgery spread widely because of it.
-        doubt = doubts * np.quantile(within, 0.25, axis=0)
+        doubt = _DOUBT * np.quantile(logits.std(axis=2), 0.25, axis=0)
+        means = (logits * weights[:, None]).sum(axis=2) / weights.sum(axis=1)[:, None]
         return [
-            self.stretch(first, count, doubt, calibration)
-            for first in range(len(within))
-            if self.quality[first : first + count].mean() >= MIN_QUALITY
+            Stretch(float(self.start_s[n]), float(self.end_s[n + count - 1]), calibration.scores(*(means[n] - doubt)))
+            for n in np.flatnonzero(quality.mean(axis=1) >= MIN_QUALITY)
         ]
 
 
 def _shares(steps: _Steps, calibration: Calibration) -> list[Stretch]:
-    """Score the parts that are a quarter of a track.
-
-    Each is lowered, because the maximum over some parts of an honest video is high by chance.
-    """
-    return steps.parts(_WINDOW, _DOUBT, calibration) if len(steps) >= 2 * _WINDOW else []
+    """Score the parts that are a quarter of a track."""
+    return steps.parts(_WINDOW, calibration) if len(steps) >= 2 * _WINDOW else []
 
 
 def _seconds(observations: Sequence[Observation], calibration: Calibration) -> list[Stretch]:
@@ -186,11 +184,9 @@ def _seconds(observations: Sequence[Observation], calibration: Calibration) -> l
     if len(observations) <= _STEPS or len(steps := _Steps.of_seconds(observations)) <= _STEPS:
         return []
     count = int(np.clip(round(_PART_S / float(np.median(np.diff(steps.start_s)))), _FEWEST, _WINDOW))
-    if len(steps) < _MANY * count:
-        return steps.parts(count, _DOUBT, calibration)
-    parts = steps.parts(count, 0.0, calibration)
-    if not parts:
-        return []
+    parts = steps.parts(count, calibration)
+    if len(parts) < _MANY * count:
+        return parts
     odds = np.array([_log_odds(part.scores.fake) for part in parts])
     lower, middle, upper = np.quantile(odds, [0.25, 0.5, 0.75])
     errors = stdtrit(_FREEDOM, 1 - _CHANCE / len(parts))

@@ -260,6 +260,14 @@ def test_a_held_face_of_worth_outweighs_what_else_was_seen():
     assert [(segment.start_s, segment.end_s) for segment in evidence.segments] == [(20.0, 620.0)]
 
 
+def test_a_held_face_counts_for_its_time_in_a_long_track_as_well():
+    """There, three faces are one step, and the part of eight steps around it decides."""
+    logits = np.full(96, -2.0)
+    logits[40] = 3.0
+    [item] = weighed(track(manipulated(*logits), step_s=0.1, holds={40: Hold(95.0, 95.0)})).tracks
+    assert item.scores.fake == pytest.approx(sigmoid((95 * 3 - 23 * 2) / 118), abs=0.01)
+
+
 def test_one_held_face_is_evidence_enough():
     alone = track(manipulated(3), holds={0: Hold(6.0, 3.0)})
     evidence = weighed(alone)
@@ -321,13 +329,13 @@ def test_an_honest_face_does_not_become_fake_by_its_worst_seconds(minutes):
 def test_the_more_parts_there_are_the_more_one_must_stand_out():
     def counts(minutes: int, excess: float) -> bool:
         # The same spread at every length, so that only the number of parts differs.
-        logits = np.tile(np.random.default_rng(5).normal(-2, 0.5, 240), minutes // 2)
-        logits[50:58] = -2 + excess
-        return weighed(track(manipulated(*logits), step_s=0.5)).scores.fake > sigmoid(-2 + excess) - 0.01
+        logits = np.tile(np.repeat(np.random.default_rng(5).normal(-2, 0.5, 30), 8), minutes // 2)
+        logits[48:56] = -2 + excess
+        return weighed(track(manipulated(*logits), step_s=0.5)).scores.fake > 0.3
 
-    enough = next(excess for excess in np.arange(0.6, 2.0, 0.05) if counts(2, excess))
-    assert not counts(20, enough)
-    assert counts(20, 1.4 * enough)
+    enough = next(excess for excess in np.arange(1.2, 5.0, 0.05) if counts(4, excess))
+    assert not counts(60, enough)
+    assert counts(60, 1.4 * enough)
 
 
 def test_many_worthless_seconds_are_no_part():

@@ -70,6 +70,14 @@ def test_a_minute_on_screen_stands_for_a_minute(plan, place):
     assert len(set(shares_s[chosen != place].tolist())) == 1
 
 
+def test_gaps_of_a_variable_rate_are_no_holds():
+    """Some frames are shown for longer than their slice of the clip, none for long."""
+    intervals = [0.04, 0.08, 0.04, 0.2, 0.04, 0.16, 0.04, 0.04] * 10
+    _, shares_s = shares_of(intervals, SamplingPlan.spread(50))
+    assert max(intervals) > sum(intervals) / 50
+    assert len(set(shares_s.tolist())) == 1
+
+
 def test_slides_and_their_transitions_stand_for_their_time():
     """Slides of little more than their slices are told from transitions all the same."""
     intervals = [2.8, *[0.04] * 5] * 20
