@@ -39,8 +39,8 @@ class FoundFaces:
 
     @property
     def confidence(self) -> float:
-        """That of the surest face; lower than any where there is none."""
-        return max((face.confidence for face in self.faces), default=-np.inf)
+        """That of the surest face; 0 where there is none."""
+        return max((face.confidence for face in self.faces), default=0.0)
 
 
 @dataclass(slots=True, eq=False)
@@ -49,7 +49,8 @@ class FaceFinder:
 
     What has impossible landmarks is no face (`is_plausible`). Frames are searched as they are. Then each stretch of
     them is looked at: does its surest face stand upright, or is there one in another turn of the picture? If so, all
-    frames are searched in that turn too, and those that come later; of each stretch, the surer faces count.
+    frames are searched in that turn too, and those that come later; of each stretch, those faces count that are surer
+    and found in more frames.
 
     A detector that is no `TurningDetector` searches the frames as they are.
 
@@ -74,7 +75,7 @@ class FaceFinder:
         for turn in {each for each in (*turns, self._turn) if each}:
             turned = self._search(turn, images, times_s, starts_shot)
             for part in parts:
-                if _surest(turned[part]).confidence > _surest(found[part]).confidence:
+                if _weight(turned[part]) > _weight(found[part]):
                     found[part] = turned[part]
         if used := [each.turn for each in found if each.turn]:
             self._turn = mode(used)
@@ -93,7 +94,7 @@ class FaceFinder:
         self, detector: TurningDetector, images: Sequence[NDArray[np.uint8]], found: Sequence[FoundFaces]
     ) -> int | None:
         """Tell which way up a stretch stands; None where that is unknown."""
-        surest = _surest(found)
+        surest = max(found, key=lambda each: each.confidence)
         if surest.faces:
             return detector.turn_of(images[found.index(surest)], surest.faces)
         if self._turn:
@@ -115,5 +116,5 @@ def _stretches(found: Sequence[FoundFaces]) -> Iterator[slice]:
             yield slice(first, min(first + STRETCH, end))
 
 
-def _surest(found: Sequence[FoundFaces]) -> FoundFaces:
-    return max(found, key=lambda each: each.confidence)
+def _weight(found: Sequence[FoundFaces]) -> float:
+    return sum(each.confidence for each in found)
