@@ -22,7 +22,7 @@ from matplotlib import font_manager
 from PIL import Image, ImageDraw, ImageFont
 
 COMMAND = "facewitness scan sample_videos"
-COLUMNS, ROWS = 100, 13
+COLUMNS, ROWS = 106, 13
 _INK, _PAPER, _PROMPT = "#d7dde5", "#14171b", "#56c08a"
 _FONT_SIZE, _MARGIN, _LINE = 15, 18, 21
 _COLOURS = {"likely_fake": "#f5954d", "likely_real": "#5cb3e8"}
@@ -69,7 +69,8 @@ def _run(command: str) -> Iterator[bytes]:
         if not part:
             break
         yield part
-    process.wait()
+    if process.wait():
+        raise SystemExit(f"`{command}` failed; is facewitness on the PATH?")
 
 
 def _lines(text: str) -> list[str]:
