@@ -123,7 +123,7 @@ def test_earlier_int8_model_outlives_one_that_does_not_agree(original, tmp_path,
 
 def test_quantising_needs_nncf(original, monkeypatch):
     monkeypatch.setitem(sys.modules, "nncf", None)
-    with pytest.raises(ModelError, match=r"quantising needs `pip install 'facewitness\[quantize\]'`"):
+    with pytest.raises(ModelError, match=r"quantising needs `pip install 'nncf>=3"):
         quantize_model(
             original.folder / "manifest.json", "cnn", faces(4, seed=1), faces(4, seed=2), "windows of a face"
         )
