@@ -49,6 +49,7 @@ def as_version_1(document: dict) -> dict:
     """The same result as the first version wrote it: without the logits of the faces and the coverage."""
     document = copy.deepcopy(document) | {"schema": "facewitness/verdict/1"}
     document.pop("coverage")
+    document["input"].pop("confinement", None)
     for track in document["tracks"]:
         for observation in track["observations"]:
             observation.pop("logits")

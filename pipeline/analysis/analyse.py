@@ -6,6 +6,7 @@ are sought, and their crops fill the same batches of the network.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
@@ -25,6 +26,7 @@ from pipeline.analysis.orientation import turn_warnings
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.frame_source import FrameSource
 from pipeline.media.holds import Hold
+from pipeline.media.limits import Limits
 from pipeline.media.probing import probe
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MediaError, MediaInfo, Pixels
@@ -76,12 +78,16 @@ class Analyser:
         detector: finds the faces.
         geometry: the crop that the classifier was trained on.
         engine: the classifier.
+        limits: what each file may take; None for the usual.
     """
 
-    def __init__(self, detector: FaceDetector, geometry: CropGeometry, engine: Engine) -> None:
+    def __init__(
+        self, detector: FaceDetector, geometry: CropGeometry, engine: Engine, limits: Limits | None = None
+    ) -> None:
         self._detector = SharedDetector(detector)
         self._geometry = geometry
         self._queue = CropQueue(engine)
+        self._limits = limits
 
     def analyse(
         self,
@@ -105,12 +111,13 @@ class Analyser:
         """
         try:
             with stopwatch.stage("probe"):
-                media = probe(path)
+                media = probe(path, limits=self._limits, stopped=stopped)
         except MediaError as error:
             return Analysis(failure=error)
         with self._queue.open() as crops:
             file = _FileAnalysis(self._detector, self._geometry, crops, stopwatch, stopped)
-            return file.run(media, plan, None if media.kind == "image" else rounds)
+            with contextlib.closing(media.source):
+                return file.run(media, plan, None if media.kind == "image" else rounds)
 
 
 class _FileAnalysis:
@@ -143,7 +150,7 @@ class _FileAnalysis:
             for frames, refinement in source.in_rounds(lambda times_s, held: rounds(times_s, held, lambda: self._seen)):
                 failure = self._search.search(frames, refinement=refinement)
                 self._conclude_round(media)
-                if failure and self._search.frames:
+                if failure and self._search.frames and failure.status == "undecodable":
                     # Other rounds may meet what can be read, and have.
                     warnings.append(str(failure))
                     failure = None

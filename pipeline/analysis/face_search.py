@@ -18,6 +18,7 @@ from extractors.quality import face_quality
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.analysis.tracks import Scene, SeenFrame, Tracker
 from pipeline.media.holds import Hold
+from pipeline.media.limits import StoppedError
 from pipeline.media.types import Frame, MediaError, Pixels
 from pipeline.results.parts import Observation, Track
 
@@ -25,10 +26,6 @@ _FRAME_BATCH = 32
 _FRAME_BATCH_BYTES = 40 << 20
 
 Cut = TypeVar("Cut")
-
-
-class StoppedError(Exception):
-    """A search was broken off because nobody wants its result any more."""
 
 
 @dataclass(slots=True, eq=False)

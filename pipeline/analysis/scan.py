@@ -31,6 +31,7 @@ from pipeline.analysis.analyse import Analyser, Analysis
 from pipeline.analysis.concurrency import in_order
 from pipeline.analysis.resources import files_at_a_time, usable_cores
 from pipeline.analysis.stopwatch import Stopwatch
+from pipeline.media.limits import Limits
 from pipeline.media.sampling import SLACK, SamplingPlan
 from pipeline.media.types import quoted
 from pipeline.results.coverage import percent
@@ -52,6 +53,7 @@ class Scanner:
         pooling: how the faces of a file become one score, one of `pipeline.analysis.aggregate.POOLINGS`.
         adaptive: look at a few of the frames first, at more only while the verdict is open, and then more closely.
         threads: number of threads for the networks, or None for all cores.
+        limits: the memory and time that reading each file may take; None for `Limits()`.
 
     Raises:
         ModelError: the model cannot be found or loaded.
@@ -71,6 +73,7 @@ class Scanner:
         pooling: str = DEFAULT_POOLING,
         adaptive: bool = False,
         threads: int | None = None,
+        limits: Limits | None = None,
     ) -> None:
         if pooling not in POOLINGS:
             raise ValueError(f"no pooling is called {pooling!r}; there are {', '.join(POOLINGS)}")
@@ -82,7 +85,7 @@ class Scanner:
         geometry = CropGeometry.of_model(self.model)
         network = create_engine(engine, self.model, threads, precision, device)
         face_detector = create_detector(detector, threads=threads)
-        self._analyser = Analyser(face_detector, geometry, network)
+        self._analyser = Analyser(face_detector, geometry, network, limits)
         self.identity = ModelIdentity(
             name=self.model.name,
             weights_sha256=network.weights_sha256,

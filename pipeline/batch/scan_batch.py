@@ -13,6 +13,9 @@ from pipeline.analysis.concurrency import in_order
 from pipeline.analysis.resources import SCANNER_BYTES, files_at_a_time, usable_cores, usable_memory
 from pipeline.analysis.scan import Scanner
 from pipeline.batch.worker_processes import WorkerDiedError, WorkerProcesses
+from pipeline.media import confinement
+from pipeline.media.ffmpeg import find_binary
+from pipeline.media.limits import Limits
 from pipeline.media.probing import file_sha256
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MediaError
@@ -35,6 +38,7 @@ class ScannerSettings:
     adaptive: bool = False
     precision: str = "auto"
     device: str = "auto"
+    limits: Limits = Limits()  # noqa: RUF009 - it is frozen
 
     def scanner(self, threads: int | None = None) -> Scanner:
         """Load a scanner."""
@@ -47,6 +51,7 @@ class ScannerSettings:
             plan=self.plan,
             adaptive=self.adaptive,
             threads=threads,
+            limits=self.limits,
         )
 
 
@@ -79,19 +84,20 @@ def scan_batch(
     """
     writer.expect(inputs)
 
+    stopped = threading.Event()
+
     def kept(source: Input) -> Verdict | None:
         """Give the result of an earlier run, if it may stay."""
         stored = None if overwrite else writer.stored(source)
-        if stored is None or not _is_current(stored, source, scanner) or (needs_logits and _lacks_logits(stored)):
+        if stored is None or (needs_logits and _lacks_logits(stored)):
             return None
-        return stored
+        return stored if _is_current(stored, source, scanner, stopped) else None
 
     if workers > 1 and len(inputs) > 1:
-        results = _scan_in_processes(inputs, settings, scanner, writer, min(workers, len(inputs)), kept)
+        results = _scan_in_processes(inputs, settings, scanner, writer, min(workers, len(inputs)), kept, stopped)
     else:
-        stopped = threading.Event()
         scan = partial(_scan, scanner, stopped=stopped)
-        results = _results(inputs, scan, scanner, stopped.set, kept, writer, files_at_a_time())
+        results = _results(inputs, scan, scanner, stopped, kept, writer, files_at_a_time())
     yield from results
 
 
@@ -99,14 +105,14 @@ def _results(
     inputs: Sequence[Input],
     scan: Callable[[Input], Verdict],
     scanner: Scanner,
-    stop: Callable[[], None],
+    stopped: threading.Event,
     kept: Callable[[Input], Verdict | None],
     writer: ResultWriter,
     at_a_time: int,
+    stop: Callable[[], None] | None = None,
 ) -> Iterator[Verdict]:
     """Give the kept or new result of each input, in order."""
     writing = threading.Lock()
-    stopped = threading.Event()
 
     def result_of(source: Input) -> Verdict:
         stored = kept(source)
@@ -127,14 +133,15 @@ def _results(
 
     def give_up() -> None:
         stopped.set()
-        stop()
+        if stop:
+            stop()
 
     with contextlib.closing(in_order(inputs, result_of, at_a_time, give_up)) as done:
         for _, future in done:
             yield future.result()
 
 
-def _is_current(stored: Verdict, source: Input, scanner: Scanner) -> bool:
+def _is_current(stored: Verdict, source: Input, scanner: Scanner, stopped: threading.Event) -> bool:
     """Tell whether a stored result is of this file, scanner and sampling. Failures are always tried again."""
     if stored.status in FAILURES:
         return False
@@ -143,7 +150,7 @@ def _is_current(stored: Verdict, source: Input, scanner: Scanner) -> bool:
     if not same_scanner or stored.sampling is None or stored.sampling.plan != scanner.sampling:
         return False
     try:
-        return stored.input.sha256 == file_sha256(source.path)
+        return stored.input.sha256 == file_sha256(source.path, stopped=stopped)
     except MediaError:
         return False
 
@@ -169,6 +176,7 @@ def _scan_in_processes(
     writer: ResultWriter,
     workers: int,
     kept: Callable[[Input], Verdict | None],
+    stopped: threading.Event,
 ) -> Iterator[Verdict]:
     """Scan in several processes; a file that kills its process is an error, no more."""
     cores = max(1, usable_cores() // workers)
@@ -182,9 +190,11 @@ def _scan_in_processes(
             message = "the process that scanned this file was killed, perhaps for want of memory"
             return scanner.failure(source.path, message)
 
+    with contextlib.suppress(MediaError):  # what is wrong with ffmpeg is told of every file
+        confinement.warn_of_less(find_binary().confinement)
     processes: WorkerProcesses[Input, Verdict]
     with WorkerProcesses(partial(_load, settings, cores), workers, at_a_time) as processes:
-        yield from _results(inputs, scan, scanner, processes.stop, kept, writer, workers * at_a_time)
+        yield from _results(inputs, scan, scanner, stopped, kept, writer, workers * at_a_time, processes.stop)
 
 
 def _load(settings: ScannerSettings, threads: int) -> Callable[[Input], Verdict]:

@@ -13,6 +13,7 @@ from pipeline.cli.engine_options import add_detector_option, add_engine_options,
 from pipeline.cli.interrupts import end_at_once
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import bar
+from pipeline.media.limits import Limits
 
 if TYPE_CHECKING:
     from pipeline.analysis.scan import Scanner
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from pipeline.results.table import TableRow
     from pipeline.results.verdict import Verdict
     from pipeline.results.writers import ResultWriter
+
+_USUAL = Limits()
+_LEAST_MEMORY_MB = 512
 
 _DESCRIPTION = """\
 Scan videos and images for manipulated faces.
@@ -86,6 +90,20 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         type=whole_number,
         metavar="N",
         help="scan in N processes (one for every 16 cores, as memory allows)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=_USUAL.timeout_s,
+        metavar="S",
+        help=f"give up on a file that takes longer to read than S seconds ({_USUAL.timeout_s:g})",
+    )
+    parser.add_argument(
+        "--memory",
+        type=_megabytes,
+        default=_USUAL.memory_bytes >> 20,
+        metavar="MB",
+        help=f"give up on a file whose decoder wants more than MB megabytes of memory ({_USUAL.memory_bytes >> 20})",
     )
     parser.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
@@ -164,6 +182,7 @@ def _load(options: argparse.Namespace) -> tuple[ScannerSettings, Scanner] | None
             options.adaptive,
             options.precision,
             options.device,
+            Limits(options.memory << 20, options.timeout),
         )
         scanner = settings.scanner()
     except ValueError as error:
@@ -254,6 +273,24 @@ def _named(text: str) -> str:
 
 def _frame_count(text: str) -> int | str:
     return "all" if text == "all" else whole_number(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not number > 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
+    return number
+
+
+def _megabytes(text: str) -> int:
+    number = whole_number(text)
+    # ffmpeg itself takes some hundred, and Pillow as well.
+    if number < _LEAST_MEMORY_MB:
+        raise argparse.ArgumentTypeError(f"decoders need at least {_LEAST_MEMORY_MB} MB")
+    return number
 
 
 def _positive(text: str) -> float:

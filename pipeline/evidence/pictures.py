@@ -12,6 +12,7 @@ and a frame must have the time of its observation.
 from __future__ import annotations
 
 import bisect
+import math
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -24,6 +25,7 @@ import numpy.typing as npt
 from classifiers import ModelError, ModelSpec, find_model
 from extractors.align import CropGeometry, align_face
 from pipeline.media.decoding import open_frames
+from pipeline.media.limits import Limits
 from pipeline.media.probing import file_sha256, probe
 from pipeline.media.sampling import MAX_COUNT, SamplingPlan
 from pipeline.media.types import Frame, MediaError, MediaInfo, quoted
@@ -35,6 +37,9 @@ MAX_PERSONS = 60
 
 TIME_TOLERANCE_S = 1e-3
 """Times in a result are rounded to a tenth of a millisecond."""
+
+# The file was scanned within the limits of the scan; to draw on every frame takes as long as it takes.
+_LIMITS = Limits(timeout_s=math.inf)
 
 _ESCAPED_BYTES = re.compile(r"\\x([89a-f][0-9a-f])")
 
@@ -103,7 +108,7 @@ def reopen(verdict: Verdict, path: Path) -> MediaInfo:
     if verdict.input.sha256 is None:
         raise PicturesError("unreadable", f"{quoted(path)} could not be read when it was scanned.")
     try:
-        media = probe(path)
+        media = probe(path, limits=_LIMITS)
     except MediaError as error:
         if _has_hash(path, verdict.input.sha256):
             raise PicturesError("unreadable", str(error)) from error

@@ -17,11 +17,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 import ffmpeg
 import numpy as np
 
-from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url
+from pipeline.media.ffmpeg import Process
+from pipeline.media.ffmpeg_input import source_input
 from pipeline.media.sampling import nearest
 from pipeline.media.types import MediaInfo
 
@@ -51,7 +53,7 @@ class Part:
         position_s: where the pass begins, on the clock of the container.
     """
 
-    input_options: Mapping[str, object]
+    input_options: Mapping[str, Any]
     position_s: float
 
 
@@ -70,10 +72,10 @@ def damaged_spans(info: MediaInfo, part: Part, stall_timeout_s: float) -> list[t
         MediaError: ffmpeg hangs.
     """
     # Several threads would complain in no order, and MPEG-4 decoders lose marks between them.
-    source = ffmpeg.input(file_url(info.path), **{**part.input_options, **INPUT_OPTIONS, "threads": 1})
+    source = source_input(**{**part.input_options, "threads": 1})
     graph = ffmpeg.output(source[str(info.stream)], "pipe:", format="null", fps_mode="passthrough")
     log = _DecoderLog(info, part)
-    with Process(["-debug_ts", *ffmpeg.get_args(graph)], info.path, log.feed, stall_timeout_s) as process:
+    with Process(["-debug_ts", *ffmpeg.get_args(graph)], info.source, log.feed, stall_timeout_s) as process:
         for _ in process.lines():
             pass
         process.finish()

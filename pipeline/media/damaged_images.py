@@ -14,7 +14,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile, JpegImagePlugin
 
-from pipeline.media.types import MediaError, quoted
+from pipeline.media.errors import MediaError, quoted
 
 LEAST_SHARE = 0.1
 """An image of which less than this was decoded counts as not decoded."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterator
 
-from pipeline.media import images, video_frames
+from pipeline.media import image_files, video_frames
 from pipeline.media.sampling import SamplingPlan
-from pipeline.media.types import STALL_TIMEOUT_S, Frame, Losses, MediaInfo
+from pipeline.media.types import STALL_TIMEOUT_S, Frame, Losses, MediaError, MediaInfo
 
 
 class FrameReader:
@@ -44,7 +45,8 @@ def open_frames(
 ) -> FrameReader:
     """Decode the frames that a plan chooses. No more than a few are in memory at a time.
 
-    A damaged video gives the frames that can be decoded, and a warning.
+    A damaged video gives the frames that can be decoded, and a warning. A file that was changed since it was probed
+    gives an error at its end at the latest, and no frame of it may be relied on.
 
     Args:
         info: what `probe` said of the file.
@@ -53,10 +55,23 @@ def open_frames(
             time that a player would take from one of these frames to the next.
 
     Raises:
-        MediaError: while iterating, if not one frame can be decoded or ffmpeg hangs.
+        MediaError: while iterating, if not one frame can be decoded, the file takes too long or was changed.
+        StoppedError: while iterating, if `probe` was given what says so.
     """
     warnings = [f"Not looked at: {'; '.join(info.not_looked_at)}."] if info.not_looked_at else []
     losses = Losses()
-    if info.container in images.FORMATS:
-        return FrameReader(images.read(info, plan, warnings), warnings, losses)
-    return FrameReader(video_frames.read(info, plan, warnings, losses, stall_timeout_s), warnings, losses)
+    if info.container in image_files.FORMATS:
+        return FrameReader(_guarded(info, image_files.read(info, plan, warnings)), warnings, losses)
+    frames = video_frames.read(info, plan, warnings, losses, stall_timeout_s)
+    return FrameReader(_guarded(info, frames), warnings, losses)
+
+
+def _guarded(info: MediaInfo, frames: Generator[Frame, None, None]) -> Generator[Frame, None, None]:
+    """Give frames, and make sure at the end that they are of the file that was hashed."""
+    try:
+        with contextlib.closing(frames):
+            yield from frames
+    except MediaError:
+        info.source.check_unchanged()
+        raise
+    info.source.check_unchanged()

@@ -16,7 +16,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TypeVar, cast
 
-from pipeline.media.types import MAX_PIXELS, MediaError, quoted
+from pipeline.media import confinement
+from pipeline.media.errors import MediaError, quoted
+from pipeline.media.limits import Limits
+from pipeline.media.source_file import SourceFile
 
 log = logging.getLogger(__name__)
 
@@ -26,20 +29,6 @@ BINARY_VARIABLE = "FACEWITNESS_FFMPEG"
 OLDEST_VERSION = (5, 1)
 """Versions before 5.1 turn mirrored videos the wrong way and have no -fps_mode."""
 
-# Only formats that hold the media themselves. Left out are those that name other files or addresses to read (HLS, DASH,
-# concat scripts, SDP, image sequences), which a hostile file would use, and those that draw text as a video.
-_CONTAINERS = (
-    "mov,matroska,avi,asf,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,h261,h263,h264,hevc,vvc,av1,obu,vc1,ivf,ogg,mxf,"
-    "gxf,rm,nut,wtv,dv,mjpeg,jpegxl_pipe,yuv4mpegpipe,mp3,wav,w64,aac,flac,aiff,caf,ac3,eac3,dts,amr,ape,wv,tta"
-)
-
-INPUT_OPTIONS: dict[str, object] = {
-    "protocol_whitelist": "file",
-    "format_whitelist": _CONTAINERS,
-    "max_pixels": MAX_PIXELS,
-}
-"""Options for every input: no network, no second file, no picture too large for memory."""
-
 Output = TypeVar("Output")
 
 _GENERAL_OPTIONS = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info")
@@ -47,7 +36,10 @@ _GENERAL_OPTIONS = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+
 _WATCH_INTERVAL_S = 0.25
 _LINE_BYTES = 1 << 16
 _KEPT_ERRORS = 20
+# Where a damaged file claims a packet of gigabytes, demuxing wants them in vain: that is damage like any other.
+_NO_MEMORY = re.compile("(?<!demuxing: )Cannot allocate memory|Failed to allocate|pthread_create.. failed")
 _FIRST_BOXES = (b"ftyp", b"styp", b"mdat", b"moof", b"free", b"skip", b"wide", b"pnot", b"uuid")
+_REFUSED_CODEC = re.compile(r"\[error\] Codec \((\w+)\) not on whitelist ")
 _ERROR = re.compile(r"(?:\[[^\]]* @ \w+\] )*\[(?:error|fatal|panic)\] ")
 
 
@@ -59,14 +51,21 @@ class Binary:
         path: what to run.
         version: what it calls itself, such as "7.1.1" or "n7.1-4-g1a2b3c4".
         origin: where it was found.
+        confinement: the measures under which it runs, of `pipeline.media.confinement.MEASURES`.
     """
 
     path: str
     version: str
     origin: str
+    confinement: tuple[str, ...]
 
     def __str__(self) -> str:
         return f"ffmpeg {self.version} ({self.origin})"
+
+    def is_at_least(self, version: tuple[int, int]) -> bool:
+        """Tell whether it is so new; a build without a number is one of the development branch."""
+        match = re.match(r"n?(\d+)\.(\d+)", self.version)
+        return match is None or (int(match[1]), int(match[2])) >= version
 
 
 def find_binary() -> Binary:
@@ -81,15 +80,15 @@ def find_binary() -> Binary:
 @cache
 def _find_binary(override: str | None, search_path: str | None) -> Binary:
     if override:
-        version = _version_of(override)
-        if version is None:
+        found = _try_out(override, BINARY_VARIABLE)
+        if found is None:
             raise MediaError("error", f"{BINARY_VARIABLE} names {quoted(Path(override))}, which is no ffmpeg.")
-        return Binary(override, version, BINARY_VARIABLE)
+        return found
 
     system = shutil.which("ffmpeg", path=search_path)
-    version = _version_of(system) if system else None
-    if system and version and _is_recent(version):
-        return Binary(system, version, "system")
+    found = _try_out(system, "system") if system else None
+    if found and found.is_at_least(OLDEST_VERSION):
+        return found
 
     import imageio_ffmpeg
 
@@ -97,27 +96,44 @@ def _find_binary(override: str | None, search_path: str | None) -> Binary:
         bundled = imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError:
         bundled = None
-    version = _version_of(bundled) if bundled else None
-    if bundled and version:
-        return Binary(bundled, version, "imageio-ffmpeg")
+    found = _try_out(bundled, "imageio-ffmpeg") if bundled else None
+    if found:
+        return found
     raise MediaError("error", f"No ffmpeg was found: install it, or set {BINARY_VARIABLE} to one.")
 
 
-def _version_of(program: str) -> str | None:
+def _try_out(program: str, origin: str) -> Binary | None:
+    """Ask a program for its version, under as many measures as it can bear: a script that starts ffmpeg bears few."""
+    offered = confinement.offered()
+    for without in ((), ("landlock",), ("landlock", "seccomp"), confinement.MEASURES):
+        measures = tuple(name for name in offered if name not in without)
+        version = _version_of(program, measures)
+        if version is not None:
+            return Binary(program, version, origin, measures)
+    return None
+
+
+def _version_of(program: str, measures: tuple[str, ...]) -> str | None:
     try:
-        result = subprocess.run(
-            [program, "-version"], stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
+        with Path(os.devnull).open("rb") as nothing:
+            process = confinement.start(
+                [program, "-version"],
+                measures,
+                Limits(),
+                stdin=nothing,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        with process:
+            try:
+                output, _ = process.communicate(timeout=20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                return None
+    except OSError:
         return None
-    match = re.match(rb"ffmpeg version (\S+)", result.stdout)
+    match = re.match(rb"ffmpeg version (\S+)", output)
     return match[1].decode("ascii", "replace") if match else None
-
-
-def _is_recent(version: str) -> bool:
-    """Releases are numbered; a build without a number is one of the development branch."""
-    match = re.match(r"n?(\d+)\.(\d+)", version)
-    return match is None or (int(match[1]), int(match[2])) >= OLDEST_VERSION
 
 
 @cache
@@ -129,56 +145,68 @@ def has_filter(binary: Binary, name: str) -> bool:
     return re.search(rb"^ *\S+ +%s " % re.escape(name.encode()), result.stdout, re.MULTILINE) is not None
 
 
-def file_url(path: Path) -> bytes:
-    """Name a file so that ffmpeg takes it for nothing else, not for an option or another protocol.
-
-    As bytes, because ffmpeg-python cannot handle text that stands for a name that is no UTF-8.
-    """
-    return b"file:" + os.fsencode(path.absolute())
-
-
 class Process:
     """A running ffmpeg whose standard output is read here; use it in a `with`, which kills it on the way out.
 
     Args:
-        arguments: command line without the program.
-        source: the file that it reads, for messages.
+        arguments: command line without the program; its first input is `pipeline.media.ffmpeg_input.source_input`.
+        source: the file that it reads.
         on_log: called with every line of its log, in another thread.
         stall_timeout_s: seconds without a line of log or a byte of output, while one is waited for, after which it is
             killed.
         errors_from: the first line of log in which it is found, if there is one, makes good all errors before it.
+        output: the one file that it may write.
 
     Attributes:
+        refused_codecs: names of decoders that the file asks for but that are not let read it.
         error_count: number of lines of its log that report an error; complete after `finish`.
     """
 
     def __init__(
         self,
         arguments: list[str | bytes],
-        source: Path,
+        source: SourceFile,
         on_log: Callable[[str], None],
         stall_timeout_s: float,
         errors_from: re.Pattern[str] | None = None,
+        output: Path | None = None,
     ):
+        self.refused_codecs: set[str] = set()
         self.error_count = 0
         self._errors_from = errors_from
         self._errors: list[str] = []
-        self._source = source
+        self._source = source.path
+        self._time = source.time
+        self._memory_bytes = source.limits.memory_bytes
+        self._wants_memory = False
         self._on_log = on_log
         self._stall_timeout_s = stall_timeout_s
         self._last_sign = time.monotonic()
         self._waiting = False
-        self._stalled = False
+        self._stalled = self._out_of_time = False
         self._log_failure: Exception | None = None
         self._ended = threading.Event()
-        command = [find_binary().path, *_GENERAL_OPTIONS, *arguments]
+        binary = find_binary()
+        confinement.warn_of_less(binary.confinement)
+        command = [binary.path, *_GENERAL_OPTIONS, *arguments]
         log.debug("running %s", command)
+        stdin = source.reopen()
         try:
-            self._process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            self._process = confinement.start(
+                command,
+                binary.confinement,
+                source.limits,
+                output=output,
+                stdin=stdin,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
         except OSError as error:
-            raise MediaError("error", f"{quoted(source)} could not be read: ffmpeg does not run ({error}).") from error
+            raise MediaError(
+                "error", f"{quoted(source.path)} could not be read: ffmpeg does not run ({error})."
+            ) from error
+        finally:
+            os.close(stdin)
         self._stdout = cast(io.BufferedReader, self._process.stdout)
         self._stderr = cast(io.BufferedReader, self._process.stderr)
         self._threads = [threading.Thread(target=task, daemon=True) for task in (self._read_log, self._watch)]
@@ -226,9 +254,16 @@ class Process:
             yield line
 
     def finish(self) -> int:
-        """Wait for the end after all output has been read, and give the exit status; negative is a signal."""
+        """Wait for the end after all output has been read, and give the exit status; negative is a signal.
+
+        Raises:
+            MediaError: status "timeout", if ffmpeg hangs; "unsupported", if it got not as much memory as it wanted, so
+                that what it gave is not all.
+        """
         self._wait_for(self._process.wait)
         self._settle()
+        if self._wants_memory:
+            raise self.failure()
         return self._process.returncode
 
     @property
@@ -240,6 +275,11 @@ class Process:
         """Put in words why it gave nothing, after `finish`."""
         name = quoted(self._source)
         said = " ".join(self._errors)
+        if self._wants_memory:
+            allowed = f"{self._memory_bytes >> 20} MB"
+            return MediaError(
+                "unsupported", f"{name} takes more than {allowed} of memory to decode: allow more with --memory."
+            )
         if self._process.returncode < 0:
             signal = -self._process.returncode
             return MediaError("error", f"{name} could not be read: ffmpeg crashed (signal {signal}).")
@@ -255,13 +295,17 @@ class Process:
     def _wait_for(self, step: Callable[[], Output]) -> Output:
         """Do what may block, under the eye of the watch."""
         self._last_sign = time.monotonic()
+        self._time.begin()
         self._waiting = True
         try:
             result = step()
         finally:
             self._waiting = False
+            self._time.end()
         if self._log_failure:
             raise self._log_failure
+        if self._out_of_time:
+            self._time.check(self._source)
         if self._stalled:
             raise MediaError(
                 "timeout",
@@ -272,8 +316,9 @@ class Process:
 
     def _watch(self) -> None:
         while not self._ended.wait(_WATCH_INTERVAL_S):
-            if self._waiting and time.monotonic() - self._last_sign > self._stall_timeout_s:
-                self._stalled = True
+            self._stalled = self._waiting and time.monotonic() - self._last_sign > self._stall_timeout_s
+            self._out_of_time = self._waiting and self._time.is_over
+            if self._stalled or self._out_of_time:
                 self._process.kill()
                 return
 
@@ -281,8 +326,11 @@ class Process:
         while line := self._stderr.readline(_LINE_BYTES):
             self._last_sign = time.monotonic()
             text = line.decode("utf-8", "replace").rstrip("\r\n")
-            if _ERROR.match(text):
+            if refused := _REFUSED_CODEC.search(text):
+                self.refused_codecs.add(refused[1])
+            elif _ERROR.match(text):
                 self.error_count += 1
+                self._wants_memory = self._wants_memory or _NO_MEMORY.search(text) is not None
                 if len(self._errors) < _KEPT_ERRORS:
                     self._errors.append(_ERROR.sub("", text).rstrip(". "))
                     log.debug("%s: %s", quoted(self._source), text)

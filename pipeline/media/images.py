@@ -1,21 +1,24 @@
 """Reads images and animations with Pillow.
 
 Unlike ffmpeg it knows the EXIF orientation of every format, animated WebP in all its versions, and CMYK.
+
+This runs in a confined process of its own, see `pipeline.media.image_server`, which can open no file: it gets the image
+open, and its path only to speak of it. What it gives is plain data.
 """
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
-from fractions import Fraction
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-import PIL
 from PIL import (
     AvifImagePlugin,
     BmpImagePlugin,
@@ -33,9 +36,7 @@ from PIL import (
 from classifiers.numerals import counted
 from pipeline.media.appended import find_appended
 from pipeline.media.damaged_images import Opener, load_still, refuse_empty
-from pipeline.media.pixels import RgbPixels
-from pipeline.media.sampling import SamplingPlan
-from pipeline.media.types import MAX_PIXELS, Frame, MediaError, MediaInfo, quoted
+from pipeline.media.errors import MediaError, quoted
 
 # Opened by their classes, because Image.open would warn of any picture above 89 megapixels.
 _OPENERS: dict[str, Opener] = {
@@ -48,9 +49,6 @@ _OPENERS: dict[str, Opener] = {
     "tiff": TiffImagePlugin.TiffImageFile,
     "webp": WebPImagePlugin.WebPImageFile,
 }
-FORMATS = frozenset({*_OPENERS, "heic"})
-"""Names of the formats that are read here."""
-
 _ANIMATED = ("avif", "gif", "png", "webp")
 
 # EXIF orientation: turn to the right after mirroring left to right.
@@ -64,6 +62,9 @@ _ORIENTATIONS = {
     7: (90, True),
     8: (270, False),
 }
+
+_TURNED = frozenset(range(2, 9))
+_STRIP_PIXELS = 1 << 15
 
 _BACKGROUND = (128, 128, 128, 255)
 
@@ -81,90 +82,116 @@ _UNREAD = re.compile(
 """What Pillow says of files that it has no code for."""
 
 
-def probe(path: Path, image_format: str, sha256: str, size: int) -> MediaInfo:
-    """Find out what an image holds; see `pipeline.media.probe`. An animation is played to learn its times."""
-    with path.open("rb") as file, _open(path, file, image_format) as image, _damage_of(path, file):
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What an image holds.
+
+    Attributes:
+        width: pixels of the upright picture.
+        height: pixels of the upright picture.
+        mode: Pillow's name of the pixel format.
+        rotation_deg: clockwise turn from the stored picture to the upright one.
+        mirrored: whether it is mirrored left to right before.
+        not_looked_at: other pictures that the file holds, in words.
+        shown_s: seconds for which each picture is shown; one 0 for a still.
+    """
+
+    width: int
+    height: int
+    mode: str
+    rotation_deg: int
+    mirrored: bool
+    not_looked_at: list[str]
+    shown_s: list[float]
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """One upright picture: its number among all, its size in pixels, and RGB bytes, some rows at a time."""
+
+    index: int
+    width: int
+    height: int
+    rows: Iterator[bytes]
+
+
+def facts(path: Path, file: BinaryIO, image_format: str, most_pixels: int, most_played_pixels: int) -> Facts:
+    """Find out what an image holds. An animation is played to learn its times.
+
+    Args:
+        path: what the image is called.
+        file: the image, at any position.
+        image_format: name of the format.
+        most_pixels: the largest picture that is read.
+        most_played_pixels: the most pixels that all pictures of an animation may have together.
+
+    Raises:
+        MediaError: it is damaged, or too large.
+    """
+    size = file.seek(0, os.SEEK_END)
+    with _open(path, file, image_format) as image, _damage_of(path, file):
         width, height = image.size
-        if width * height > MAX_PIXELS:
+        if width * height > most_pixels:
             raise MediaError(
                 "unsupported",
-                f"{quoted(path)} has {width} x {height} pixels; the limit is {MAX_PIXELS:,}.",
+                f"{quoted(path)} has {width} x {height} pixels; the limit is {most_pixels:,}.",
             )
         refuse_empty(path, image, image_format, size)
         mode = image.mode
-        orientation = _orientation(image)
         animated = image_format in _ANIMATED and getattr(image, "is_animated", False)
+        pictures = getattr(image, "n_frames", 1) if animated else 1
+        if width * height * pictures > most_played_pixels:
+            raise MediaError(
+                "unsupported",
+                f"{quoted(path)} is an animation of {pictures} pictures of {width} x {height} pixels; the limit is "
+                f"{most_played_pixels:,} pixels in all.",
+            )
+        orientation = _orientation(image)
         others = _others(image, image_format)
         index = image.info.get("mp", b"")
     rotation_deg, mirrored = _ORIENTATIONS.get(orientation, (0, False))
     if rotation_deg in (90, 270) and image_format != "tiff":  # Pillow gives the upright size of a TIFF
         width, height = height, width
     if not (animated and image_format == "avif"):  # whose sequence lies beside its image, and is what is played
-        others += find_appended(path.read_bytes(), image_format, index)
+        file.seek(0)
+        others += find_appended(file.read(), image_format, index)
     shown_s = [0.0]
     if animated:
-        with path.open("rb") as file:
-            shown_s = [shown_s for _, shown_s in _play(path, file, image_format, [])]
-    times_s = np.cumsum([0.0, *shown_s[:-1]])
-    return MediaInfo(
-        path=path,
-        kind="video" if len(times_s) > 1 else "image",
-        container=image_format,
-        codec=image_format,
-        pixel_format=mode,
-        width=width,
-        height=height,
-        stored_size=(width, height),
-        sample_aspect_ratio=None,
-        pixel_shapes=(),
-        rotation_deg=rotation_deg,
-        mirrored=mirrored,
-        duration_s=float(sum(shown_s)),
-        declared_duration_s=None,
-        frame_rate=float((len(times_s) - 1) / times_s[-1]) if len(times_s) > 1 else None,
-        variable_frame_rate=bool(np.ptp(shown_s) > 0.002),
-        start_time_s=0.0,
-        time_base=Fraction(1, 1000) if len(times_s) > 1 else None,
-        has_audio=False,
-        color_matrix=None,
-        color_primaries=None,
-        color_transfer=None,
-        color_range=None,
-        interlaced=False,
-        sha256=sha256,
-        bytes=size,
-        decoder=f"Pillow {PIL.__version__}",
-        stream=0,
-        not_looked_at=tuple(others),
-        keyframe_gap_s=float(sum(shown_s)),
-        frame_times_s=times_s,
-        container_times_s=times_s,
-        key_frames=np.arange(len(times_s)),
-        anchor_frames=np.arange(len(times_s)),
-    )
+        shown_s = [shown_s for _, shown_s in _play(path, file, image_format, [])]
+    return Facts(width, height, mode, rotation_deg, mirrored, others, shown_s)
 
 
-def read(info: MediaInfo, plan: SamplingPlan, warnings: list[str]) -> Generator[Frame, None, None]:
-    """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings`."""
-    if info.kind == "image":
-        with info.path.open("rb") as file, _damage_of(info.path, file):
-            opener = _opener(info.path, info.container)
-            image = load_still(info.path, file, opener, info.container, warnings)
-            pixels = _to_rgb(image, info.path)
-        yield Frame(0, 0.0, RgbPixels(pixels))
+def pictures(
+    path: Path, file: BinaryIO, image_format: str, chosen: set[int] | None, warnings: list[str]
+) -> Generator[Picture, None, None]:
+    """Decode pictures of an image; each is to be taken before the next is asked for. Adds to `warnings`.
+
+    Args:
+        path: what the image is called.
+        file: the image, at any position.
+        image_format: name of the format.
+        chosen: numbers of the pictures of an animation, from 0; None for a still.
+        warnings: what the user should know.
+
+    Raises:
+        MediaError: it is damaged, or of a kind that is not read.
+    """
+    if chosen is None:
+        with _damage_of(path, file):
+            still = load_still(path, file, _opener(path, image_format), image_format, warnings)
+        yield _upright(0, still, path, file)
         return
-    chosen = set(info.choose(plan).tolist())
-    with info.path.open("rb") as file, closing(_play(info.path, file, info.container, warnings)) as pictures:
-        for index, (image, _) in enumerate(pictures):
+    with closing(_play(path, file, image_format, warnings)) as played:
+        for index, (image, _) in enumerate(played):
             if index in chosen:
-                with _damage_of(info.path, file):
-                    pixels = _to_rgb(image, info.path)
-                yield Frame(index, float(info.frame_times_s[index]), RgbPixels(pixels))
+                yield _upright(index, image, path, file)
 
 
 def _orientation(image: Image.Image) -> int:
     try:
         return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except MemoryError:
+        raise
     except Exception:
         # For a PNG all of it is loaded to look behind the picture, which tells of damage when the picture is wanted.
         return 1
@@ -185,7 +212,7 @@ def _damage_of(path: Path, file: BinaryIO) -> Iterator[None]:
     """Blame the file for what Pillow raises, which on damaged data can be nearly anything."""
     try:
         yield
-    except MediaError:
+    except (MediaError, MemoryError):
         raise
     except Exception as error:
         if _is_unread_kind(file, str(error)):
@@ -214,6 +241,7 @@ def _names_pixel_type(file: BinaryIO) -> bool:
 
 
 def _open(path: Path, file: BinaryIO, image_format: str) -> Image.Image:
+    file.seek(0)
     with _damage_of(path, file):
         return _opener(path, image_format)(file)
 
@@ -263,16 +291,32 @@ def _turn_to(image: Image.Image, number: int) -> bool:
     return True
 
 
-def _to_rgb(image: Image.Image, path: Path) -> np.ndarray:
-    """Turn a decoded picture upright and into 8-bit RGB."""
-    if image.mode in ("I", "F", "LAB"):
-        raise MediaError("unsupported", f"{quoted(path)} has pixels of type {image.mode}: convert it to 8-bit RGB.")
-    image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I;16"):
-        grey = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535
-        return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
-    if image.has_transparency_data:
-        backed = Image.new("RGBA", image.size, _BACKGROUND)
-        backed.alpha_composite(image.convert("RGBA"))
-        image = backed
-    return np.array(image.convert("RGB"))
+def _upright(index: int, image: Image.Image, path: Path, file: BinaryIO) -> Picture:
+    with _damage_of(path, file):
+        if image.mode in ("I", "F", "LAB"):
+            raise MediaError("unsupported", f"{quoted(path)} has pixels of type {image.mode}: convert it to 8-bit RGB.")
+        if _orientation(image) in _TURNED:  # else Pillow would copy it
+            image = ImageOps.exif_transpose(image)
+        return Picture(index, image.width, image.height, _rgb_rows(image, path, file))
+
+
+def _rgb_rows(image: Image.Image, path: Path, file: BinaryIO) -> Iterator[bytes]:
+    """Convert some rows at a time: a copy of a large picture is hundreds of megabytes."""
+    translucent = image.has_transparency_data
+    step = max(1, _STRIP_PIXELS // image.width)
+    for top in range(0, image.height, step):
+        with _damage_of(path, file):
+            strip = image.crop((0, top, image.width, min(top + step, image.height)))
+            if image.mode.startswith("I;16"):
+                yield _grey16_to_rgb(strip)
+                continue
+            if translucent:
+                backed = Image.new("RGBA", strip.size, _BACKGROUND)
+                backed.alpha_composite(strip.convert("RGBA"))
+                strip = backed
+            yield (strip if strip.mode == "RGB" else strip.convert("RGB")).tobytes()
+
+
+def _grey16_to_rgb(image: Image.Image) -> bytes:
+    grey = (np.asarray(image).astype(np.uint32) * 255 + 32767) // 65535
+    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2).tobytes()

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
-from pathlib import Path
 
 import ffmpeg
 
-from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url
+from pipeline.media.ffmpeg import Process
+from pipeline.media.ffmpeg_input import source_input
+from pipeline.media.source_file import SourceFile
 
 CONTAINERS = ("mpegts", "mpeg", "mpegvideo", "h264", "hevc")
 """Those of streams that may go over from one to another at any time, and do not say what form the pixels have."""
@@ -33,11 +34,13 @@ PixelShapes = tuple[tuple[float, Fraction | None], ...]
 is said."""
 
 
-def find_pixel_shapes(path: Path, stream: int, codec: str, time_base: Fraction, stall_timeout_s: float) -> PixelShapes:
+def find_pixel_shapes(
+    source: SourceFile, stream: int, codec: str, time_base: Fraction, stall_timeout_s: float
+) -> PixelShapes:
     """Find where the shape of the pixels changes; nothing where it does not.
 
     Args:
-        path: of a file whose container is among `CONTAINERS`.
+        source: a file whose container is among `CONTAINERS`.
         stream: number of the video stream.
         codec: ffmpeg's name of it, one of `HEADERS`.
         time_base: seconds per tick of the stream's timestamps.
@@ -48,13 +51,13 @@ def find_pixel_shapes(path: Path, stream: int, codec: str, time_base: Fraction, 
     """
     headers = _Headers(time_base)
     copy = ffmpeg.output(
-        ffmpeg.input(file_url(path), fflags="+genpts", **INPUT_OPTIONS)[str(stream)],
+        source_input(fflags="+genpts")[str(stream)],
         "pipe:",
         format="null",
         codec="copy",
         **{"bsf:v": f"filter_units=pass_types={HEADERS[codec]},trace_headers"},
     )
-    with Process(ffmpeg.get_args(copy), path, headers.feed, stall_timeout_s) as process:
+    with Process(ffmpeg.get_args(copy), source, headers.feed, stall_timeout_s) as process:
         process.finish()
     return headers.changes()
 

@@ -2,87 +2,76 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import stat
+import threading
 from dataclasses import replace
 from pathlib import Path
 
-from pipeline.media import images, video_probe
-from pipeline.media.types import STALL_TIMEOUT_S, MediaError, MediaInfo, is_address, quoted
+from pipeline.media import image_files, video_probe
+from pipeline.media.limits import Limits
+from pipeline.media.source_file import SourceFile
+from pipeline.media.types import STALL_TIMEOUT_S, MediaError, MediaInfo
 
 _FFMPEG_IMAGES = ("jpegxl_pipe",)
 """Formats of pictures that Pillow does not read, as ffmpeg calls them."""
 
 _HEAD_BYTES = 256
-_HASH_CHUNK_BYTES = 1 << 20
 
 
-def probe(path: Path, *, stall_timeout_s: float = STALL_TIMEOUT_S) -> MediaInfo:
+def probe(
+    path: Path,
+    *,
+    stall_timeout_s: float = STALL_TIMEOUT_S,
+    limits: Limits | None = None,
+    stopped: threading.Event | None = None,
+) -> MediaInfo:
     """Find out what a file is.
 
     Reads the whole file twice, for its hash and for the timestamps of its frames, and decodes nothing but animated
-    images. What the file is called does not matter.
+    images. What the file is called does not matter. It stays open as long as what is returned: frames are decoded from
+    the very file that was hashed.
 
     Args:
         path: any path; it is never taken for an option, a pattern or a protocol.
         stall_timeout_s: seconds without a sign of life from ffmpeg after which it is killed.
+        limits: what probing and decoding may take; None for the usual.
+        stopped: breaks off probing and decoding once it is set.
 
     Raises:
         MediaError: there is nothing to decode, and why.
+        StoppedError: `stopped` was set.
     """
-    size, head = _open(path)
-    sha256 = file_sha256(path)
-    image_format = _image_format(head)
-    if image_format is not None:
-        return images.probe(path, image_format, sha256, size)
-    info = video_probe.probe(path, sha256, size, stall_timeout_s)
+    source = SourceFile(path, limits, stopped)
+    try:
+        return _probe(source, stall_timeout_s)
+    except BaseException:
+        source.close()  # which whoever keeps the exception would put off
+        raise
+
+
+def _probe(source: SourceFile, stall_timeout_s: float) -> MediaInfo:
+    image_format = _image_format(source.head(_HEAD_BYTES))
+    sha256 = source.sha256()
+    try:
+        if image_format is not None:
+            return image_files.probe(source, image_format, sha256)
+        info = video_probe.probe(source, sha256, stall_timeout_s)
+    except MediaError:
+        # A file that is still being written has its own reason to be damaged.
+        source.check_unchanged()
+        raise
     if info.container in _FFMPEG_IMAGES:
         return replace(info, kind="image", duration_s=0.0, frame_rate=None, time_base=None)
     return info
 
 
-def _open(path: Path) -> tuple[int, bytes]:
-    """Give the size of a regular file and its first bytes."""
-    try:
-        status = path.stat()
-        if stat.S_ISDIR(status.st_mode):
-            os.scandir(path).close()  # raises where it is locked, so that nobody knows what is in it
-            raise MediaError("error", f"{quoted(path)} is a folder, and no video or image was found in it.")
-        # Opening a named pipe would block until somebody writes to it.
-        if not stat.S_ISREG(status.st_mode):
-            raise MediaError("unsupported", f"{quoted(path)} is a pipe or a device, not a file: copy it to one.")
-        if status.st_size == 0:
-            raise MediaError("undecodable", f"{quoted(path)} is empty: it has no bytes.")
-        with path.open("rb") as file:
-            return status.st_size, file.read(_HEAD_BYTES)
-    except FileNotFoundError:
-        if is_address(path):
-            raise MediaError(
-                "error", f"{quoted(path)} is an address, from which nothing is fetched: save what is there to a file."
-            ) from None
-        raise MediaError("error", f"{quoted(path)} does not exist.") from None
-    except PermissionError:
-        raise MediaError("error", f"{quoted(path)} may not be read: its permissions forbid it.") from None
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise MediaError("error", f"{quoted(path)} could not be opened: {reason}.") from error
-
-
-def file_sha256(path: Path) -> str:
+def file_sha256(path: Path, *, stopped: threading.Event | None = None) -> str:
     """Hash a whole file: SHA-256 in hexadecimal.
 
     Raises:
         MediaError: the file cannot be read to its end.
+        StoppedError: `stopped` was set.
     """
-    digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while chunk := file.read(_HASH_CHUNK_BYTES):
-                digest.update(chunk)
-    except OSError as error:
-        raise MediaError("error", f"{quoted(path)} could not be read to its end: {error.strerror}.") from error
-    return digest.hexdigest()
+    return SourceFile(path, stopped=stopped).sha256()
 
 
 _IMAGE_SIGNATURES = {

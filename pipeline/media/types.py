@@ -1,9 +1,7 @@
-"""What the rooms of media hand to each other: facts about a file, frames, and what went wrong."""
+"""What the rooms of media hand to each other: facts about a file, and frames."""
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -12,8 +10,14 @@ from typing import Literal, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from pipeline.media.errors import MediaError as MediaError
+from pipeline.media.errors import display_path as display_path
+from pipeline.media.errors import is_address as is_address
+from pipeline.media.errors import printable as printable
+from pipeline.media.errors import quoted as quoted
 from pipeline.media.holds import Hold, shares
 from pipeline.media.sampling import SamplingPlan, nearest
+from pipeline.media.source_file import SourceFile
 
 MAX_PIXELS = (512 << 20) // 3
 """Largest picture that is decoded, 179 megapixels: 512 MiB as RGB, the bound that Pillow sets as well."""
@@ -31,24 +35,6 @@ those of real formats stay below 3."""
 
 _AS_GOOD_AS_SQUARE = Fraction(1, 100)
 """Ratios so near to 1 come of rounding. Nobody sees it, while stretching would blur the whole picture."""
-
-
-class MediaError(Exception):
-    """A file that gives no frames. The message is one sentence for the user that names the file.
-
-    Attributes:
-        status: "undecodable" if the file is damaged, "unsupported" if it is of a kind that has no frames or is not
-            read, "timeout" if the decoder hung, "error" if the file could not be got at.
-    """
-
-    status: Literal["error", "undecodable", "unsupported", "timeout"]
-
-    def __init__(self, status: Literal["error", "undecodable", "unsupported", "timeout"], message: str):
-        super().__init__(status, message)
-        self.status = status
-
-    def __str__(self) -> str:
-        return str(self.args[1])
 
 
 class Pixels(Protocol):
@@ -218,7 +204,7 @@ class MediaInfo:
     """Facts about one file, found without decoding a video.
 
     Attributes:
-        path: the file.
+        source: the file, open.
         kind: "image" if it is a still picture.
         container: ffmpeg's name of the container, such as "mov,mp4,m4a,3gp,3g2,mj2", or that of the image format.
         codec: ffmpeg's name of the video codec, or that of the image format.
@@ -246,8 +232,8 @@ class MediaInfo:
         color_range: "tv" or "pc", or None if the file does not say.
         interlaced: whether the stream is marked as interlaced.
         sha256: of the whole file, in hexadecimal.
-        bytes: size of the file.
         decoder: what reads it, such as "ffmpeg 7.1.1 (system)".
+        confinement: what its decoder is confined by, of `pipeline.media.confinement.MEASURES`.
         stream: number of the video stream in the container; 0 for an image.
         not_looked_at: other pictures that the file holds, in words, such as "video stream 1 (h264, 640 x 360)".
         keyframe_gap_s: the longest time from one key frame, which can be decoded by itself, to the next; infinite if
@@ -263,7 +249,7 @@ class MediaInfo:
             been there.
     """
 
-    path: Path
+    source: SourceFile
     kind: Literal["video", "image"]
     container: str
     codec: str
@@ -288,8 +274,8 @@ class MediaInfo:
     color_range: str | None
     interlaced: bool
     sha256: str
-    bytes: int
     decoder: str
+    confinement: tuple[str, ...]
     stream: int
     not_looked_at: tuple[str, ...]
     keyframe_gap_s: float
@@ -298,6 +284,16 @@ class MediaInfo:
     key_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
     anchor_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
     holes_s: tuple[tuple[float, float], ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """The file as it was named."""
+        return self.source.path
+
+    @property
+    def bytes(self) -> int:
+        """Size of the file."""
+        return self.source.size
 
     @property
     def frame_count(self) -> int:
@@ -360,31 +356,3 @@ class MediaInfo:
     def end_s(self) -> float:
         """Time in seconds at which the last frame stops being shown."""
         return float(self.frame_times_s[0]) + self.duration_s
-
-
-_ADDRESS = re.compile(r"(?:file|ftps?|gs|https?|rtm?ps?|rtsps?|s3|sftp|smb):/(/?)")
-
-
-def is_address(path: os.PathLike[str] | str) -> bool:
-    """Tell an address such as https://host/clip.mp4 from the path of a file."""
-    return _ADDRESS.match(os.fspath(path)) is not None
-
-
-def display_path(path: os.PathLike[str] | str) -> str:
-    """Spell a path in valid Unicode, as it was given; bytes that are no UTF-8 become backslash escapes."""
-    name = os.fsencode(path).decode("utf-8", "backslashreplace")
-    address = _ADDRESS.match(name)
-    if address and not address[1]:
-        # pathlib keeps one of the two slashes.
-        return f"{name[: address.end()]}/{name[address.end() :]}"
-    return name
-
-
-def printable(text: str) -> str:
-    """Write what would break a line or steer a terminal as backslash escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
-
-
-def quoted(path: os.PathLike[str] | str) -> str:
-    """Spell a path for a sentence: in quotation marks, on one line and printable whatever bytes it has."""
-    return f"'{printable(display_path(path))}'"

@@ -16,6 +16,7 @@ from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from operator import itemgetter
+from typing import Any
 
 import ffmpeg
 import numpy as np
@@ -24,7 +25,8 @@ from classifiers.numerals import counted
 from pipeline.media.conversion import Conversion
 from pipeline.media.damage import Part, damaged_spans, within
 from pipeline.media.decoding_report import DecodingReport, doubts
-from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url
+from pipeline.media.ffmpeg import Process
+from pipeline.media.ffmpeg_input import source_input
 from pipeline.media.frame_log import FrameLog
 from pipeline.media.pixels import RgbPixels, StretchedPixels, YuvPixels
 from pipeline.media.sampling import MAX_COUNT, TICK_TOLERANCE, SamplingPlan, nearest
@@ -37,6 +39,9 @@ Measured in CPU time: a pass takes 71 ms per second of 1080p30 H.264 and 10 ms a
 a key frame every 8.3 s, 113 and 22 ms with one every 2 s. They break even at 1.6 to 4.3 s. To a key frame itself a
 1080p seek takes 70 ms.
 """
+
+MAX_SILENCE_S = 300.0
+"""On its way to a frame nothing is heard of ffmpeg for as long as a player would take, but no longer than this."""
 
 _SEEKABLE = ("mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm")
 """Containers with an index. In others ffmpeg guesses a position from the bit rate."""
@@ -199,7 +204,7 @@ def _decode(
     chosen, conversion = this.chosen, this.conversion
     times_s = info.container_times_s
     starts_s = _window_starts(times_s, chosen)
-    options: dict[str, object] = {"threads": _THREADS}
+    options: dict[str, Any] = {"threads": _THREADS}
     position_s = 0.0
     if _can_seek(info) and starts_s[0] > max(_SEEK_START_S, info.keyframe_gap_s):
         # A little before a key frame ffmpeg would decode all since the last one.
@@ -222,17 +227,17 @@ def _decode(
         expression = "*".join(bounds) or None
     elif bounds:
         expression = f"if({'*'.join(bounds)},{expression})"
-    source = ffmpeg.input(file_url(info.path), **options, **INPUT_OPTIONS)
+    source = source_input(**options)
     graph = conversion.output(source[str(info.stream)], expression)
     log, part = FrameLog(info.path, sideways=info.form.sideways), Part(options, position_s)
     # Nothing is heard of ffmpeg on its way to a frame: that is no hang as long as it is no slower than a player.
     shown_s = info.frame_times_s
     silence_s = info.keyframe_gap_s if position_s else shown_s[chosen[0]] - shown_s[0]
-    stall_timeout_s += float(np.diff(shown_s[chosen]).max(initial=silence_s))
+    stall_timeout_s += min(float(np.diff(shown_s[chosen]).max(initial=silence_s)), MAX_SILENCE_S)
     # Decoders complain of every open GOP that they start in.
     errors_from = FrameLog.FRAME if position_s else None
     latest = 0
-    with Process(ffmpeg.get_args(graph), info.path, log.feed, stall_timeout_s, errors_from) as process:
+    with Process(ffmpeg.get_args(graph), info.source, log.feed, stall_timeout_s, errors_from) as process:
         while process.has_output():
             logged = log.next()
             time_s = position_s + logged.time_s

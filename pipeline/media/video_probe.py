@@ -12,30 +12,38 @@ import math
 import re
 from dataclasses import dataclass
 from fractions import Fraction
-from pathlib import Path
 
 import ffmpeg
 import numpy as np
 
 from pipeline.media.damage import holes
-from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url, find_binary
+from pipeline.media.ffmpeg import Process, find_binary
+from pipeline.media.ffmpeg_input import source_input
 from pipeline.media.frame_times import PacketTable
 from pipeline.media.pixel_shapes import CONTAINERS, HEADERS, PixelShapes, find_pixel_shapes
+from pipeline.media.source_file import SourceFile
 from pipeline.media.types import MAX_PIXELS, MediaError, MediaInfo, PictureForm, quoted
 
 _FIELD_ORDERS = {"top first", "bottom first", "top coded first (swapped)", "bottom coded first (swapped)"}
 _SINGLE_COLOR_NAMES = {"bt709", "smpte170m", "bt470bg", "smpte240m"}
 
 
-def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaInfo:
+def probe(source: SourceFile, sha256: str, stall_timeout_s: float) -> MediaInfo:
     """Find out what a video file holds; see `pipeline.media.probe`."""
-    banner, packets, process = _list_packets(path, "V:0?", stall_timeout_s)
+    path = source.path
+    banner, packets, process = _list_packets(source, "V:0?", stall_timeout_s)
     if banner.container is None:
         raise process.failure()
     if not banner.videos:
         found = "only sound" if banner.has_audio else "no picture"
         raise MediaError("unsupported", f"{quoted(path)} has no video stream: there is {found} in it.")
     stream = max(banner.videos, key=lambda video: (video.has_picture, video.default, video.width * video.height))
+    if stream.codec in process.refused_codecs:
+        raise MediaError(
+            "unsupported",
+            f"{quoted(path)} is coded with {stream.codec}, which so few videos are that it is not read: convert it to "
+            "another.",
+        )
     if not stream.has_picture:
         raise MediaError("undecodable", f"{quoted(path)} has a {stream.codec} stream, but no picture in it.")
     if stream.width * stream.height > MAX_PIXELS:
@@ -44,7 +52,7 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
             f"{quoted(path)} has pictures of {stream.width} x {stream.height} pixels; the limit is {MAX_PIXELS:,}.",
         )
     if stream is not banner.videos[0]:
-        _, packets, process = _list_packets(path, str(stream.index), stall_timeout_s)
+        _, packets, process = _list_packets(source, str(stream.index), stall_timeout_s)
     times = packets.times()
     if not len(times.presentation_s):
         raise process.failure()
@@ -52,14 +60,14 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
     rotation_deg: int = 0
     mirrored: bool | None = False
     if stream.display_angle is not None:
-        rotation_deg, mirrored = _orientation(path, stream, stall_timeout_s)
+        rotation_deg, mirrored = _orientation(source, stream, stall_timeout_s)
     shapes: PixelShapes = ()
     if banner.container in CONTAINERS and stream.codec in HEADERS:
-        shapes = find_pixel_shapes(path, stream.index, stream.codec, times.time_base, stall_timeout_s)
+        shapes = find_pixel_shapes(source, stream.index, stream.codec, times.time_base, stall_timeout_s)
     form = stream.form(sideways=rotation_deg in (90, 270))
     width, height = form.shown_size
     return MediaInfo(
-        path=path,
+        source=source,
         kind="video",
         container=banner.container,
         codec=stream.codec,
@@ -84,8 +92,8 @@ def probe(path: Path, sha256: str, size: int, stall_timeout_s: float) -> MediaIn
         color_range=stream.color_range,
         interlaced=stream.interlaced,
         sha256=sha256,
-        bytes=size,
         decoder=str(find_binary()),
+        confinement=find_binary().confinement,
         stream=stream.index,
         not_looked_at=tuple(str(other) for other in banner.videos if other is not stream),
         keyframe_gap_s=times.keyframe_gap_s,
@@ -141,11 +149,7 @@ class _VideoStream:
 
 
 class _Banner:
-    """Reads the description of the input that ffmpeg logs before it begins.
-
-    Args:
-        url: the input. It is part of the description, and may have line breaks in it to forge some.
-    """
+    """Reads the description of the input that ffmpeg logs before it begins."""
 
     _STREAM = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: (Video|Audio): (.*)")
     _PICTURE = re.compile(r"(\w+).*?, (\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?, (?:\d+ref, )?(\d+)x(\d+)")
@@ -157,9 +161,7 @@ class _Banner:
         r"\[([^\]]*) @ \w+\] (?:\[error\] (?!File ended)|\[warning\] (?:Packet corrupt|changing packet size))"
     )
 
-    def __init__(self, url: bytes):
-        self._broken_lines = url.count(b"\n")
-        self._skip = 0
+    def __init__(self) -> None:
         self._reading = False
         self.container: str | None = None
         self.duration_s: float | None = None
@@ -178,11 +180,8 @@ class _Banner:
         """Take one line of the log."""
         if match := self._COMPLAINT.match(line):
             self._complaints_of.add(match[1])
-        elif self._skip:
-            self._skip -= 1
         elif self.container is None and line.startswith("[info] Input #0, "):
             self.container = line.removeprefix("[info] Input #0, ").partition(", from '")[0]
-            self._skip = self._broken_lines
             self._reading = True
         elif line.startswith(("[info] Output #0", "[info] Stream mapping")):
             self._reading = False
@@ -230,35 +229,35 @@ class _Banner:
         )
 
 
-def _list_packets(path: Path, stream: str, stall_timeout_s: float) -> tuple[_Banner, PacketTable, Process]:
+def _list_packets(source: SourceFile, stream: str, stall_timeout_s: float) -> tuple[_Banner, PacketTable, Process]:
     """Give ffmpeg's description of a file, the packets of one stream, and the process that ended."""
-    banner = _Banner(file_url(path))
-    packets = PacketTable(path)
+    banner = _Banner()
+    packets = PacketTable(source.path)
     # Some containers only have decoding times; genpts makes ffmpeg work out the others, as its decoders do.
-    source = ffmpeg.input(file_url(path), fflags="+genpts", **INPUT_OPTIONS)
-    table = ffmpeg.output(source[stream], "pipe:", format="framecrc", codec="copy")
-    with Process(ffmpeg.get_args(table), path, banner.feed, stall_timeout_s) as process:
+    streams = source_input(fflags="+genpts")
+    table = ffmpeg.output(streams[stream], "pipe:", format="framecrc", codec="copy")
+    with Process(ffmpeg.get_args(table), source, banner.feed, stall_timeout_s) as process:
         for line in process.lines():
             packets.feed(line)
         process.finish()
     return banner, packets, process
 
 
-def _orientation(path: Path, stream: _VideoStream, stall_timeout_s: float) -> tuple[int, bool | None]:
+def _orientation(source: SourceFile, stream: _VideoStream, stall_timeout_s: float) -> tuple[int, bool | None]:
     """Read a display matrix. The log gives no more than an angle, in which a mirrored picture looks like a turned one.
 
     Copied into the header of a QuickTime file the matrix is in a known place. Codecs that do not go into one hardly
     ever have it; for them the angle must do.
     """
     header = ffmpeg.output(
-        ffmpeg.input(file_url(path), **INPUT_OPTIONS)[str(stream.index)],
+        source_input()[str(stream.index)],
         "pipe:",
         format="mov",
         codec="copy",
         movflags="frag_keyframe+empty_moov",
         **{"frames:v": 1},
     )
-    with Process(ffmpeg.get_args(header), path, lambda line: None, stall_timeout_s) as process:
+    with Process(ffmpeg.get_args(header), source, lambda line: None, stall_timeout_s) as process:
         data = b"".join(process.lines())
         process.finish()
     start = data.find(b"tkhd") + 44  # of the box: version and flags, times, ids, layer, volume

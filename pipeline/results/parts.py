@@ -256,12 +256,15 @@ class InputRecord:
         sha256: of the file, in hexadecimal; None if it could not be read.
         bytes: size of the file; None if it could not be read.
         probe: facts about it; None if it could not be probed.
+        confinement: what its decoder was confined by, of `pipeline.media.confinement.MEASURES`; None if it could not be
+            probed, or where an earlier version did not say.
     """
 
     path: str
     sha256: str | None = None
     bytes: int | None = None
     probe: ProbeRecord | None = None
+    confinement: tuple[str, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -273,7 +276,7 @@ class InputRecord:
         """Record an input, with what probing it found if it could be probed."""
         if media is None:
             return cls(display_path(path))
-        return cls(display_path(path), media.sha256, media.bytes, ProbeRecord.of(media))
+        return cls(display_path(path), media.sha256, media.bytes, ProbeRecord.of(media), media.confinement)
 
 
 def logits_of(observations: Sequence[Observation]) -> npt.NDArray[np.float32]:

@@ -164,7 +164,7 @@ class Verdict:
                 }
                 for segment in self.segments
             ],
-            "input": asdict(self.input),
+            "input": _input(self.input),
             "model": _without_none(asdict(self.model)) if self.model else None,
             "tool": asdict(self.tool) if self.tool else None,
             "sampling": _sampling(self.sampling) if self.sampling else None,
@@ -261,6 +261,10 @@ def _document(text: bytes | str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise NotJsonError("is not readable JSON") from error
+
+
+def _input(record: InputRecord) -> dict[str, Any]:
+    return {**asdict(record), "confinement": None if record.confinement is None else list(record.confinement)}
 
 
 def _components(scores: Scores | None) -> dict[str, float | None]:
@@ -371,7 +375,10 @@ def _read_input(part: Mapping[str, Any] | None) -> InputRecord:
         return InputRecord("")
     facts = part["probe"]
     probe = None if facts is None else ProbeRecord(**valid_facts(facts))
-    return InputRecord(part["path"], part["sha256"], part["bytes"], probe)
+    confinement = part.get("confinement")
+    return InputRecord(
+        part["path"], part["sha256"], part["bytes"], probe, None if confinement is None else tuple(confinement)
+    )
 
 
 def _read_coverage(part: Mapping[str, Any] | None) -> Coverage | None:

@@ -7,7 +7,9 @@ from typing import Any
 
 import ffmpeg
 
-from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url
+from pipeline.media.ffmpeg import Process
+from pipeline.media.ffmpeg_input import file_url, source_input
+from pipeline.media.source_file import SourceFile
 from pipeline.media.types import STALL_TIMEOUT_S
 
 _Filters = tuple[tuple[str, dict[str, Any]], ...]
@@ -44,7 +46,7 @@ def write_degraded(source: Path, change: str, target: Path) -> None:
         MediaError: ffmpeg cannot read it, as it cannot most animations, or cannot encode H.264.
     """
     rate_factor, filters = CLIP_CHANGES[change]
-    stream = ffmpeg.input(file_url(source), **INPUT_OPTIONS).video
+    stream = source_input().video
     even: _Filters = (("scale", {"w": "trunc(iw/2)*2", "h": "trunc(ih/2)*2"}),)
     for name, options in filters + even:
         stream = stream.filter(name, **options)
@@ -53,7 +55,8 @@ def write_degraded(source: Path, change: str, target: Path) -> None:
     )
     # Its progress on standard output tells slow from stuck.
     arguments = ["-y", "-progress", "pipe:1", *ffmpeg.get_args(output)]
-    with Process(arguments, source, lambda line: None, STALL_TIMEOUT_S) as process:
+    target.touch()
+    with Process(arguments, SourceFile(source), lambda line: None, STALL_TIMEOUT_S, output=target) as process:
         for _ in process.lines():
             pass
         if process.finish() != 0:

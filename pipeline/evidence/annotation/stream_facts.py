@@ -10,7 +10,8 @@ from fractions import Fraction
 
 import ffmpeg
 
-from pipeline.media.ffmpeg import INPUT_OPTIONS, Process, file_url
+from pipeline.media.ffmpeg import Process
+from pipeline.media.ffmpeg_input import source_input
 from pipeline.media.types import STALL_TIMEOUT_S, MediaInfo
 
 _AUDIO = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: Audio: (\w+)")
@@ -42,8 +43,7 @@ def find_stream_facts(source: MediaInfo, stall_timeout_s: float = STALL_TIMEOUT_
     Raises:
         MediaError: ffmpeg hangs.
     """
-    url = file_url(source.path)
-    streams = ffmpeg.input(url, fflags="+genpts", **INPUT_OPTIONS)
+    streams = source_input(fflags="+genpts")
     packets = ffmpeg.output(
         streams[str(source.stream)], "pipe:", format="framecrc", codec="copy", **{"frames:v": _FIRST_PACKETS}
     )
@@ -51,23 +51,21 @@ def find_stream_facts(source: MediaInfo, stall_timeout_s: float = STALL_TIMEOUT_
         unused = ffmpeg.output(streams["a"], "pipe:", format="null", codec="copy", **{"frames:a": 1})
         packets = ffmpeg.merge_outputs(packets, unused)
     log: list[str] = []
-    with Process(ffmpeg.get_args(packets), source.path, log.append, stall_timeout_s) as process:
+    with Process(ffmpeg.get_args(packets), source.source, log.append, stall_timeout_s) as process:
         table = list(process.lines())
         process.finish()
-    found = (_AUDIO.match(line) for line in _description(log, url))
+    found = (_AUDIO.match(line) for line in _description(log))
     sound = tuple((int(match[1]), match[2]) for match in found if match and match[2] != "none")
     first_s = _first_time(table)
     delay_s = first_s - float(source.frame_times_s[0]) if sound and first_s is not None else 0.0
     return StreamFacts(sound, delay_s if abs(delay_s) > _ROUNDING_S else 0.0)
 
 
-def _description(log: Sequence[str], url: bytes) -> list[str]:
+def _description(log: Sequence[str]) -> list[str]:
     """Cut out what ffmpeg says of the input."""
     start = next((number for number, line in enumerate(log) if line.startswith("[info] Input #0, ")), len(log))
-    # The name of the file is part of the description, and may have line breaks in it to forge some.
-    rest = log[start + 1 + url.count(b"\n") :]
     ends = ("[info] Output #0", "[info] Stream mapping")
-    return list(itertools.takewhile(lambda line: not line.startswith(ends), rest))
+    return list(itertools.takewhile(lambda line: not line.startswith(ends), log[start + 1 :]))
 
 
 def _first_time(table: Sequence[bytes]) -> float | None:

@@ -8,6 +8,7 @@ colours of BT.709 and the index in front.
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import secrets
 import struct
@@ -23,7 +24,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.evidence.annotation.stream_facts import StreamFacts
-from pipeline.media.ffmpeg import INPUT_OPTIONS, file_url, find_binary
+from pipeline.media import confinement
+from pipeline.media.ffmpeg import find_binary
+from pipeline.media.ffmpeg_input import file_url, source_input
+from pipeline.media.limits import Limits
 from pipeline.media.types import STALL_TIMEOUT_S, MediaInfo, quoted
 from pipeline.results.writers import WriteError
 
@@ -52,6 +56,9 @@ _OUTPUT_OPTIONS = {
 
 _US = 1_000_000
 _WATCH_INTERVAL_S = 0.25
+_ENCODER_BYTES = 6 << 30
+"""What encoding may take beside reading the source: x264 keeps many pictures, more with more cores."""
+
 _KEPT_ERRORS = 3
 
 
@@ -156,7 +163,8 @@ class VideoWriter:
         video = pictures["v:0"].filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd")
         video = video.filter("format", "yuv420p")
         video = video.filter("setparams", colorspace="bt709", color_primaries="bt709", color_trc="bt709", range="tv")
-        source = ffmpeg.input(file_url(self._source.path), **INPUT_OPTIONS)
+        file = self._source.source.reopen()
+        source = source_input(file)
         streams, options = [video], {}
         for position, (stream, codec) in enumerate(self._stream_facts.sound):
             streams.append(source[str(stream)])
@@ -171,11 +179,20 @@ class VideoWriter:
         command = [find_binary().path, "-hide_banner", "-nostats", "-loglevel", "error", "-y", *ffmpeg.get_args(output)]
         try:
             self._part.touch(exist_ok=False)
-            process = subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+            process = confinement.start(
+                command,
+                find_binary().confinement,
+                Limits(self._source.source.limits.memory_bytes + _ENCODER_BYTES, math.inf),
+                output=self._part,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                pass_fds=[file],
             )
         except OSError as error:
             raise WriteError(f"cannot write {quoted(self._target)}: {error.strerror}") from error
+        finally:
+            os.close(file)
         assert process.stdin and process.stderr, "both were asked for"
         encoder = _Encoder(process, process.stdin, process.stderr)
         tasks = (self._read_log, self._watch)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -107,6 +108,27 @@ def test_what_was_seen_before_an_error_is_kept_and_classified(analyser, monkeypa
     (track,) = analysis.tracks
     assert len(track.observations) == analysis.frames == 5
     assert all(observation.logits is not None for observation in track.observations)
+
+
+class Meddling:
+    """A detector that does something else first."""
+
+    def __init__(self, detector: object, meddle: Callable[[], None]) -> None:
+        self._detector, self._meddle = detector, meddle
+
+    def __getattr__(self, name: str) -> object:
+        self._meddle()
+        return getattr(self._detector, name)
+
+
+def test_a_file_that_is_shortened_while_it_is_looked_at_gives_an_error(detector, engine, tmp_path):
+    path = tmp_path / "clip.mkv"
+    # So large that no more than some of it is decoded ahead.
+    run_ffmpeg("-i", SAMPLES / "real.mp4", "-vf", "scale=1920:-2", "-c:v", "mjpeg", "-qscale", "2", path)
+    meddling = Meddling(detector, lambda: os.truncate(path, path.stat().st_size // 2))
+    analysis = Analyser(meddling, CropGeometry(64), engine).analyse(path, PLAN, Stopwatch())
+    assert analysis.failure.status == "error"
+    assert "was changed, replaced or moved while it was read" in str(analysis.failure)
 
 
 def test_two_frames_of_one_time_are_one(analyser, monkeypatch):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.media import MediaError, images, probe
+from pipeline.media import MediaError, image_files, probe
 from pipeline.media.sampling import SamplingPlan
 from tests.media_files import EVERY, frames_of, number_frame, number_frames, read_number, stored_frame
 
@@ -227,7 +227,7 @@ def test_nothing_but_a_signature(tmp_path, start):
 
 
 def test_decompression_bomb(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "MAX_PIXELS", 96 * 64 - 1)
+    monkeypatch.setattr(image_files, "MAX_PIXELS", 96 * 64 - 1)
     save(tmp_path / "a.png", number_frame(1))
     with pytest.raises(MediaError, match="96 x 64") as caught:
         probe(tmp_path / "a.png")

@@ -191,6 +191,7 @@ def as_version_1(document: dict) -> dict:
     """The same result as the first schema had it."""
     document = as_stored(document)
     del document["coverage"]
+    del document["input"]["confinement"]
     for track in document["tracks"]:
         for observation in track["observations"]:
             del observation["logits"]
