@@ -60,3 +60,9 @@ def remove_parts(path: Path) -> None:
     """Remove what killed processes left behind of a file, if nobody is writing it now."""
     for part in path.parent.glob(f".part-*-{path.name[-_KEPT_OF_NAME:]}"):
         part.unlink(missing_ok=True)
+
+
+def remove_parts_below(folder: Path) -> None:
+    """Remove what killed processes left behind in a folder and those in it, if nobody is writing there now."""
+    for part in folder.rglob(".part-*"):
+        part.unlink(missing_ok=True)

@@ -3,199 +3,198 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 
 from pipeline.analysis.concurrency import in_order
-from pipeline.analysis.resources import SCANNER_BYTES, files_at_a_time, usable_cores, usable_memory
-from pipeline.analysis.scan import Scanner
-from pipeline.batch.worker_processes import WorkerDiedError, WorkerProcesses
-from pipeline.media import confinement
-from pipeline.media.ffmpeg import find_binary
-from pipeline.media.limits import Limits
+from pipeline.batch.equal_files import EqualFiles
+from pipeline.batch.ledger import FileIdentity
+from pipeline.batch.output import Output
+from pipeline.batch.scanner_processes import ScannerProcesses
+from pipeline.batch.turnstile import Turnstile
+from pipeline.batch.worker_processes import WorkerDiedError
+from pipeline.media.limits import StoppedError
 from pipeline.media.probing import file_sha256
-from pipeline.media.sampling import SamplingPlan
-from pipeline.media.types import MediaError
+from pipeline.media.types import MediaError, display_path
 from pipeline.results.input import Input
 from pipeline.results.parts import FAILURES
+from pipeline.results.summary import Summary
 from pipeline.results.verdict import Verdict
-from pipeline.results.writers import ResultWriteError, ResultWriter
+from pipeline.results.writers import ResultWriteError, WriteError
 
-log = logging.getLogger(__name__)
+MOST_ATTEMPTS = 2
+"""Scans of a file that may end with the whole program before the file is taken to be the reason."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """An input that has a result.
+
+    Attributes:
+        source: the input.
+        summary: of its result.
+    """
+
+    source: Input
+    summary: Summary
+    _read: Callable[[], Verdict]
+
+    @property
+    def verdict(self) -> Verdict:
+        """The result, read from where it is stored unless it is new.
+
+        Raises:
+            WriteError: it is not there any more.
+        """
+        return self._read()
 
 
 @dataclass(frozen=True, slots=True)
-class ScannerSettings:
-    """What every worker builds its scanner from; see `pipeline.analysis.scan.Scanner`."""
+class Reuse:
+    """Which results of earlier runs stay.
 
-    model: str | None
-    engine: str
-    detector: str
-    plan: SamplingPlan
-    adaptive: bool = False
-    precision: str = "auto"
-    device: str = "auto"
-    limits: Limits = Limits()  # noqa: RUF009 - it is frozen
+    Attributes:
+        overwrite: none.
+        verify: only those of files that are read once more and have the bytes that were scanned; else their size, time
+            of change and inode tell.
+        retry_failed: none of files that could not be scanned.
+        needs_logits: none of an earlier version that kept no logits.
+    """
 
-    def scanner(self, threads: int | None = None) -> Scanner:
-        """Load a scanner."""
-        return Scanner(
-            self.model,
-            engine=self.engine,
-            precision=self.precision,
-            device=self.device,
-            detector=self.detector,
-            plan=self.plan,
-            adaptive=self.adaptive,
-            threads=threads,
-            limits=self.limits,
-        )
+    overwrite: bool = False
+    verify: bool = False
+    retry_failed: bool = False
+    needs_logits: bool = False
 
 
-def scan_batch(
-    inputs: Sequence[Input],
-    scanner: Scanner,
-    settings: ScannerSettings,
-    writer: ResultWriter,
-    *,
-    workers: int = 1,
-    overwrite: bool = False,
-    needs_logits: bool = False,
-) -> Iterator[Verdict]:
-    """Scan inputs, and write each result as soon as it is known.
+def scan_batch(output: Output, scanner: ScannerProcesses, reuse: Reuse | None = None) -> Iterator[Finished]:
+    """Scan what `output` was told to expect, and write each result as soon as it is known.
 
     Args:
-        inputs: what to scan.
-        scanner: as the settings give it.
-        settings: what further processes build theirs from.
-        writer: keeps the results, and those of earlier runs.
-        workers: number of processes; each scans several files at a time.
-        overwrite: scan also what has a current result already.
-        needs_logits: scan also what has a result of an earlier version, which kept no logits.
+        output: keeps the results, and those of earlier runs.
+        scanner: scans.
+        reuse: which results of earlier runs stay; None for those of files that have not changed.
 
     Yields:
-        The verdict on each input, in order; that of a result that could not be written says so.
+        Each input and its result, in order; that of a result that could not be written says so.
 
     Raises:
         WriteError: no result can be written.
     """
-    writer.expect(inputs)
+    batch = _Batch(output, scanner, reuse or Reuse())
+    inputs = output.ledger.inputs()
+    with contextlib.closing(in_order(inputs, batch.result_of, scanner.at_a_time, batch.give_up)) as done:
+        for source, future in done:
+            finished = future.result()
+            output.ledger.list_input(source)
+            yield finished
 
-    stopped = threading.Event()
 
-    def kept(source: Input) -> Verdict | None:
+class _Batch:
+    """One run."""
+
+    def __init__(self, output: Output, scanner: ScannerProcesses, reuse: Reuse) -> None:
+        self._output, self._scanner, self._reuse = output, scanner, reuse
+        self._ledger = output.ledger
+        self._stopped = threading.Event()
+        self._turnstile = Turnstile()
+        self._hash_of = partial(file_sha256, stopped=self._stopped)
+        self._equal = EqualFiles(self._hash_of)
+
+    def give_up(self) -> None:
+        self._stopped.set()
+        self._scanner.stop()
+
+    def result_of(self, source: Input) -> Finished:
+        identity = FileIdentity.of(source.path)
+        kept = None if self._reuse.overwrite else self._kept(source, identity)
+        if kept:
+            return kept
+        if identity is None or self._output.folder is None or self._reuse.overwrite:
+            return self._scanned(source, identity)
+        met = self._ledger.has_another_of_size(source, identity.size)
+        with self._equal.working_on(source.path, identity.size, met=met) as sha256:
+            twin = self._of_twin(source, identity, sha256)
+            return twin or self._scanned(source, identity)
+
+    def _kept(self, source: Input, identity: FileIdentity | None) -> Finished | None:
         """Give the result of an earlier run, if it may stay."""
-        stored = None if overwrite else writer.stored(source)
-        if stored is None or (needs_logits and _lacks_logits(stored)):
+        entry = self._ledger.entry(source)
+        if entry and entry.state == "done" and entry.summary and entry.scanner and self._output.has(entry):
+            if entry.summary.status in FAILURES and self._reuse.retry_failed:
+                return None
+            is_same = entry.identity == identity and not self._reuse.verify
+            if is_same and entry.scanner == self._scanner.key(entry.summary.status):
+                return Finished(source, entry.summary, partial(self._read, source))
+        verdict = self._output.stored(source)
+        if verdict is None or verdict.status in FAILURES or not self._is_current(verdict, source):
             return None
-        return stored if _is_current(stored, source, scanner, stopped) else None
+        lacks_logits = any(seen.logits is None for item in verdict.tracks for seen in item.track.observations)
+        if lacks_logits and self._reuse.needs_logits:
+            return None
+        return self._take_over(source, verdict, identity, "" if lacks_logits else self._scanner.key(verdict.status))
 
-    if workers > 1 and len(inputs) > 1:
-        results = _scan_in_processes(inputs, settings, scanner, writer, min(workers, len(inputs)), kept, stopped)
-    else:
-        scan = partial(_scan, scanner, stopped=stopped)
-        results = _results(inputs, scan, scanner, stopped, kept, writer, files_at_a_time())
-    yield from results
-
-
-def _results(
-    inputs: Sequence[Input],
-    scan: Callable[[Input], Verdict],
-    scanner: Scanner,
-    stopped: threading.Event,
-    kept: Callable[[Input], Verdict | None],
-    writer: ResultWriter,
-    at_a_time: int,
-    stop: Callable[[], None] | None = None,
-) -> Iterator[Verdict]:
-    """Give the kept or new result of each input, in order."""
-    writing = threading.Lock()
-
-    def result_of(source: Input) -> Verdict:
-        stored = kept(source)
-        if stored is not None:
-            with writing:
-                writer.keep(stored)
-            return stored
-        verdict = scan(source)
-        # What broke off because it was told to is no result.
-        if not stopped.is_set():
-            with writing:
-                try:
-                    writer.write(source, verdict)
-                except ResultWriteError as error:
-                    verdict = scanner.failure(source.path, f"its result was lost: {error}")
-                    writer.keep(verdict)
-        return verdict
-
-    def give_up() -> None:
-        stopped.set()
-        if stop:
-            stop()
-
-    with contextlib.closing(in_order(inputs, result_of, at_a_time, give_up)) as done:
-        for _, future in done:
-            yield future.result()
-
-
-def _is_current(stored: Verdict, source: Input, scanner: Scanner, stopped: threading.Event) -> bool:
-    """Tell whether a stored result is of this file, scanner and sampling. Failures are always tried again."""
-    if stored.status in FAILURES:
-        return False
-    blank = scanner.failure(source.path, "")
-    same_scanner = (stored.model, stored.thresholds, stored.tool) == (blank.model, blank.thresholds, blank.tool)
-    if not same_scanner or stored.sampling is None or stored.sampling.plan != scanner.sampling:
-        return False
-    try:
-        return stored.input.sha256 == file_sha256(source.path, stopped=stopped)
-    except MediaError:
-        return False
-
-
-def _lacks_logits(stored: Verdict) -> bool:
-    return any(seen.logits is None for item in stored.tracks for seen in item.track.observations)
-
-
-def _scan(scanner: Scanner, source: Input, stopped: threading.Event | None = None) -> Verdict:
-    try:
-        return scanner.scan(source.path, stopped)
-    except Exception as error:
-        # A bug of ours on one file must not cost the user the other files; it is told as what it is.
-        log.debug("bug while scanning %s", source.path, exc_info=True)
-        message = f"an internal error stopped the scan ({type(error).__name__}: {error}); --debug shows where"
-        return scanner.failure(source.path, message)
-
-
-def _scan_in_processes(
-    inputs: Sequence[Input],
-    settings: ScannerSettings,
-    scanner: Scanner,
-    writer: ResultWriter,
-    workers: int,
-    kept: Callable[[Input], Verdict | None],
-    stopped: threading.Event,
-) -> Iterator[Verdict]:
-    """Scan in several processes; a file that kills its process is an error, no more."""
-    cores = max(1, usable_cores() // workers)
-    memory = usable_memory()
-    at_a_time = files_at_a_time(cores, None if memory is None else max(0, memory // workers - SCANNER_BYTES))
-
-    def scan(source: Input) -> Verdict:
+    def _is_current(self, verdict: Verdict, source: Input) -> bool:
+        """Tell whether a stored result is of these bytes, this scanner and this sampling."""
         try:
-            return processes.do(source)
-        except WorkerDiedError:
-            message = "the process that scanned this file was killed, perhaps for want of memory"
-            return scanner.failure(source.path, message)
+            return self._scanner.made(verdict) and verdict.input.sha256 == self._hash_of(source.path)
+        except MediaError:
+            return False
 
-    with contextlib.suppress(MediaError):  # what is wrong with ffmpeg is told of every file
-        confinement.warn_of_less(find_binary().confinement)
-    processes: WorkerProcesses[Input, Verdict]
-    with WorkerProcesses(partial(_load, settings, cores), workers, at_a_time) as processes:
-        yield from _results(inputs, scan, scanner, stopped, kept, writer, workers * at_a_time, processes.stop)
+    def _of_twin(self, source: Input, identity: FileIdentity, sha256: str | None) -> Finished | None:
+        """Give the result of another file of the same bytes."""
+        if sha256 is None:
+            return None
+        twin = self._ledger.of_content(identity.size, sha256, self._scanner.key("ok"))
+        verdict = self._output.stored(twin) if twin and twin.path != source.path else None
+        if verdict is None or verdict.status in FAILURES or verdict.input.sha256 != sha256:
+            return None
+        own = replace(verdict, input=replace(verdict.input, path=display_path(source.path)), stored_schema=None)
+        return self._written(source, own, identity, self._scanner.key(own.status))
 
+    def _scanned(self, source: Input, identity: FileIdentity | None) -> Finished:
+        """Scan a file."""
+        entry = self._ledger.entry(source)
+        attempts = entry.attempts if entry and entry.state == "running" else 0
+        if attempts >= MOST_ATTEMPTS and not self._reuse.retry_failed:
+            return self._deadly(source, identity, "scanning this file ended the whole program twice")
+        with self._turnstile.alone() if attempts else self._turnstile.beside_others():
+            self._ledger.begin(source)
+            try:
+                verdict = self._scanner.scan(source)
+            except WorkerDiedError:
+                verdict = None
+        if self._stopped.is_set():
+            # What broke off because it was told to is no result.
+            self._ledger.break_off(source)
+            raise StoppedError
+        if verdict is None:
+            return self._deadly(source, identity, "the process that scanned this file was killed")
+        # What could not be got at may be got at next time.
+        return self._written(
+            source, verdict, identity, "" if verdict.status == "error" else self._scanner.key(verdict.status)
+        )
 
-def _load(settings: ScannerSettings, threads: int) -> Callable[[Input], Verdict]:
-    return partial(_scan, settings.scanner(threads))
+    def _deadly(self, source: Input, identity: FileIdentity | None, what: str) -> Finished:
+        failure = self._scanner.failure(source, f"{what}, perhaps for want of memory; --retry-failed tries again")
+        return self._written(source, failure, identity, self._scanner.key(failure.status))
+
+    def _written(self, source: Input, verdict: Verdict, identity: FileIdentity | None, key: str) -> Finished:
+        try:
+            self._output.write(source, verdict, identity, key)
+        except ResultWriteError as error:
+            verdict = self._scanner.failure(source, f"its result was lost: {error}")
+            self._ledger.finish(source, Summary.of(verdict))
+        return Finished(source, Summary.of(verdict), lambda: verdict)
+
+    def _take_over(self, source: Input, verdict: Verdict, identity: FileIdentity | None, key: str) -> Finished:
+        self._output.keep(source, verdict, identity, key)
+        return Finished(source, Summary.of(verdict), lambda: verdict)
+
+    def _read(self, source: Input) -> Verdict:
+        verdict = self._output.stored(source)
+        if verdict is None:
+            raise WriteError(f"the result of '{display_path(source.path)}' was removed while the scan went on")
+        return verdict

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pipeline.analysis.concurrency import block_interrupts
 
@@ -22,6 +22,9 @@ Result = TypeVar("Result")
 _SPAWN = multiprocessing.get_context("spawn")
 
 
+Prepare = Callable[[], tuple[Callable[[Task], Result], Any]]
+
+
 class WorkerDiedError(Exception):
     """The process of a task was killed, and so was the next one, which did nothing else; or all were told to stop."""
 
@@ -30,12 +33,12 @@ class WorkerProcesses(Generic[Task, Result]):
     """Processes that do tasks; use it in a `with`, which ends them.
 
     Args:
-        prepare: called once in each process; gives what does a task, in several threads, and raises nothing.
+        prepare: called once in each process; gives what does a task, in several threads, and what to tell of it here.
         processes: their number.
         at_a_time: tasks that each of them does at a time.
     """
 
-    def __init__(self, prepare: Callable[[], Callable[[Task], Result]], processes: int, at_a_time: int) -> None:
+    def __init__(self, prepare: Prepare[Task, Result], processes: int, at_a_time: int) -> None:
         self._prepare = prepare
         # In a thread, so that no interrupt reaches the processes, nor comes between two steps of their start.
         with ThreadPoolExecutor(1, initializer=block_interrupts) as thread:
@@ -54,6 +57,15 @@ class WorkerProcesses(Generic[Task, Result]):
     def __exit__(self, *exception: object) -> None:
         for worker in self._workers:
             worker.end()
+
+    def told(self) -> Any:
+        """Wait until the first process is prepared, and give what it tells.
+
+        Raises:
+            WorkerDiedError: it was killed before.
+            Exception: whatever preparing it raised.
+        """
+        return self._workers[0].told()
 
     def stop(self) -> None:
         """Kill the processes; tasks that are being done, and all after them, fail."""
@@ -94,7 +106,7 @@ class WorkerProcesses(Generic[Task, Result]):
 class _Worker(Generic[Task, Result]):
     """One process with a connection for each task that it does at a time; it is started anew when it has died."""
 
-    def __init__(self, prepare: Callable[[], Callable[[Task], Result]], slots: int) -> None:
+    def __init__(self, prepare: Prepare[Task, Result], slots: int) -> None:
         self._prepare = prepare
         self._slots = slots
         self._starting = threading.Lock()
@@ -111,6 +123,16 @@ class _Worker(Generic[Task, Result]):
         except (EOFError, OSError) as error:
             self._start(connections)
             raise EOFError from error
+
+    def told(self) -> Any:
+        """Wait for what it tells once it is prepared, or raise what that raised."""
+        try:
+            failure, told = self._report.recv()
+        except (EOFError, OSError) as error:
+            raise WorkerDiedError from error
+        if failure is not None:
+            raise failure
+        return told
 
     def kill(self) -> None:
         """End the process at once, and for good."""
@@ -131,10 +153,11 @@ class _Worker(Generic[Task, Result]):
                 return
             pipes = [_SPAWN.Pipe() for _ in range(self._slots)]
             theirs = [their for _, their in pipes]
-            arguments = (self._prepare, theirs, logging.getLogger().getEffectiveLevel())
+            self._report, report = _SPAWN.Pipe(duplex=False)
+            arguments = (self._prepare, theirs, report, logging.getLogger().getEffectiveLevel())
             self._process = _SPAWN.Process(target=_serve, args=arguments, daemon=True)
             self._process.start()
-            for their in theirs:
+            for their in (*theirs, report):
                 their.close()
             self._connections = tuple(our for our, _ in pipes)
 
@@ -147,14 +170,19 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _serve(prepare: Callable[[], Callable[[Task], Result]], connections: list[Connection], log_level: int) -> None:
+def _serve(prepare: Prepare[Task, Result], connections: list[Connection], report: Connection, log_level: int) -> None:
     """Do what comes through each connection until it is closed."""
     # Ctrl-C goes to all processes at the terminal; the first one decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     logging.basicConfig(level=log_level)
     logging.captureWarnings(True)
-    do = prepare()
+    try:
+        do, told = prepare()
+    except Exception as error:
+        report.send((error, None))
+        return
+    report.send((None, told))
     threads = [threading.Thread(target=_serve_one, args=(do, connection)) for connection in connections]
     for thread in threads:
         thread.start()

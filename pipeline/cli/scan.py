@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,24 +16,24 @@ from pipeline.cli.progress_bar import bar
 from pipeline.media.limits import Limits
 
 if TYPE_CHECKING:
-    from pipeline.analysis.scan import Scanner
-    from pipeline.batch.scan_batch import ScannerSettings
+    from pipeline.batch.output import Output
+    from pipeline.batch.scan_batch import Finished
+    from pipeline.batch.scanner_processes import ScannerProcesses
     from pipeline.evidence.companion_files import CompanionFiles
     from pipeline.media.sampling import SamplingPlan
-    from pipeline.results.input import Input
-    from pipeline.results.table import TableRow
-    from pipeline.results.verdict import Verdict
-    from pipeline.results.writers import ResultWriter
 
 _USUAL = Limits()
 _LEAST_MEMORY_MB = 512
+
+_MOST_ROWS = 1000
+"""Of the table; results of more files are counted."""
 
 _DESCRIPTION = """\
 Scan videos and images for manipulated faces.
 
 INPUT is a file, a folder (searched with its sub-folders) or a glob pattern; - reads paths from standard input, one a
 line or as `find -print0` writes them. Results that are already in the output folder are kept unless --overwrite is
-given, so an interrupted batch goes on where it stopped.
+given, so an interrupted batch goes on where it stopped; `facewitness status DIR` tells how far it is.
 
 exit status: 0 every input got a result, 1 some input could not be scanned or the report not made, 2 wrong usage,
 130 interrupted; a second interrupt ends at once"""
@@ -53,9 +53,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     parser.add_argument(
         "--format",
-        choices=("json", "jsonl", "csv"),
+        choices=("json", "jsonl", "csv", "parquet"),
         default="json",
-        help="json: a file for each input (default); jsonl: one results.jsonl; csv: also labels.csv of two columns",
+        help="json: a file for each input (default); jsonl: one results.jsonl; csv: also labels.csv of two columns; "
+        "parquet: also results.parquet",
     )
     sampling = parser.add_mutually_exclusive_group()
     sampling.add_argument(
@@ -105,7 +106,16 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="MB",
         help=f"give up on a file whose decoder wants more than MB megabytes of memory ({_USUAL.memory_bytes >> 20})",
     )
-    parser.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
+    again = parser.add_mutually_exclusive_group()
+    again.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
+    again.add_argument(
+        "--retry-failed", action="store_true", help="scan again what could not be scanned, though it has not changed"
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="read files that have a result once more, instead of trusting their size, time of change and inode",
+    )
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
     parser.set_defaults(run=run)
 
@@ -120,36 +130,35 @@ def run(options: argparse.Namespace) -> int:
         print(f"facewitness scan: {wrong}", file=sys.stderr)
         return 2
     with end_at_once():
-        from pipeline.analysis.resources import worker_processes
-        from pipeline.batch.scan_batch import scan_batch
+        from classifiers import find_model
+        from pipeline.batch.output import Output
         from pipeline.media.types import display_path, printable
-        from pipeline.results.table import table
-        from pipeline.results.writers import ResultWriter, WriteError
+        from pipeline.results.writers import WriteError
 
-        inputs = _inputs(options.inputs)
-        loaded = _load(options)
-        if loaded is None:
-            return 2
-        settings, scanner = loaded
-    rows: list[TableRow] = []
-    failed = False
+        # Before a folder is made for nothing.
+        find_model(options.model)
+    failed, scanned = False, False
     try:
-        with ResultWriter(folder, options.format) as writer:
-            workers = options.workers or worker_processes()
-            verdicts = scan_batch(inputs, scanner, settings, writer, workers=workers, overwrite=options.overwrite)
-            if options.annotate or options.heatmaps:
-                from pipeline.evidence.companion_files import CompanionFiles
-
-                wanted = CompanionFiles(options.annotate, options.heatmaps, options.model, options.overwrite)
-                verdicts = _with_companions(verdicts, inputs, writer, wanted)
-            failed = _collect(verdicts, rows, len(inputs), to_pipe)
+        with Output(folder, options.format) as output:
+            with end_at_once():
+                total = _expect(output, options.inputs)
+                scanner = _load(options)
+            if scanner is None:
+                return 2
+            try:
+                with scanner:
+                    failed = _scan(options, output, scanner, total)
+                scanned = True
+            except WriteError as error:
+                print(f"facewitness scan: {error}", file=sys.stderr)
+                failed = True
+            if not to_pipe:
+                _tell(output, total, scanned)
     except WriteError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
-        failed = True
-    if not to_pipe and (rows or not failed):
-        print(table(rows))
-        if folder:
-            print(f"\nResults are in {printable(display_path(folder))}")
+        return 1
+    if scanned and folder and not to_pipe:
+        print(f"\nResults are in {printable(display_path(folder))}")
     if options.report and folder:
         failed = not _report(folder, options.model) or failed
     return 1 if failed else 0
@@ -168,46 +177,91 @@ def _wrong_usage(options: argparse.Namespace, folder: Path | None) -> str | None
     return None
 
 
-def _load(options: argparse.Namespace) -> tuple[ScannerSettings, Scanner] | None:
-    """Load what scans; None where the options ask for what there is not, which is printed."""
-    from classifiers import ModelError
-    from pipeline.batch.scan_batch import ScannerSettings
-
-    try:
-        settings = ScannerSettings(
-            options.model,
-            options.engine,
-            options.detector,
-            _plan(options),
-            options.adaptive,
-            options.precision,
-            options.device,
-            Limits(options.memory << 20, options.timeout),
-        )
-        scanner = settings.scanner()
-    except ValueError as error:
-        print(f"facewitness scan: {error}", file=sys.stderr)
-        return None
-    try:
-        if options.heatmaps:
-            scanner.model.check_heat_maps()
-    except ModelError as error:
-        remedy = "leave out --heatmaps, or scan with the default model"
-        print(f"facewitness scan: there are no heat maps: {error}; {remedy}", file=sys.stderr)
-        return None
-    return settings, scanner
-
-
-def _inputs(arguments: Sequence[str]) -> list[Input]:
-    """Find the files, and say what lies beside them and is left out."""
+def _expect(output: Output, arguments: Sequence[str]) -> int:
+    """Find the files, say what lies beside them and is left out, and give their number."""
     from pipeline.batch.folders import LeftOut
     from pipeline.batch.inputs import expand_inputs
 
     left_out = LeftOut()
-    inputs = list(expand_inputs(arguments, left_out=left_out))
+    total = output.expect(expand_inputs(arguments, left_out=left_out))
     if str(left_out):
         print(f"facewitness scan: {left_out}", file=sys.stderr)
-    return inputs
+    return total
+
+
+def _load(options: argparse.Namespace) -> ScannerProcesses | None:
+    """Load what scans; None where the options ask for what there is not, which is printed."""
+    from classifiers import ModelError, find_model
+    from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
+
+    settings = ScannerSettings(
+        options.model,
+        options.engine,
+        options.detector,
+        _plan(options),
+        options.adaptive,
+        options.precision,
+        options.device,
+        Limits(options.memory << 20, options.timeout),
+    )
+    try:
+        if options.heatmaps:
+            find_model(options.model).check_heat_maps()
+    except ModelError as error:
+        remedy = "leave out --heatmaps, or scan with the default model"
+        print(f"facewitness scan: there are no heat maps: {error}; {remedy}", file=sys.stderr)
+        return None
+    try:
+        return ScannerProcesses(settings, options.workers)
+    except ValueError as error:
+        print(f"facewitness scan: {error}", file=sys.stderr)
+        return None
+
+
+def _scan(options: argparse.Namespace, output: Output, scanner: ScannerProcesses, total: int) -> bool:
+    """Scan, and make what else was asked for of each file; whether one has failed."""
+    from pipeline.batch.scan_batch import Reuse, scan_batch
+    from pipeline.results.parts import FAILURES
+    from pipeline.results.writers import json_line
+
+    wanted = None
+    if options.annotate or options.heatmaps:
+        from pipeline.evidence.companion_files import CompanionFiles
+
+        wanted = CompanionFiles(options.annotate, options.heatmaps, options.model, options.overwrite)
+    reuse = Reuse(options.overwrite, options.verify, options.retry_failed)
+    failed = False
+    for finished in bar(scan_batch(output, scanner, reuse), total, "scanning", "file"):
+        if wanted:
+            _draw(wanted, output, finished)
+        if options.output == "-":
+            print(json_line(finished.verdict), flush=True)
+        failed = failed or finished.summary.status in FAILURES
+    return failed
+
+
+def _draw(wanted: CompanionFiles, output: Output, finished: Finished) -> None:
+    """Draw what was asked for of a file; what cannot be drawn is told and costs nothing else."""
+    from classifiers import ModelError
+    from pipeline.evidence.pictures import PicturesError
+    from pipeline.results.writers import WriteError
+
+    source = finished.source
+    try:
+        wanted.write(finished.verdict, source.path, output.path(source))
+    except (PicturesError, ModelError, WriteError) as error:
+        print(f"facewitness scan: {error}", file=sys.stderr)
+
+
+def _tell(output: Output, total: int, scanned: bool) -> None:
+    """Print the table, or of many files how many have which verdict; of a run that broke off what there is."""
+    from pipeline.results.table import table
+
+    counts = output.ledger.counts()
+    if total > _MOST_ROWS:
+        print("\n".join(f"{number:>9}  {name}" for name, number in counts.items()))
+    elif scanned or counts:
+        print(table(output.ledger.summaries_of_run()))
 
 
 def _plan(options: argparse.Namespace) -> SamplingPlan:
@@ -216,22 +270,6 @@ def _plan(options: argparse.Namespace) -> SamplingPlan:
     if options.fps:
         return SamplingPlan.at_fps(options.fps)
     return SamplingPlan.every_frame() if options.frames == "all" else SamplingPlan.spread(options.frames, SLACK)
-
-
-def _with_companions(
-    verdicts: Iterator[Verdict], inputs: Sequence[Input], writer: ResultWriter, wanted: CompanionFiles
-) -> Iterator[Verdict]:
-    """Draw what was asked for of each file; what cannot be drawn is told and costs nothing else."""
-    from classifiers import ModelError
-    from pipeline.evidence.pictures import PicturesError
-    from pipeline.results.writers import WriteError
-
-    for source, verdict in zip(inputs, verdicts, strict=True):
-        try:
-            wanted.write(verdict, source.path, writer.path(source))
-        except (PicturesError, ModelError, WriteError) as error:
-            print(f"facewitness scan: {error}", file=sys.stderr)
-        yield verdict
 
 
 def _report(folder: Path, model: str | None) -> bool:
@@ -247,21 +285,6 @@ def _report(folder: Path, model: str | None) -> bool:
     if failed:
         print(f"facewitness scan: {counted(failed, 'page')} of the report could not be made", file=sys.stderr)
     return not failed
-
-
-def _collect(verdicts: Iterator[Verdict], rows: list[TableRow], total: int, to_pipe: bool) -> bool:
-    """Take each verdict as it comes, of which only the row of the table is kept; whether one has failed."""
-    from pipeline.results.parts import FAILURES
-    from pipeline.results.table import table_row
-    from pipeline.results.writers import json_line
-
-    failed = False
-    for verdict in bar(verdicts, total, "scanning", "file"):
-        if to_pipe:
-            print(json_line(verdict), flush=True)
-        rows.append(table_row(verdict))
-        failed = failed or verdict.status in FAILURES
-    return failed
 
 
 def _named(text: str) -> str:

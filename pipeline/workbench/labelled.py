@@ -23,12 +23,12 @@ from extractors import Face
 from extractors.align import CropGeometry
 from extractors.quality import face_quality, frontality
 from pipeline.analysis.aggregate import Evidence, weigh
-from pipeline.analysis.resources import worker_processes
-from pipeline.batch.scan_batch import ScannerSettings, scan_batch
+from pipeline.batch.output import Output
+from pipeline.batch.scan_batch import Reuse, scan_batch
+from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
 from pipeline.results.input import Input
 from pipeline.results.parts import Observation, Track, logits_of
 from pipeline.results.verdict import Verdict
-from pipeline.results.writers import ResultWriter
 
 # A detector's box is this much smaller than the square that the landmark template is measured in.
 _SQUARE_BY_BOX = 1.2
@@ -116,14 +116,12 @@ def scan_labelled(
     if inside is not None:
         raise DataError(f"{inside.name} lies within a zip file and has no landmarks; unpack the data set to scan it")
     inputs = [Input(sample.path, relative) for sample, relative in zip(samples, _names(samples, root), strict=True)]
-    scanner = settings.scanner()
-    with ResultWriter(folder / "scans" if folder else None) as writer:
-        verdicts = scan_batch(
-            inputs, scanner, settings, writer, workers=workers or worker_processes(), needs_logits=True
-        )
-        for sample, verdict in zip(samples, verdicts, strict=True):
+    with Output(folder / "scans" if folder else None) as output, ScannerProcesses(settings, workers) as scanner:
+        output.expect(inputs)
+        finished = scan_batch(output, scanner, Reuse(needs_logits=True))
+        for sample, each in zip(samples, finished, strict=True):
             # Rounded as a stored one is, so that figures do not depend on whether a run was interrupted.
-            yield LabelledScan(sample, verdict.as_stored())
+            yield LabelledScan(sample, each.verdict.as_stored())
 
 
 def crop_scorer(

@@ -94,7 +94,7 @@ class VideoWriter:
     ) -> None:
         self._target, self._size, self._source, self._stream_facts = target, size, source, stream_facts
         self._stall_timeout_s = stall_timeout_s
-        self._part = target.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}.mp4")
+        self._part = target.with_name(f".part-{secrets.token_hex(8)}.mp4")
         self._encoder: _Encoder | None = None
         self._waiting: tuple[npt.NDArray[np.uint8], int] | None = None
         self._first_us = 0
