@@ -16,10 +16,11 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
+from pipeline.batch.entries import Entry, FileIdentity, Run
 from pipeline.media.types import quoted
 from pipeline.results.input import Input
 from pipeline.results.naming import folded, plain_name
@@ -42,7 +43,7 @@ CREATE TABLE IF NOT EXISTS files (
     scanner TEXT NOT NULL DEFAULT '',
     state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'done')),
     attempts INTEGER NOT NULL DEFAULT 0,
-    result BLOB,
+    result BLOB, result_mtime_ns INTEGER,
     document BLOB,
     finished_at REAL,
     path TEXT, status TEXT, label TEXT, score REAL, faces INTEGER, seen REAL, with_face REAL, seconds REAL, note TEXT
@@ -60,67 +61,6 @@ CREATE TABLE IF NOT EXISTS run (
     began_at REAL NOT NULL, ended_at REAL, total INTEGER NOT NULL, scanned INTEGER NOT NULL DEFAULT 0
 );
 """
-
-
-@dataclass(frozen=True, slots=True)
-class FileIdentity:
-    """What tells, without reading it, whether a file is still what it was: size in bytes, time of change, inode."""
-
-    size: int
-    mtime_ns: int
-    inode: int
-
-    @classmethod
-    def of(cls, path: Path) -> FileIdentity | None:
-        """Look at a file; None where there is none."""
-        try:
-            status = path.stat()
-        except (OSError, ValueError):  # ValueError: a null character in the path
-            return None
-        return cls(status.st_size, status.st_mtime_ns, status.st_ino)
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """What the ledger knows of a file.
-
-    Attributes:
-        state: "running" from before its scan begins until its result is written, then "done".
-        attempts: how many scans of it have begun since the last that ended.
-        identity: of the file when it was scanned, or None.
-        scanner: names all that the result depends on beside the file; "" if that is not known.
-        result: the file of its result, relative to the folder; None if it has none.
-        has_document: whether the result is kept in the ledger.
-        summary: of the result; None if there is none.
-    """
-
-    state: Literal["waiting", "running", "done"]
-    attempts: int
-    identity: FileIdentity | None
-    scanner: str
-    result: Path | None
-    has_document: bool
-    summary: Summary | None
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """How far the latest run has come.
-
-    Attributes:
-        began_at, ended_at: seconds since 1970; `ended_at` is None while it runs, or if it was killed.
-        total: number of files that it was given.
-        done: of these, how many have a result.
-        scanned: of these, how many it scanned itself.
-        running: files that are being scanned, or were when it was killed.
-    """
-
-    began_at: float
-    ended_at: float | None
-    total: int
-    done: int
-    scanned: int
-    running: list[str]
 
 
 class Ledger:
@@ -206,19 +146,20 @@ class Ledger:
         """Give what is known of a file."""
         with self._reading() as database:
             row = database.execute(
-                "SELECT state, attempts, size, mtime_ns, inode, scanner, result, document IS NOT NULL, "
-                f"{_SUMMARY_COLUMNS} FROM files WHERE absolute = ?",
+                "SELECT state, attempts, size, mtime_ns, inode, scanner, result, result_mtime_ns, "
+                f"document IS NOT NULL, {_SUMMARY_COLUMNS} FROM files WHERE absolute = ?",
                 (_absolute(source),),
             ).fetchone()
         if row is None:
             return None
-        state, attempts, size, mtime_ns, inode, scanner, result, has_document, *summary = row
+        state, attempts, size, mtime_ns, inode, scanner, result, result_mtime_ns, has_document, *summary = row
         return Entry(
             state,
             attempts,
             None if size is None else FileIdentity(size, mtime_ns, inode),
             scanner,
             None if result is None else Path(os.fsdecode(result)),
+            result_mtime_ns,
             bool(has_document),
             Summary(*summary) if summary[0] is not None else None,
         )
@@ -247,6 +188,7 @@ class Ledger:
         identity: FileIdentity | None = None,
         sha256: str | None = None,
         result: Path | None = None,
+        result_mtime_ns: int | None = None,
         document: str | None = None,
         scanned: bool = True,
     ) -> None:
@@ -259,17 +201,19 @@ class Ledger:
             identity: of the file when it was scanned.
             sha256: of its bytes, in hexadecimal.
             result: the file of its result, relative to the folder.
+            result_mtime_ns: when that was written.
             document: the result itself, where it has no file of its own.
             scanned: whether this run scanned it.
         """
-        names = ["absolute", "scanner", "size", "mtime_ns", "inode", "sha256", "result", "document", "finished_at"]
-        names += ["state", "attempts", *_SUMMARY]
+        names = ["absolute", "scanner", "size", "mtime_ns", "inode", "sha256", "result", "result_mtime_ns"]
+        names += ["document", "finished_at", "state", "attempts", *_SUMMARY]
         values = (
             _absolute(source),
             scanner,
             *(astuple(identity) if identity else (None, None, None)),
             sha256,
             None if result is None else os.fsencode(result),
+            result_mtime_ns,
             None if document is None else zlib.compress(document.encode(), 1),
             time.time(),
             "done",
@@ -408,8 +352,7 @@ class Ledger:
 
 
 def _absolute(source: Input) -> bytes:
-    # As its user spelled it: links are kept.
-    return os.fsencode(os.path.abspath(source.path))  # noqa: PTH100
+    return os.fsencode(os.path.abspath(source.path))  # noqa: PTH100 - keeps links as they are
 
 
 def _name(source: Input) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from classifiers.atomic_file import remove_parts_below
+from pipeline.batch.entries import Entry, FileIdentity
 from pipeline.batch.folder_lock import FolderLock
-from pipeline.batch.ledger import Entry, FileIdentity, Ledger
+from pipeline.batch.ledger import Ledger
 from pipeline.media.types import quoted
 from pipeline.results.input import Input
 from pipeline.results.lists import (
@@ -89,10 +90,11 @@ class Output:
         return self.folder / entry.result if entry and entry.result else self._files.path(source)
 
     def has(self, entry: Entry) -> bool:
-        """Tell whether a result is still where the ledger says it is."""
+        """Tell whether a result is still there as it was written."""
         if self.folder is None or self._format == "jsonl":
             return entry.has_document
-        return entry.result is not None and (self.folder / entry.result).is_file()
+        written = FileIdentity.of(self.folder / entry.result) if entry.result else None
+        return written is not None and written.mtime_ns == entry.result_mtime_ns
 
     def stored(self, source: Input) -> Verdict | None:
         """Read the result of an input that this or an earlier run wrote, if there is a readable one."""
@@ -130,14 +132,14 @@ class Output:
     def _write(
         self, source: Input, verdict: Verdict, identity: FileIdentity | None, scanner: str, *, scanned: bool
     ) -> None:
-        result = document = None
+        result = written = document = None
         if self.folder is not None and self._format == "jsonl":
             document = (None if scanned else self.ledger.document(source)) or json_line(verdict)
         elif self.folder is not None:
             file = self.path(source)
             if scanned or not file.is_file():
                 self._files.write(file, verdict)
-            result = file.relative_to(self.folder)
+            result, written = file.relative_to(self.folder), FileIdentity.of(file)
         self.ledger.finish(
             source,
             Summary.of(verdict),
@@ -145,6 +147,7 @@ class Output:
             identity=identity,
             sha256=verdict.input.sha256,
             result=result,
+            result_mtime_ns=written.mtime_ns if written else None,
             document=document,
             scanned=scanned,
         )

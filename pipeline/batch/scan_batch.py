@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pipeline.analysis.concurrency import in_order
+from pipeline.batch.entries import FileIdentity
 from pipeline.batch.equal_files import EqualFiles
-from pipeline.batch.ledger import FileIdentity
 from pipeline.batch.output import Output
 from pipeline.batch.scanner_processes import ScannerProcesses
 from pipeline.batch.turnstile import Turnstile

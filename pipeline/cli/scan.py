@@ -18,7 +18,7 @@ from pipeline.media.limits import Limits
 if TYPE_CHECKING:
     from pipeline.batch.output import Output
     from pipeline.batch.scan_batch import Finished
-    from pipeline.batch.scanner_processes import ScannerProcesses
+    from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
     from pipeline.evidence.companion_files import CompanionFiles
     from pipeline.media.sampling import SamplingPlan
 
@@ -130,21 +130,20 @@ def run(options: argparse.Namespace) -> int:
         print(f"facewitness scan: {wrong}", file=sys.stderr)
         return 2
     with end_at_once():
-        from classifiers import find_model
         from pipeline.batch.output import Output
+        from pipeline.batch.scanner_processes import ScannerProcesses
         from pipeline.media.types import display_path, printable
         from pipeline.results.writers import WriteError
 
-        # Before a folder is made for nothing.
-        find_model(options.model)
+        settings = _settings(options)
+    if settings is None:
+        return 2
     failed, scanned = False, False
     try:
         with Output(folder, options.format) as output:
             with end_at_once():
                 total = _expect(output, options.inputs)
-                scanner = _load(options)
-            if scanner is None:
-                return 2
+                scanner = ScannerProcesses(settings, options.workers)
             try:
                 with scanner:
                     failed = _scan(options, output, scanner, total)
@@ -154,9 +153,9 @@ def run(options: argparse.Namespace) -> int:
                 failed = True
             if not to_pipe:
                 _tell(output, total, scanned)
-    except WriteError as error:
+    except (WriteError, ValueError) as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
-        return 1
+        return 1 if isinstance(error, WriteError) else 2
     if scanned and folder and not to_pipe:
         print(f"\nResults are in {printable(display_path(folder))}")
     if options.report and folder:
@@ -189,30 +188,30 @@ def _expect(output: Output, arguments: Sequence[str]) -> int:
     return total
 
 
-def _load(options: argparse.Namespace) -> ScannerProcesses | None:
-    """Load what scans; None where the options ask for what there is not, which is printed."""
+def _settings(options: argparse.Namespace) -> ScannerSettings | None:
+    """Say what is to scan; None where the options ask for what there is not, which is printed."""
     from classifiers import ModelError, find_model
-    from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
+    from pipeline.batch.scanner_processes import ScannerSettings
 
-    settings = ScannerSettings(
-        options.model,
-        options.engine,
-        options.detector,
-        _plan(options),
-        options.adaptive,
-        options.precision,
-        options.device,
-        Limits(options.memory << 20, options.timeout),
-    )
+    model = find_model(options.model)
     try:
         if options.heatmaps:
-            find_model(options.model).check_heat_maps()
+            model.check_heat_maps()
     except ModelError as error:
         remedy = "leave out --heatmaps, or scan with the default model"
         print(f"facewitness scan: there are no heat maps: {error}; {remedy}", file=sys.stderr)
         return None
     try:
-        return ScannerProcesses(settings, options.workers)
+        return ScannerSettings(
+            options.model,
+            options.engine,
+            options.detector,
+            _plan(options),
+            options.adaptive,
+            options.precision,
+            options.device,
+            Limits(options.memory << 20, options.timeout),
+        )
     except ValueError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return None

@@ -7,6 +7,7 @@ import csv
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
 
@@ -93,10 +94,8 @@ def check_parquet() -> None:
     Raises:
         WriteError: pyarrow is not installed.
     """
-    try:
-        import pyarrow  # noqa: F401
-    except ImportError as error:
-        raise WriteError(f"Parquet files need pyarrow; install it with: {install_command('parquet')}") from error
+    if find_spec("pyarrow") is None:
+        raise WriteError(f"Parquet files need pyarrow; install it with: {install_command('parquet')}")
 
 
 def read_results_csv(path: Path) -> Iterator[Summary]:

@@ -16,11 +16,12 @@ import pytest
 
 from classifiers.csv_cells import FORMULA_STARTS, guarded, unguarded
 from pipeline.batch.inputs import expand_inputs
+from pipeline.batch.output import Output
 from pipeline.cli import main
 from pipeline.media import MediaError, probe
 from pipeline.results.input import Input
-from pipeline.results.table import table_row
-from pipeline.results.writers import ResultWriter
+from pipeline.results.summary import Summary
+from pipeline.results.table import table
 from tests.evidence import verdict
 from tests.media_files import number_frames, write_video
 
@@ -45,18 +46,15 @@ def run(arguments: Sequence[str], out: Path, result_format: str = "json") -> tup
         The paths that had none, and the name of the result of each.
     """
     listed = io.BytesIO("\n".join(arguments[1:]).encode()) if arguments[0] == "-" else None
-    inputs = list(expand_inputs(arguments[:1] if listed else arguments, listed))
     new = []
-    with ResultWriter(out, result_format) as writer:
-        writer.expect(inputs)
+    with Output(out, result_format) as output:
+        output.expect(expand_inputs(arguments[:1] if listed else arguments, listed))
+        inputs = list(output.ledger.inputs())
         for source in inputs:
-            stored = writer.stored(source)
-            if stored:
-                writer.keep(stored)
-            else:
+            if not output.stored(source):
                 new.append(str(source.path))
-                writer.write(source, verdict(source.path))
-        return new, {str(source.path): writer.path(source).relative_to(out).as_posix() for source in inputs}
+                output.write(source, verdict(source.path), None, "")
+        return new, {str(source.path): output.path(source).relative_to(out).as_posix() for source in inputs}
 
 
 def rows(file: Path) -> list[list[str]]:
@@ -157,22 +155,24 @@ LONG = {
 def test_long_names(tmp_path, name, place):
     relative = Path(place, name)
     inputs = [Input("in" / relative, relative), Input("elsewhere" / relative, relative)]
-    with ResultWriter(tmp_path) as writer:
+    with Output(tmp_path) as output:
+        output.expect(inputs)
         for source in inputs:
-            writer.write(source, verdict(source.path))
-    names = {source: writer.path(source) for source in inputs}
+            output.write(source, verdict(source.path), None, "")
+        names = {source: output.path(source) for source in inputs}
     assert len(set(names.values())) == 2
     for source, file in names.items():
         assert file.is_file() and file.parent == tmp_path / place
         assert len(os.fsencode(file.name.removesuffix(".json") + LONGEST_COMPANION)) <= 255
         assert os.fsencode(file.name)[:50] == os.fsencode(name)[:50] or name == LONG["no text"]
-        assert ResultWriter(tmp_path).stored(source) is not None
+        with Output(tmp_path) as output:
+            assert output.stored(source) is not None
 
 
 def test_long_names_that_differ_at_their_end(tmp_path):
     names = ["x" * 240 + f"{number}.mp4" for number in range(3)]
-    with ResultWriter(tmp_path) as writer:
-        files = {writer.path(Input(Path("in", name), Path(name))) for name in names}
+    with Output(tmp_path) as output:
+        files = {output.path(Input(Path("in", name), Path(name))) for name in names}
     assert len(files) == 3
 
 
@@ -229,8 +229,8 @@ def test_no_name_of_a_file_is_a_formula_in_a_list(tmp_path, monkeypatch, name):
     out = tmp_path / "out"
     for _ in range(2):
         run([f"./{name}"], out, "csv")
-        for table in ("results.csv", "labels.csv"):
-            (row,) = rows(out / table)
+        for file in ("results.csv", "labels.csv"):
+            (row,) = rows(out / file)
             assert not row[0].startswith(FORMULA_STARTS)
             assert Path(row[0]) == Path(name), "it is still the path of the file"
 
@@ -247,7 +247,7 @@ def test_texts_of_others_come_back_from_a_table_as_they_were(text):
     ("bell\x07.mp4", r"bell\x07.mp4"), (os.fsdecode(b"caf\xe9.mp4"), r"caf\xe9.mp4"),
 ])  # fmt: skip
 def test_what_would_steer_a_terminal_is_shown_escaped(name, shown):
-    assert table_row(verdict(Path(name))).file == shown
+    assert table([Summary.of(verdict(Path(name)))]).splitlines()[2].startswith(f"{shown} ")
 
 
 ADDRESSES = [
@@ -264,6 +264,7 @@ def test_addresses_are_told_as_they_were_given(tmp_path, capsys, address, by, mo
     with pytest.raises(MediaError, match="is an address, from which nothing is fetched") as failure:
         probe(source.path)
     assert f"'{address}'" in str(failure.value)
-    with ResultWriter(tmp_path / "out") as writer:
-        writer.write(source, verdict(source.path, "error"))
+    with Output(tmp_path / "out") as output:
+        output.expect([source])
+        output.write(source, verdict(source.path, "error"), None, "")
     assert rows(tmp_path / "out/results.csv")[0][0] == address

@@ -42,9 +42,17 @@ def test_help_loads_nothing_heavy():
 
 
 def test_a_default_scan_does_not_load_tensorflow():
-    loaded = modules_after("scan", str(REAL), "--frames", "2")
+    script = "import sys; from pipeline import scan; scan(sys.argv[1]); print(*sys.modules)"
+    run = subprocess.run([sys.executable, "-c", script, REAL], capture_output=True, text=True, check=True)
+    loaded = set(run.stdout.split())
     assert "openvino" in loaded
     assert not loaded & {"tensorflow", "keras", "torch", "jax", "mtcnn"}
+
+
+def test_the_process_that_others_scan_for_loads_no_networks():
+    loaded = modules_after("scan", str(REAL), "--frames", "2")
+    assert "pipeline.batch.scan_batch" in loaded
+    assert not loaded & {"openvino", "tensorflow", "keras", "mtcnn", "dlib"}
 
 
 def test_version(capsys):
