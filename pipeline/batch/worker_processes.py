@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import multiprocessing
 import os
 import queue
 import signal
+import sys
 import threading
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
@@ -156,10 +159,25 @@ class _Worker(Generic[Task, Result]):
             self._report, report = _SPAWN.Pipe(duplex=False)
             arguments = (self._prepare, theirs, report, logging.getLogger().getEffectiveLevel())
             self._process = _SPAWN.Process(target=_serve, args=arguments, daemon=True)
-            self._process.start()
+            with _main_left_alone():
+                self._process.start()
             for their in (*theirs, report):
                 their.close()
             self._connections = tuple(our for our, _ in pipes)
+
+
+@contextlib.contextmanager
+def _main_left_alone() -> Iterator[None]:
+    """Start processes that do not run the program of whoever calls us.
+
+    They would import it, and it may be a script that does its work as it is imported.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _end_with_parent() -> None:

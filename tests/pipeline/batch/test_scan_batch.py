@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -231,3 +233,17 @@ def test_what_was_finished_when_a_run_stops_is_kept(inputs, tmp_path, workers):
     ledger = Ledger(out)
     assert not ledger.run().running and ledger.run().done >= 1
     ledger.close()
+
+
+def test_a_script_that_does_its_work_as_it_is_imported_may_scan(inputs, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys; from pathlib import Path\n"
+        "from tests.pipeline.batch.test_scan_batch import SETTINGS, Input, Output, ScannerProcesses, scan_batch\n"
+        "with Output(None) as output, ScannerProcesses(SETTINGS) as scanner:\n"
+        "    output.expect([Input(Path(sys.argv[1]), Path('clip'))])\n"
+        "    print([finished.summary.status for finished in scan_batch(output, scanner)])\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(SAMPLES.parent)}
+    run = subprocess.run([sys.executable, script, inputs[2].path], env=environment, capture_output=True, text=True)
+    assert run.stdout == "['ok']\n", run.stderr
