@@ -33,6 +33,9 @@ Output = TypeVar("Output")
 
 _GENERAL_OPTIONS = ("-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info")
 
+# As `signal.SIGKILL`, which some systems lack.
+_KILLED = 9
+
 _WATCH_INTERVAL_S = 0.25
 _LINE_BYTES = 1 << 16
 _KEPT_ERRORS = 20
@@ -257,12 +260,12 @@ class Process:
         """Wait for the end after all output has been read, and give the exit status; negative is a signal.
 
         Raises:
-            MediaError: status "timeout", if ffmpeg hangs; "unsupported", if it got not as much memory as it wanted, so
-                that what it gave is not all.
+            MediaError: status "timeout", if ffmpeg hangs; "unsupported", if it got not as much memory as it wanted, and
+                "error", if somebody killed it, so that what it gave is not all.
         """
         self._wait_for(self._process.wait)
         self._settle()
-        if self._wants_memory:
+        if self._wants_memory or self._was_killed:
             raise self.failure()
         return self._process.returncode
 
@@ -280,6 +283,8 @@ class Process:
             return MediaError(
                 "unsupported", f"{name} takes more than {allowed} of memory to decode: allow more with --memory."
             )
+        if self._was_killed:
+            return MediaError("error", f"{name} could not be read: ffmpeg was killed, perhaps for want of memory.")
         if self._process.returncode < 0:
             signal = -self._process.returncode
             return MediaError("error", f"{name} could not be read: ffmpeg crashed (signal {signal}).")
@@ -291,6 +296,11 @@ class Process:
             return MediaError("undecodable", f"{name} is damaged, or neither a video nor an image.")
         reason = self.first_error or "ffmpeg gives no reason"
         return MediaError("undecodable", f"{name} could not be decoded: {reason}.")
+
+    @property
+    def _was_killed(self) -> bool:
+        # No file makes a program do that to itself.
+        return self._process.returncode == -_KILLED
 
     def _wait_for(self, step: Callable[[], Output]) -> Output:
         """Do what may block, under the eye of the watch."""

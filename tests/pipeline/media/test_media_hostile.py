@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline import media
@@ -414,6 +415,16 @@ def test_crash(clip, replaced_ffmpeg, script):
         with pytest.raises(MediaError, match="crashed") as caught:
             list(reader)
         assert caught.value.status == "error"
+
+
+@POSIX
+def test_a_decoder_that_somebody_killed_gives_no_part_of_a_file_for_all_of_it(clip):
+    with open_frames(probe(clip), EVERY) as reader, pytest.raises(MediaError, match="was killed") as caught:
+        for _ in reader:
+            for child in psutil.Process().children(recursive=True):
+                if "ffmpeg" in child.name():
+                    child.kill()
+    assert caught.value.status == "error"
 
 
 def test_variable_that_names_no_ffmpeg(clip, monkeypatch, tmp_path):
