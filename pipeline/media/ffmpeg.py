@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from pipeline.media import confinement
-from pipeline.media.errors import MediaError, quoted
+from pipeline.media.errors import MediaError, nonsense, quoted
 from pipeline.media.limits import Limits
 from pipeline.media.source_file import SourceFile
 
@@ -151,7 +151,8 @@ class Process:
     Args:
         arguments: command line without the program; its first input is `pipeline.media.ffmpeg_input.source_input`.
         source: the file that it reads.
-        on_log: called with every line of its log, in another thread.
+        on_log: called with every line of its log, in another thread; a ValueError or ArithmeticError says that it makes
+            no sense.
         stall_timeout_s: seconds without a line of log or a byte of output, while one is waited for, after which it is
             killed.
         errors_from: the first line of log in which it is found, if there is one, makes good all errors before it.
@@ -340,6 +341,10 @@ class Process:
                 self._errors.clear()
             try:
                 self._on_log(text)
+            except (ValueError, ArithmeticError):
+                # An ffmpeg that a file has taken over may say anything.
+                self._log_failure = nonsense(self._source)
+                self._process.kill()
             except Exception as error:  # belongs to the thread that waits for the frames
                 self._log_failure = error
                 self._process.kill()

@@ -67,7 +67,11 @@ class FrameLog:
         self._frames: queue.SimpleQueue[LoggedFrame] = queue.SimpleQueue()
 
     def feed(self, line: str) -> None:
-        """Take one line of the log."""
+        """Take one line of the log.
+
+        Raises:
+            ValueError, ArithmeticError: ffmpeg would not write it.
+        """
         if DAMAGE.search(line):
             self.has_damage = True
         if match := self._GRAPH.search(line):
