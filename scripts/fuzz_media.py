@@ -3,13 +3,14 @@
     python scripts/fuzz_media.py --files 5000 --seed 1 --keep findings
     python scripts/fuzz_media.py --files 1 --seed 1 --first 1234     number 1234 of that run once more
 
-Needs `pip install '.[dev]'`. Small valid files of many kinds are made with the ffmpeg and the Pillow that are there, and
-damaged. Each is probed and decoded; one in --scan-one-in goes through a whole scan, and the JSON of its verdict is
+Needs `pip install '.[dev]'`. Small valid files of many kinds are made with the ffmpeg and the Pillow that are there,
+and damaged. Each is probed and decoded; one in --scan-one-in goes through a whole scan, and the JSON of its verdict is
 checked against the schema. What a file is depends on the seed and its number alone.
 
 Prints how many files of each kind ended with which status, the slowest, the most memory that this process and its
-decoders had together, and every fault: an exception, a hang, frames out of order, a message that is no sentence, invalid
-JSON. Files that show one stay in --keep, with a text that says what it is. The exit status is 1 if there is one.
+decoders had together, and every fault: an exception, a hang, frames out of order, a message that is no sentence,
+invalid JSON. Files that show one stay in --keep, with a text that says what it is; if this process itself is killed,
+those that were tried then are there. The exit status is 1 if there is a fault.
 """
 
 from __future__ import annotations
@@ -85,9 +86,8 @@ def main() -> int:
         ):
             tally.add(made, outcome)
             if outcome.faults:
-                said = "\n\n".join(
-                    [f"seed {options.seed}, number {made.number}: {', '.join(made.steps)}", *outcome.faults]
-                )
+                heading = f"seed {options.seed}, number {made.number}: {', '.join(made.steps)}"
+                said = "\n\n".join([heading, *outcome.faults])
                 path.with_suffix(".txt").write_text(said + "\n", encoding="utf-8")
                 print(said, file=sys.stderr)
             else:

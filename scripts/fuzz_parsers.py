@@ -3,10 +3,10 @@
     python scripts/fuzz_parsers.py result --seconds 300
     python scripts/fuzz_parsers.py result --input findings/crash-...      one input once more
 
-Needs atheris, besides the project: `pip install atheris`, which has wheels for Linux on x86-64. A parser must take any bytes, or
-refuse them with the error that it documents. The first other exception ends the run with a traceback and an exit status
-that is not 0, and leaves the input in --keep. Inputs that reached something new stay in a folder of --keep as well, from
-which the next run goes on.
+Needs atheris, besides the project: `pip install atheris`, which has wheels for Linux on x86-64. The tests give the same
+parsers less, without it. A parser must take any bytes, or refuse them with the error that it documents. The first other
+exception ends the run with a traceback and an exit status that is not 0, and leaves the input in --keep. Inputs that
+reached something new stay in a folder of --keep as well, from which the next run goes on.
 """
 
 from __future__ import annotations

@@ -212,9 +212,8 @@ class Banner:
 
     def _video(self, index: int, text: str) -> _VideoStream:
         match = self._PICTURE.match(text)
-        codec, pixel_format, notes, width, height = (
-            match.groups() if match else (text.partition(" ")[0], "none", "", 0, 0)
-        )
+        nothing = (text.partition(" ")[0], "none", "", 0, 0)
+        codec, pixel_format, notes, width, height = match.groups() if match else nothing
         # The container's comes last, and counts.
         across, down = ([(0, 0)] + [map(int, pair) for pair in self._PIXELS.findall(text)])[-1]
         notes = (notes or "").split(", ")

@@ -101,9 +101,8 @@ def _zero_fill(data: bytes, donor: bytes, random: Random) -> bytes:
 def _truncate(data: bytes, donor: bytes, random: Random) -> bytes:
     part = _part(data, random)
     # Readers are careless at the ends of parts and within their headers.
-    return data[
-        : random.choice((part.start, part.end, part.start + random.randrange(12), random.randint(0, len(data))))
-    ]
+    places = (part.start, part.end, part.start + random.randrange(12), random.randint(0, len(data)))
+    return data[: random.choice(places)]
 
 
 def _remove_part(data: bytes, donor: bytes, random: Random) -> bytes:

@@ -28,6 +28,7 @@ from pipeline.media import MediaError
 from pipeline.media.frame_log import FrameLog
 from pipeline.media.frame_times import PacketTable
 from pipeline.media.pixel_shapes import HeaderLog
+from pipeline.media.types import MAX_PIXELS
 from pipeline.media.video_probe import Banner
 from pipeline.results.schema import SCHEMA
 from pipeline.results.verdict import NotAResultError, parse_verdict, read_verdict, stored_path
@@ -81,7 +82,8 @@ def _frame_log(data: bytes) -> None:
         for line in _lines(data):
             log.feed(line)
     for frame in log.rest():
-        assert frame.form.pixel_ratio > 0
+        width, height = frame.form.shown_size
+        assert 0 < width * height <= MAX_PIXELS and math.isfinite(frame.time_s)
 
 
 def _packets(data: bytes) -> None:
@@ -153,11 +155,11 @@ _HEADERS = b"""\
 _FRAMES = b"""\
 [Parsed_showinfo_1 @ 0x7] [info] config in time_base: 1/12288, frame_rate: 6/1
 [Parsed_showinfo_1 @ 0x7] [info] n:   0 pts:   8192 pts_time:0.666667 duration:   2048 duration_time:0.166667 \
-fmt:yuv420p cl:left sar:4/3 s:256x144 i:P iskey:0 type:P 
+fmt:yuv420p cl:left sar:4/3 s:256x144 i:P iskey:0 type:P
 [Parsed_showinfo_1 @ 0x7] [info] color_range:tv color_space:bt709 color_primaries:bt709 color_trc:bt709
 [h264 @ 0x7] [error] concealing 12 DC, 12 AC, 12 MV errors in P frame
 [Parsed_showinfo_1 @ 0x7] [info] n:   1 pts:NOPTS pts_time:NOPTS duration:   0 duration_time:0 \
-fmt:yuv420p10le cl:left sar:0/1 s:64x48 i:T iskey:1 type:I 
+fmt:yuv420p10le cl:left sar:0/1 s:64x48 i:T iskey:1 type:I
 [Parsed_showinfo_1 @ 0x7] [info] color_range:unknown color_space:reserved color_primaries:bt2020 color_trc:arib-std-b67
 """
 _PACKETS = b"""\
@@ -225,9 +227,7 @@ _TABLES = (
 )
 _SHARD_INDEX = b"shard,file,split,label,source,landmarks\nreal-00.zip,a.jpg,train,real,x,\n"
 _CROPS = (
-    b"file,label,split,family,source,clip,person,landmarks\na.jpg,real,train,,s,c,'=p,"
-    + _POINTS
-    + b"\nb.jpg,fake,,,,,,\n"
+    b"file,label,split,family,source,clip,person,landmarks\na.jpg,real,,,s,c,'=p," + _POINTS + b"\nb.jpg,fake,,,,,,\n"
 )
 _DFDC = (
     b'{"a.mp4": {"label": "FAKE", "split": "train", "original": "b.mp4"}, "b.mp4": {"label": "REAL", "split": "train"}}'

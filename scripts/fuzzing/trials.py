@@ -9,7 +9,7 @@ import math
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +59,7 @@ def scanner(limits: Limits) -> Check:
 
 
 def outcomes(
-    mutants: Sequence[Mutant], check_of: Callable[[int], Check], folder: Path, limits: Limits, workers: int
+    mutants: Iterable[Mutant], check_of: Callable[[int], Check], folder: Path, limits: Limits, workers: int
 ) -> Iterator[tuple[Mutant, Path, Outcome]]:
     """Try files, several at a time, and give each that is done.
 

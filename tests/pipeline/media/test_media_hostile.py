@@ -424,11 +424,21 @@ def test_clock_that_cannot_be_is_passed_over(clip, replaced_ffmpeg, time_base):
 
 @POSIX
 def test_times_at_both_ends_of_64_bits_beside_missing_ones(clip, replaced_ffmpeg):
-    packets = (
-        "echo '0, -4611686018427387904, 4611686018427387903, 1, 9, 0x1'; echo '0, 5, -9223372036854775808, 1, 9, 0x1'"
-    )
+    times = f"{-(1 << 62)}, {(1 << 62) - 1}", f"5, {-(1 << 63)}"
+    packets = "; ".join(f"echo '0, {time}, 1, 9, 0x1'" for time in times)
     replaced_ffmpeg(DESCRIBED.format(H264) + f"echo '#tb 0: 1/10'; {packets}")
     assert probe(clip).frame_count == 2
+
+
+@POSIX
+@pytest.mark.parametrize("size", ["0x64", "999999x999999", f"{'9' * 30}x64"], ids=["none", "large", "beyond 64 bits"])
+def test_picture_of_a_size_that_cannot_be(clip, replaced_ffmpeg, monkeypatch, size):
+    info = probe(clip)
+    replaced_ffmpeg(f"{CLOCK}; {SAID.format(0).replace('96x64', size)}; head -c 5000 /dev/zero; exec sleep 60")
+    monkeypatch.setattr(frame_log, "LOG_TIMEOUT_S", 0.1)
+    with pytest.raises(MediaError) as caught, open_frames(info, EVERY) as reader:
+        list(reader)
+    assert caught.value.status == "error"
 
 
 @POSIX
