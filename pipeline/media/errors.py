@@ -54,5 +54,5 @@ def quoted(path: os.PathLike[str] | str) -> str:
 
 
 def nonsense(path: os.PathLike[str] | str) -> MediaError:
-    """Put in words that ffmpeg says of a file what it never would."""
-    return MediaError("error", f"{quoted(path)} could not be read: what ffmpeg says of it makes no sense.")
+    """Put in words that a decoder says of a file what it never would."""
+    return MediaError("error", f"{quoted(path)} could not be read: what its decoder says makes no sense.")

@@ -259,10 +259,12 @@ class Process:
 
         Raises:
             MediaError: status "timeout", if ffmpeg hangs; "unsupported", if it got not as much memory as it wanted, so
-                that what it gave is not all.
+                that what it gave is not all; "error", if its log makes no sense.
         """
         self._wait_for(self._process.wait)
         self._settle()
+        if self._log_failure:  # of a line that was read after the end
+            raise self._log_failure
         if self._wants_memory:
             raise self.failure()
         return self._process.returncode

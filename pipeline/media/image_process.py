@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.media import confinement
-from pipeline.media.errors import MediaError, quoted
+from pipeline.media.errors import MediaError, nonsense, quoted
+from pipeline.media.image_messages import Kind, read_message
 from pipeline.media.image_server import answer_requests
 from pipeline.media.source_file import SourceFile
 
@@ -49,11 +50,14 @@ class ImageAnswer:
         self._connection = connection
         self._left = bytearray()
 
-    def line(self) -> dict[str, Any]:
-        """Give the next facts.
+    def line(self, *kinds: Kind) -> dict[str, Any]:
+        """Give what is said next.
+
+        Args:
+            kinds: what may come, of those of `pipeline.media.image_messages`.
 
         Raises:
-            MediaError: the image cannot be read.
+            MediaError: the image cannot be read, or what is said of it makes no sense.
             StoppedError: reading was stopped.
         """
         while (end := self._left.find(b"\n")) < 0:
@@ -62,7 +66,10 @@ class ImageAnswer:
             self._left += chunk[:count]
             if len(self._left) > _LINE_BYTES:
                 raise _crashed(self._source)
-        said = json.loads(self._left[:end])
+        try:
+            said = read_message(self._left[:end], *kinds)
+        except ValueError:
+            raise nonsense(self._source.path) from None
         del self._left[: end + 1]
         if "bug" in said:
             raise RuntimeError(f"reading {quoted(self._source.path)} failed:\n{said['bug']}")

@@ -27,6 +27,7 @@ from fuzzing.text_changes import changed_json, changed_text
 from pipeline.media import MediaError
 from pipeline.media.frame_log import FrameLog
 from pipeline.media.frame_times import PacketTable
+from pipeline.media.image_messages import END, FACTS, PICTURE, read_message
 from pipeline.media.pixel_shapes import HeaderLog
 from pipeline.media.types import MAX_PIXELS
 from pipeline.media.video_probe import Banner
@@ -93,6 +94,13 @@ def _packets(data: bytes) -> None:
             table.feed(line)
         times = table.times()
         assert len(times.presentation_s) == len(times.container_s)
+
+
+def _image_message(data: bytes) -> None:
+    with suppress(ValueError):
+        said = read_message(data, FACTS, PICTURE, END)
+        json.dumps(said, allow_nan=False)
+        assert all(text.isprintable() for name in ("mode", "message") if (text := said.get(name)))
 
 
 def _result(data: bytes) -> None:
@@ -170,6 +178,13 @@ _PACKETS = b"""\
 0,       2048,       2048,     2048,      102, 0x10bb2edb, F=0x4
 0, -9223372036854775808, -9223372036854775808,        0,     4150, 0xf6d00c46, F=0x0, S=1, MPEGTS Stream ID,        1
 """
+_IMAGE_MESSAGES = (
+    b'{"width": 64, "height": 48, "mode": "RGB", "rotation_deg": 90, "mirrored": false, "not_looked_at": ["page 2"], '
+    b'"shown_s": [0.1, 0.5]}',
+    b'{"index": 1, "width": 64, "height": 48}',
+    b'{"warnings": ["cut off"]}',
+    b'{"status": "undecodable", "message": "damaged"}',
+)
 
 
 def _stored_result() -> bytes:
@@ -245,6 +260,7 @@ TARGETS: dict[str, Target] = {
     "headers": Target(_headers, (_HEADERS,)),
     "frame_log": Target(_frame_log, (_FRAMES,)),
     "packets": Target(_packets, (_PACKETS,)),
+    "image_message": Target(_image_message, _IMAGE_MESSAGES, changed_json),
     "result": Target(_result, (_stored_result(),), changed_json),
     "manifest": Target(_manifest, (_manifest_of_one(),), changed_json),
     "csv_table": Target(partial(_data_set, "data.csv", _PICTURES, "data.csv"), _TABLES),
@@ -254,4 +270,4 @@ TARGETS: dict[str, Target] = {
     "faceforensics": Target(partial(_data_set, "train.json", _FACEFORENSICS, ""), (_PAIRS,), changed_json),
     "celeb_df": Target(partial(_data_set, "List_of_testing_videos.txt", _CELEB, ""), (_CELEB_LIST,)),
 }
-"""What is parsed, by name: of ffmpeg's log and its table of packets, stored results, manifests of models, data sets."""
+"""What is parsed, by name: what decoders say, stored results, manifests of models, index files of data sets."""
