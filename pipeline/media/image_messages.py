@@ -8,7 +8,7 @@ from typing import Any
 
 from pipeline.media.errors import printable
 
-_MOST_SIDE = 1 << 31
+_MOST = 1 << 31
 _LONGEST_S = 86400.0
 _STATUSES = ("error", "undecodable", "unsupported", "timeout")
 
@@ -20,7 +20,7 @@ def read_message(line: bytes | bytearray, *kinds: Kind) -> dict[str, Any]:
 
     Args:
         line: JSON, see `pipeline.media.image_server.answer_requests`.
-        kinds: what may come, of `FACTS`, `PICTURE` and `END`.
+        kinds: what may come, of `FACTS`, `PICTURE`, `PIXELS` and `END`.
 
     Raises:
         ValueError: it is nothing of that.
@@ -42,8 +42,8 @@ def _wanted(value: Any, is_right: bool) -> Any:
     return value
 
 
-def _side(value: Any) -> int:
-    return _wanted(value, type(value) is int and 0 < value < _MOST_SIDE)
+def _count(value: Any) -> int:
+    return _wanted(value, type(value) is int and 0 < value < _MOST)
 
 
 def _index(value: Any) -> int:
@@ -85,8 +85,8 @@ Kind = Mapping[str, Callable[[Any], Any]]
 """The fields of a message, each with what reads it."""
 
 FACTS: Kind = {
-    "width": _side,
-    "height": _side,
+    "width": _count,
+    "height": _count,
     "mode": _text,
     "rotation_deg": _turn,
     "mirrored": _truth,
@@ -95,8 +95,11 @@ FACTS: Kind = {
 }
 """What an image holds."""
 
-PICTURE: Kind = {"index": _index, "width": _side, "height": _side}
+PICTURE: Kind = {"index": _index, "width": _count, "height": _count}
 """The head of a picture, whose pixels follow."""
+
+PIXELS: Kind = {"bytes": _count}
+"""How many bytes of pixels follow."""
 
 END: Kind = {"warnings": _texts}
 """What follows the last picture."""

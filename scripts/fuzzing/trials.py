@@ -136,6 +136,8 @@ def _read(limits: Limits, plan: SamplingPlan, path: Path) -> tuple[str, list[str
 
 def _faults_of(status: str, message: str) -> list[str]:
     """Look whether a status may be: a decoder that crashed is none of ours, but no other "error" is in a file."""
+    if status == "timeout":
+        return [f"a small file takes all the time that it may: {message}"]
     is_ours = status == "error" and "crashed" not in message
     return [f"the file is there and did not change: {message}"] if is_ours else []
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from pipeline.media import MediaError, image_process, open_frames, probe
 from pipeline.media.image_messages import END, FACTS, PICTURE, read_message
+from pipeline.media.limits import Limits
 from tests.media_files import EVERY, number_frame
 
 STILL = {
@@ -113,10 +114,29 @@ def test_pictures_of_an_image_that_has_taken_over_its_process(answering, image, 
     assert caught.value.status == "error"
 
 
+def joined(*parts: object) -> bytes:
+    return b"".join(part if isinstance(part, bytes) else json.dumps(part).encode() + b"\n" for part in parts)
+
+
+def test_failure_amid_the_pixels_of_a_picture_is_told(answering, image):
+    failure = {"status": "undecodable", "message": "It is damaged."}
+    answering(STILL, joined({"index": 0, "width": 96, "height": 64}, {"bytes": 5}, b"{}\n{}", failure))
+    info = probe(image, limits=Limits(timeout_s=5))
+    with pytest.raises(MediaError, match="It is damaged") as caught, open_frames(info, EVERY) as reader:
+        list(reader)
+    assert caught.value.status == "undecodable"
+
+
+def test_more_pixels_than_a_picture_has_are_refused(answering, image):
+    answering(STILL, joined({"index": 0, "width": 1, "height": 1}, {"bytes": 4}, b"1234"))
+    with pytest.raises(MediaError, match="makes no sense"), open_frames(probe(image), EVERY) as reader:
+        list(reader)
+
+
 def test_another_program_can_answer(answering, image):
     picture = number_frame(5)
     head, end = ({"index": 0, "width": 96, "height": 64}, {"warnings": ["so"]})
-    answering(STILL, json.dumps(head).encode() + b"\n" + picture.tobytes() + json.dumps(end).encode() + b"\n")
+    answering(STILL, joined(head, {"bytes": picture.nbytes}, picture.tobytes(), end))
     with open_frames(probe(image), EVERY) as reader:
         assert [np.array_equal(frame.image, picture) for frame in reader] == [True]
     assert reader.warnings == ["so"]
