@@ -45,6 +45,8 @@ def changed_json(data: bytes, random: Random) -> bytes:
     holder, key = random.choice(places)
     if random.random() < 0.2:
         del holder[key]
+    elif random.random() < 0.1 and isinstance(holder[key], list) and holder[key]:
+        holder[key] = holder[key][0]
     elif random.random() < 0.2:
         other, other_key = random.choice(places)
         # As text, or a value could come to hold itself.
