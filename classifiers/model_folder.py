@@ -8,7 +8,7 @@ from pathlib import Path
 
 from classifiers.atomic_file import write_whole
 from classifiers.errors import SettingsError
-from classifiers.model_spec import MANIFEST, ModelSpec, read_manifest, write_manifest
+from classifiers.model_spec import MANIFEST, NO_MANIFEST, ModelSpec, read_manifest, write_manifest
 
 
 def other_models(spec: ModelSpec, folder: Path) -> list[ModelSpec]:
@@ -25,7 +25,7 @@ def other_models(spec: ModelSpec, folder: Path) -> list[ModelSpec]:
         return []
     try:
         models = read_manifest(manifest)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, *NO_MANIFEST) as error:
         raise SettingsError(f"{manifest} is not a manifest of models ({error!r}); choose another folder") from error
     if spec.name in models and models[spec.name].sha256 != spec.sha256:
         raise SettingsError(

@@ -24,6 +24,10 @@ COMPACT_FILES = ("compact", "compact_weights")
 """What some models have in place of a Keras file: see `classifiers.compact`."""
 
 
+NO_MANIFEST = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
+"""What `read_manifest` raises of a file that is no manifest."""
+
+
 class ModelError(Exception):
     """A model that cannot be found, loaded, run, explained or exported; the message is one sentence for the user.
 
@@ -193,7 +197,7 @@ def find_model(name_or_file: str | None = None) -> ModelSpec:
         raise ModelError(
             f"no model and no manifest is called {name_or_file!r} ({error.strerror}); choose from: {choices}"
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError, StopIteration) as error:
+    except (*NO_MANIFEST, StopIteration) as error:
         raise ModelError(f"{name_or_file} is not a manifest of models ({error!r})") from error
 
 
@@ -219,7 +223,8 @@ def read_manifest(path: Path) -> dict[str, ModelSpec]:
     """Read the models of a manifest by name, the default one first.
 
     Raises:
-        OSError, ValueError, KeyError, TypeError, AttributeError: it cannot be read, or is none.
+        OSError: it cannot be read.
+        NO_MANIFEST: one of them, it is none.
     """
     entries = json.loads(path.read_text(encoding="utf-8"))["models"]
     return {entry["name"]: _spec(entry, path.parent) for entry in entries}

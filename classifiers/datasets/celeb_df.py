@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from classifiers.datasets.index_files import warn_of_missing
+from classifiers.datasets.index_files import is_there, warn_of_missing
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
 
@@ -84,5 +84,5 @@ def _test_videos(path: Path) -> set[str] | None:
         if fake is not (label == "0"):
             raise DataError(f"{index} gives {name} the label {label}, against its folder (1 is real in this list)")
         tests.add(name)
-    warn_of_missing(sorted(name for name in tests if not (path / name).is_file()), len(tests), index)
+    warn_of_missing(sorted(name for name in tests if not is_there(path / name)), len(tests), index)
     return tests

@@ -89,7 +89,7 @@ def _part(index: Path) -> list[Sample]:
     found = []
     for name, facts in _entries(index):
         fake = _fake(name, facts, index)
-        original = known(facts.get("original")) if fake else name
+        original = known(_text(facts.get("original"))) if fake else name
         if not original:
             raise DataError(f"{index} does not say what {name} was made from")
         found.append(
@@ -116,9 +116,9 @@ def _preview(index: Path) -> list[Sample]:
                 fake=fake,
                 split=_split(facts.get("set")),
                 family="faceswap" if fake else "",
-                source=_number(facts.get("target_id")),
+                source=_text(facts.get("target_id")),
                 clip=str(PurePosixPath(name).with_suffix("")),
-                person=_number(seen),
+                person=_text(seen),
             )
         )
     return those_there(found, index)
@@ -143,5 +143,5 @@ def _split(text: object) -> str:
     return {"validation": "val"}.get(name, name)
 
 
-def _number(actor: object) -> str:
-    return "" if actor is None else str(actor)
+def _text(value: object) -> str:
+    return "" if value is None else str(value)

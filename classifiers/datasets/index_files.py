@@ -59,7 +59,7 @@ def read_json(path: Path) -> object:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is no JSON file: {error}") from error
 
 
@@ -110,7 +110,7 @@ def those_there(samples: Sequence[Sample], index: Path) -> list[Sample]:
     missing: list[str] = []
     for sample in samples:
         if sample.path not in there:
-            there[sample.path] = _members(sample.path) if sample.member else sample.path.is_file()
+            there[sample.path] = _members(sample.path) if sample.member else is_there(sample.path)
         place = there[sample.path]
         if sample.member in place if isinstance(place, frozenset) else place:
             found.append(sample)
@@ -118,6 +118,14 @@ def those_there(samples: Sequence[Sample], index: Path) -> list[Sample]:
             missing.append(sample.name)
     warn_of_missing(missing, len(samples), index)
     return found
+
+
+def is_there(path: Path) -> bool:
+    """Tell whether there is a file of a name that somebody wrote down, also if no file can have such a name."""
+    try:
+        return path.is_file()
+    except OSError:  # before Python 3.14, where it is too long
+        return False
 
 
 def warn_of_missing(missing: Sequence[str], total: int, index: Path) -> None:
@@ -133,5 +141,5 @@ def _members(archive: Path) -> frozenset[str]:
             return frozenset(file.namelist())
     except FileNotFoundError:
         return frozenset()
-    except (OSError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, NotImplementedError, zipfile.BadZipFile) as error:
         raise DataError(f"cannot read {archive}: {error}") from error

@@ -51,3 +51,8 @@ def printable(text: str) -> str:
 def quoted(path: os.PathLike[str] | str) -> str:
     """Spell a path for a sentence: in quotation marks, on one line and printable whatever bytes it has."""
     return f"'{printable(display_path(path))}'"
+
+
+def nonsense(path: os.PathLike[str] | str) -> MediaError:
+    """Put in words that a decoder says of a file what it never would."""
+    return MediaError("error", f"{quoted(path)} could not be read: what its decoder says makes no sense.")

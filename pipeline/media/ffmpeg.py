@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from pipeline.media import confinement
-from pipeline.media.errors import MediaError, quoted
+from pipeline.media.errors import MediaError, nonsense, quoted
 from pipeline.media.limits import Limits
 from pipeline.media.source_file import SourceFile
 
@@ -154,7 +154,8 @@ class Process:
     Args:
         arguments: command line without the program; its first input is `pipeline.media.ffmpeg_input.source_input`.
         source: the file that it reads.
-        on_log: called with every line of its log, in another thread.
+        on_log: called with every line of its log, in another thread; a ValueError or ArithmeticError says that it makes
+            no sense.
         stall_timeout_s: seconds without a line of log or a byte of output, while one is waited for, after which it is
             killed.
         errors_from: the first line of log in which it is found, if there is one, makes good all errors before it.
@@ -261,10 +262,12 @@ class Process:
 
         Raises:
             MediaError: status "timeout", if ffmpeg hangs; "unsupported", if it got not as much memory as it wanted, and
-                "error", if somebody killed it, so that what it gave is not all.
+                "error", if somebody killed it, so that what it gave is not all, or if its log makes no sense.
         """
         self._wait_for(self._process.wait)
         self._settle()
+        if self._log_failure:  # of a line that was read after the end
+            raise self._log_failure
         if self._wants_memory or self._was_killed:
             raise self.failure()
         return self._process.returncode
@@ -350,6 +353,10 @@ class Process:
                 self._errors.clear()
             try:
                 self._on_log(text)
+            except (ValueError, ArithmeticError):
+                # An ffmpeg that a file has taken over may say anything.
+                self._log_failure = nonsense(self._source)
+                self._process.kill()
             except Exception as error:  # belongs to the thread that waits for the frames
                 self._log_failure = error
                 self._process.kill()

@@ -10,7 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from pipeline.media.damage import DAMAGE
-from pipeline.media.types import MediaError, PictureForm, quoted
+from pipeline.media.types import MAX_PIXELS, MediaError, PictureForm, quoted
 
 LOG_TIMEOUT_S = 5.0
 """What is said of a frame may be read after its picture; it is waited for as long as this."""
@@ -67,7 +67,11 @@ class FrameLog:
         self._frames: queue.SimpleQueue[LoggedFrame] = queue.SimpleQueue()
 
     def feed(self, line: str) -> None:
-        """Take one line of the log."""
+        """Take one line of the log.
+
+        Raises:
+            ValueError, ArithmeticError: ffmpeg would not write it.
+        """
         if DAMAGE.search(line):
             self.has_damage = True
         if match := self._GRAPH.search(line):
@@ -99,13 +103,16 @@ class FrameLog:
         if said["pts"] != "NOPTS":
             self._last_s = float(int(said["pts"]) * time_base)
         across, down = int(said["across"]), int(said["down"])
+        width, height = int(said["width"]), int(said["height"])
+        if not 0 < width * height <= MAX_PIXELS:  # as much memory is got for it
+            raise ValueError(f"no picture has {width} x {height} pixels")
         matrix, primaries, transfer, value_range = (
             None if (name := said.get(key, "unknown")) in ("unknown", "reserved") else name
             for key in ("matrix", "primaries", "transfer", "range")
         )
         form = PictureForm(
-            width=int(said["width"]),
-            height=int(said["height"]),
+            width=width,
+            height=height,
             sideways=self._sideways,
             pixel_format=said["format"],
             sample_aspect_ratio=Fraction(across, down) if across and down else None,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.media.errors import nonsense
 from pipeline.media.types import MediaError, quoted
 
 MAX_FRAMES = 10_000_000
@@ -51,9 +52,19 @@ class PacketTable:
         self._last_duration = 0
 
     def feed(self, line: bytes) -> None:
-        """Take one line of the table."""
+        """Take one line of the table.
+
+        Raises:
+            MediaError: ffmpeg would not write it, or there are too many.
+        """
+        try:
+            self._feed(line)
+        except (ValueError, ArithmeticError):
+            raise nonsense(self._path) from None
+
+    def _feed(self, line: bytes) -> None:
         if line.startswith(b"#"):
-            if match := re.match(rb"#tb 0: (\d+)/(\d+)", line):
+            if match := re.match(rb"#tb 0: ([1-9]\d{0,9})/([1-9]\d{0,9})\n", line):
                 self._time_base = Fraction(int(match[1]), int(match[2]))
             return
         cells = line.split(b",")
@@ -85,7 +96,9 @@ class PacketTable:
             # An elementary stream has no clock. Decoding order is as good, and starts with the first frame.
             pts = dts - dts[shown].min(initial=0)
         elif missing.any():
-            pts[missing] = dts[missing] + int(np.median(pts[~missing] - dts[~missing]))
+            # The median as it stands: as a float it may be one more than 64 bits hold.
+            delays = np.sort(pts[~missing] - dts[~missing])
+            pts[missing] = dts[missing] + delays[(len(delays) - 1) // 2]
         keys = np.unique(pts[np.array(self._keys, dtype=np.int64)])
         anchors = np.unique(pts[shown & (pts == np.maximum.accumulate(pts))])
         # A B-frame is no key frame. Where one is said to be, as in MP4 files without a table of them, none is known.

@@ -9,6 +9,8 @@ from importlib.metadata import version
 
 import numpy as np
 
+from pipeline.media.errors import nonsense
+from pipeline.media.image_messages import END, FACTS, PICTURE
 from pipeline.media.image_process import ask, confined_by
 from pipeline.media.pixels import RgbPixels
 from pipeline.media.sampling import SamplingPlan
@@ -25,7 +27,7 @@ MAX_PLAYED_PIXELS = 16_000_000_000
 def probe(source: SourceFile, image_format: str, sha256: str) -> MediaInfo:
     """Find out what an image holds; see `pipeline.media.probe`. An animation is played to learn its times."""
     with ask(source, format=image_format, most_pixels=MAX_PIXELS, most_played_pixels=MAX_PLAYED_PIXELS) as answer:
-        facts = answer.line()
+        facts = answer.line(FACTS)
     shown_s = facts["shown_s"]
     times_s = np.cumsum([0.0, *shown_s[:-1]])
     return MediaInfo(
@@ -70,12 +72,14 @@ def read(info: MediaInfo, plan: SamplingPlan, warnings: list[str]) -> Generator[
     """Decode what a plan chooses; see `pipeline.media.open_frames`. Adds to `warnings`."""
     chosen = None if info.kind == "image" else info.choose(plan).tolist()
     with ask(info.source, format=info.container, chosen=chosen) as answer:
-        while "warnings" not in (said := answer.line()):
-            width, height = said["width"], said["height"]
+        while "warnings" not in (said := answer.line(PICTURE, END)):
+            index, width, height = said["index"], said["width"], said["height"]
+            if index >= info.frame_count:
+                raise nonsense(info.path)
             if width * height > MAX_PIXELS:
                 raise MediaError("error", f"{quoted(info.path)} could not be read: its pictures change their size.")
             samples = np.frombuffer(mmap.mmap(-1, height * width * 3), np.uint8)
             answer.fill(memoryview(samples.data).cast("B"))
             picture = RgbPixels(samples.reshape(height, width, 3))
-            yield Frame(said["index"], float(info.frame_times_s[said["index"]]), picture)
+            yield Frame(index, float(info.frame_times_s[index]), picture)
         warnings += said["warnings"]

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.media import confinement
-from pipeline.media.errors import MediaError, quoted
+from pipeline.media.errors import MediaError, nonsense, quoted
+from pipeline.media.image_messages import PIXELS, Kind, read_message
 from pipeline.media.image_server import answer_requests
 from pipeline.media.source_file import SourceFile
 
@@ -49,20 +50,26 @@ class ImageAnswer:
         self._connection = connection
         self._left = bytearray()
 
-    def line(self) -> dict[str, Any]:
-        """Give the next facts.
+    def line(self, *kinds: Kind) -> dict[str, Any]:
+        """Give what is said next.
+
+        Args:
+            kinds: what may come, of those of `pipeline.media.image_messages`.
 
         Raises:
-            MediaError: the image cannot be read.
+            MediaError: the image cannot be read, or what is said of it makes no sense.
             StoppedError: reading was stopped.
         """
         while (end := self._left.find(b"\n")) < 0:
-            chunk = bytearray(1 << 16)
+            chunk = bytearray(1 << 12)
             count = self._receive(memoryview(chunk))
             self._left += chunk[:count]
             if len(self._left) > _LINE_BYTES:
                 raise _crashed(self._source)
-        said = json.loads(self._left[:end])
+        try:
+            said = read_message(self._left[:end], *kinds)
+        except ValueError:
+            raise nonsense(self._source.path) from None
         del self._left[: end + 1]
         if "bug" in said:
             raise RuntimeError(f"reading {quoted(self._source.path)} failed:\n{said['bug']}")
@@ -71,17 +78,26 @@ class ImageAnswer:
         return said
 
     def fill(self, buffer: memoryview) -> None:
-        """Fill a buffer with pixels.
+        """Fill a buffer with the pixels of the picture whose head was the last line.
 
         Raises:
-            MediaError: the process ended before.
+            MediaError: there are less, or it is no longer known how many there are.
             StoppedError: reading was stopped.
         """
-        filled = min(len(self._left), len(buffer))
-        buffer[:filled] = self._left[:filled]
-        del self._left[:filled]
+        filled = 0
         while filled < len(buffer):
-            filled += self._receive(buffer[filled:])
+            count = self.line(PIXELS)["bytes"]
+            if count > len(buffer) - filled:
+                raise nonsense(self._source.path)
+            self._take(buffer[filled : filled + count])
+            filled += count
+
+    def _take(self, buffer: memoryview) -> None:
+        taken = min(len(self._left), len(buffer))
+        buffer[:taken] = self._left[:taken]
+        del self._left[:taken]
+        while taken < len(buffer):
+            taken += self._receive(buffer[taken:])
 
     def _receive(self, buffer: memoryview) -> int:
         time = self._source.time

@@ -101,7 +101,10 @@ def _begin(image: int, answer: int, others: Iterable[int], rights: Mapping[Path,
 
 
 def answer_requests(connection: socket.socket, file: BinaryIO, rights: Mapping[Path, Access] | None) -> None:
-    """Answer requests about an image until there are no more: by lines of JSON, with pixels behind that of a picture.
+    """Answer requests about an image until there are no more.
+
+    An answer is lines of JSON. The head of a picture is followed by its rows, some at a time, each time behind a line
+    that says how many bytes they have, or why there are no more.
 
     Args:
         connection: to whoever asks; the first line are the limits.
@@ -128,7 +131,9 @@ def _answer(file: BinaryIO, limits: Limits, request: dict[str, Any]) -> Iterator
         chosen = None if request["chosen"] is None else set(request["chosen"])
         for picture in images.pictures(path, file, request["format"], chosen, warnings):
             yield {"index": picture.index, "width": picture.width, "height": picture.height}
-            yield from picture.rows
+            for rows in picture.rows:
+                yield {"bytes": len(rows)}
+                yield rows
         yield {"warnings": warnings}
     except MediaError as error:
         yield {"status": error.status, "message": str(error)}

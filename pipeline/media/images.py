@@ -158,6 +158,8 @@ def facts(path: Path, file: BinaryIO, image_format: str, most_pixels: int, most_
     shown_s = [0.0]
     if animated:
         shown_s = [shown_s for _, shown_s in _play(path, file, image_format, [])]
+        if len(shown_s) == 1 < pictures:  # a still, of which nothing breaks off
+            others.append("pictures behind the first, which cannot be read")
     return Facts(width, height, mode, rotation_deg, mirrored, others, shown_s)
 
 
@@ -274,6 +276,7 @@ def _play(
                     if number and not _turn_to(image, number):
                         return
                     image.load()
+                    _require_palette(image)
             except MediaError as error:
                 if number == 0:
                     raise
@@ -281,6 +284,12 @@ def _play(
                 return
             shown_s = image.info.get("duration", 0) / 1000
             yield image, shown_s if _SHORTEST_S < shown_s <= _LONGEST_S else _UNTIMED_S
+
+
+def _require_palette(image: Image.Image) -> None:
+    """Refuse what Pillow loads but cannot convert: of a GIF whose first picture has no palette the second gets none."""
+    if image.mode == "P" and image.palette is None:
+        raise ValueError("a palette is missing")
 
 
 def _turn_to(image: Image.Image, number: int) -> bool:
@@ -295,14 +304,15 @@ def _upright(index: int, image: Image.Image, path: Path, file: BinaryIO) -> Pict
     with _damage_of(path, file):
         if image.mode in ("I", "F", "LAB"):
             raise MediaError("unsupported", f"{quoted(path)} has pixels of type {image.mode}: convert it to 8-bit RGB.")
+        _require_palette(image)
         if _orientation(image) in _TURNED:  # else Pillow would copy it
             image = ImageOps.exif_transpose(image)
-        return Picture(index, image.width, image.height, _rgb_rows(image, path, file))
+        rows = _rgb_rows(image, image.has_transparency_data, path, file)
+        return Picture(index, image.width, image.height, rows)
 
 
-def _rgb_rows(image: Image.Image, path: Path, file: BinaryIO) -> Iterator[bytes]:
+def _rgb_rows(image: Image.Image, translucent: bool, path: Path, file: BinaryIO) -> Iterator[bytes]:
     """Convert some rows at a time: a copy of a large picture is hundreds of megabytes."""
-    translucent = image.has_transparency_data
     step = max(1, _STRIP_PIXELS // image.width)
     for top in range(0, image.height, step):
         with _damage_of(path, file):

@@ -49,7 +49,7 @@ def find_pixel_shapes(
     Raises:
         MediaError: ffmpeg hangs.
     """
-    headers = _Headers(time_base)
+    headers = HeaderLog(time_base)
     copy = ffmpeg.output(
         source_input(fflags="+genpts")[str(stream)],
         "pipe:",
@@ -62,7 +62,7 @@ def find_pixel_shapes(
     return headers.changes()
 
 
-class _Headers:
+class HeaderLog:
     """Reads what the bit stream filter `trace_headers` logs."""
 
     _PACKET = re.compile(r"\] Packet: .*\bpts (-?\d+|NOPTS)")
@@ -82,7 +82,11 @@ class _Headers:
         self._found: list[tuple[float, Fraction | None]] = []
 
     def feed(self, line: str) -> None:
-        """Take one line of the log."""
+        """Take one line of the log.
+
+        Raises:
+            ValueError, ArithmeticError: ffmpeg would not write it.
+        """
         if match := self._PACKET.search(line):
             self._conclude()
             self._time_s = None if match[1] == "NOPTS" else float(int(match[1]) * self._time_base)

@@ -148,13 +148,15 @@ class _VideoStream:
         )
 
 
-class _Banner:
+class Banner:
     """Reads the description of the input that ffmpeg logs before it begins."""
 
     _STREAM = re.compile(r"\[info\] +Stream #0:(\d+)(?:\[\w+\])?(?:\([^()]*\))?: (Video|Audio): (.*)")
     _PICTURE = re.compile(r"(\w+).*?, (\w+)(?:\(((?:[^()]|\([^()]*\))*)\))?, (?:\d+ref, )?(\d+)x(\d+)")
     _PIXELS = re.compile(r"\bSAR (-?\d+):(-?\d+)")
-    _DURATION = re.compile(r"\[info\] +Duration: (?:(\d+):(\d+):([\d.]+)|N/A)(?:, start: (-?[\d.]+))?")
+    _DURATION = re.compile(
+        r"\[info\] +Duration: (?:(\d{1,10}):(\d\d):(\d\d\.\d+)|N/A)(?:, start: (-?\d{1,13}\.\d+))?(?:,|$)"
+    )
     _MATRIX = re.compile(r"\[info\] +display ?matrix: rotation of (-?[\d.]+|-?nan)", re.IGNORECASE)
     # A file that only breaks off lacks nothing in between.
     _COMPLAINT = re.compile(
@@ -177,7 +179,11 @@ class _Banner:
         return any((self.container or "") in name for name in self._complaints_of)
 
     def feed(self, line: str) -> None:
-        """Take one line of the log."""
+        """Take one line of the log.
+
+        Raises:
+            ValueError, ArithmeticError: ffmpeg would not write it.
+        """
         if match := self._COMPLAINT.match(line):
             self._complaints_of.add(match[1])
         elif self.container is None and line.startswith("[info] Input #0, "):
@@ -202,11 +208,12 @@ class _Banner:
             self.start_time_s = float(match[4] or 0)
         elif self._latest and (match := self._MATRIX.match(line)):
             angle = float(match[1])
-            self._latest.display_angle = 0.0 if math.isnan(angle) else angle
+            self._latest.display_angle = angle if math.isfinite(angle) else 0.0
 
     def _video(self, index: int, text: str) -> _VideoStream:
         match = self._PICTURE.match(text)
-        codec, pixel_format, notes, width, height = match.groups() if match else (text.split()[0], "none", "", 0, 0)
+        nothing = (text.partition(" ")[0], "none", "", 0, 0)
+        codec, pixel_format, notes, width, height = match.groups() if match else nothing
         # The container's comes last, and counts.
         across, down = ([(0, 0)] + [map(int, pair) for pair in self._PIXELS.findall(text)])[-1]
         notes = (notes or "").split(", ")
@@ -229,9 +236,9 @@ class _Banner:
         )
 
 
-def _list_packets(source: SourceFile, stream: str, stall_timeout_s: float) -> tuple[_Banner, PacketTable, Process]:
+def _list_packets(source: SourceFile, stream: str, stall_timeout_s: float) -> tuple[Banner, PacketTable, Process]:
     """Give ffmpeg's description of a file, the packets of one stream, and the process that ended."""
-    banner = _Banner()
+    banner = Banner()
     packets = PacketTable(source.path)
     # Some containers only have decoding times; genpts makes ffmpeg work out the others, as its decoders do.
     streams = source_input(fflags="+genpts")

@@ -65,7 +65,7 @@ def run_command(command: Sequence[str], environment: dict[str, str] | None = Non
         source.seek(0)
         before = time.perf_counter()
         process = subprocess.Popen(command, stdin=source, stdout=subprocess.DEVNULL, stderr=log, env=environment)
-        with _PeakMemory(process.pid) as memory:
+        with PeakMemory(process.pid) as memory:
             _, status, usage = os.wait4(process.pid, 0)
         wall_s = time.perf_counter() - before
         process.returncode = os.waitstatus_to_exitcode(status)
@@ -93,7 +93,7 @@ def run_workload(name: str, settings: dict, warm_up: dict, jobs: Sequence[dict])
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment, text=True
         ) as process:
             for job in (warm_up, *jobs):
-                with _PeakMemory(process.pid) as memory:
+                with PeakMemory(process.pid) as memory:
                     with suppress(BrokenPipeError):
                         print(json.dumps(job), file=process.stdin, flush=True)
                     line = process.stdout.readline()
@@ -112,16 +112,25 @@ def workload_command(name: str, settings: dict) -> tuple[list[str], dict[str, st
     return [sys.executable, "-m", "benchmarks.workloads", name, json.dumps(settings)], environment
 
 
-class _PeakMemory:
-    """Watches the resident memory of a process and its descendants."""
+class PeakMemory:
+    """Watches the resident memory of a process and its descendants, in a `with`.
 
-    def __init__(self, pid: int) -> None:
+    Args:
+        pid: of the process.
+        interval_s: seconds from one look to the next.
+
+    Attributes:
+        peak_mib: the most that was seen of all together, in MiB; pages that they share count for each.
+    """
+
+    def __init__(self, pid: int, interval_s: float = _SAMPLING_INTERVAL_S) -> None:
         self.peak_mib = 0.0
+        self._interval_s = interval_s
         self._process = psutil.Process(pid)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> _PeakMemory:
+    def __enter__(self) -> PeakMemory:
         self._thread.start()
         return self
 
@@ -132,7 +141,7 @@ class _PeakMemory:
     def _watch(self) -> None:
         while True:
             self.peak_mib = max(self.peak_mib, self._resident() / 2**20)
-            if self._ended.wait(_SAMPLING_INTERVAL_S):
+            if self._ended.wait(self._interval_s):
                 return
 
     def _resident(self) -> int:

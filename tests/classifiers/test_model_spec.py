@@ -148,6 +148,7 @@ def test_architecture_without_weights(name):
         b'{"models": 5}',
         b'{"models": ["a"]}',
         b"\xff\xfe",
+        pytest.param(b"[" * 100_000, id="nested beyond reading"),
     ],
 )
 def test_file_that_is_no_manifest(tmp_path, content):
@@ -174,6 +175,7 @@ def test_file_that_is_no_manifest(tmp_path, content):
         {"name": "../mine"},
         {"name": "/tmp/mine"},
         {"crop_cut_size": 8},
+        {"crop_template": [[10**400, 0]] * 5},
     ],
 )
 def test_manifest_that_lacks_something(tmp_path, changes):

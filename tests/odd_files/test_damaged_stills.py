@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.media import MediaError, probe
+from pipeline.media import MediaError, open_frames, probe
+from pipeline.media.limits import Limits
 from tests.bombs import outcome_of
-from tests.media_files import frames_of
+from tests.media_files import EVERY, frames_of
 
 
 def photo(side: int = 256) -> np.ndarray:
@@ -191,3 +192,28 @@ def test_a_tiff_that_breaks_off_amid_its_tags_is_damaged(tmp_path):
     with pytest.raises(MediaError) as caught:
         probe(tmp_path / "a.tiff")
     assert caught.value.status == "undecodable"
+
+
+def test_picture_whose_palette_is_lost(tmp_path):
+    whole = KINDS["palette.png"]
+    start = whole.index(b"PLTE") - 4
+    path = tmp_path / "a.png"
+    path.write_bytes(whole[:start] + whole[start + 12 + int.from_bytes(whole[start : start + 4], "big") :])
+    error = outcome_of(path, Limits(timeout_s=20)).error
+    assert error.status == "undecodable"
+    assert "is a damaged image" in str(error)
+
+
+def test_animation_in_which_a_picture_has_no_palette(tmp_path):
+    def picture(palette: bytes) -> bytes:
+        place = struct.pack("<HHHHB", 0, 0, 2, 2, 0x80 if palette else 0)
+        return b"!\xf9\x04\0\x0a\0\0\0," + place + palette + b"\x02\x03\x44\x02\x05\0"
+
+    palette = b"\0\0\0\xff\xff\xff"
+    path = tmp_path / "a.gif"
+    head = b"GIF89a" + struct.pack("<HHBBB", 2, 2, 0, 0, 0)
+    path.write_bytes(head + picture(b"") + picture(palette) + picture(palette) + b";")
+    info = probe(path, limits=Limits(timeout_s=20))
+    with open_frames(info, EVERY) as reader:
+        assert len(list(reader)) == info.frame_count == 1
+    assert reader.warnings == ["Not looked at: pictures behind the first, which cannot be read."]

@@ -35,8 +35,9 @@ def valid_parts(document: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name in schema()["properties"]:
         value = document.get(name)
-        if name == "tracks" and isinstance(value, list):
-            found[name] = [track for track in value if _is_track(track)]
+        if name == "tracks":
+            if isinstance(value, list):
+                found[name] = [track for track in value if _is_track(track)]
         elif name == "schema" or (name in document and _is_valid(_validator(name), value)):
             found[name] = value
     return found

@@ -50,3 +50,10 @@ def test_line_that_is_no_label_and_video(tree, line):
 def test_video_with_a_strange_name(tree):
     with pytest.raises(DataError, match=r"Celeb-synthesis/id3_0001\.mp4 is not named as"):
         open_dataset(tree(*_FILES, "Celeb-synthesis/id3_0001.mp4"))
+
+
+def test_name_that_no_file_can_have_is_of_none_that_is_there(tree, caplog):
+    line = f"1 Celeb-real/{'9' * 300}.mp4\n"
+    samples = open_dataset(tree(*_FILES, **{"List_of_testing_videos.txt": _LIST + line}))
+    assert [s.split for s in samples].count("test") == 3
+    assert "1 of 4 files missing" in caplog.text

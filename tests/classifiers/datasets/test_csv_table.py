@@ -98,3 +98,10 @@ def test_no_text(tree):
     (root / "table.csv").write_bytes(b"path,label\na.jpg,f\xe4lschung\n")
     with pytest.raises(DataError, match=r"table\.csv is no CSV file in UTF-8"):
         open_dataset(root)
+
+
+def test_name_that_no_file_can_have_is_of_none_that_is_there(tree):
+    root = tree("a.jpg", "b.jpg")
+    long = "x" * 5000
+    (root / "table.csv").write_text(f"path,label\na.jpg,fake\n{long}.jpg,fake\nb.jpg,real\n")
+    assert [s.path.name for s in open_dataset(root / "table.csv")] == ["a.jpg", "b.jpg"]

@@ -71,3 +71,10 @@ def test_preview(tree):
         (False, "test", "768793", "768793"),
     ]
     assert samples[0].clip == "method_A/1062400/1062400_A/768793_1062400_A_001"
+
+
+def test_original_that_is_no_name_is_one_that_is_not_there(tree):
+    """Tables that pass through pandas have NaN in place of nothing."""
+    root = _part(tree, "part", {**_PART_0, "owxbbpjpch.mp4": {**_PART_0["owxbbpjpch.mp4"], "original": float("nan")}})
+    with pytest.raises(DataError, match=r"does not say what owxbbpjpch\.mp4 was made from"):
+        open_dataset(root)

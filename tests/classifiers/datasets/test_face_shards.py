@@ -97,9 +97,13 @@ def test_reader_for_another_process_reads_the_same(folder):
     np.testing.assert_array_equal(copy.read(pickle.loads(pickle.dumps(sample))), picture)
 
 
-def test_damaged_shard(tmp_path):
+@pytest.mark.parametrize("damage", ["no zip file", "version"])
+def test_damaged_shard(tmp_path, damage):
     write_shards(tmp_path)
-    (tmp_path / "real-00.zip").write_bytes(b"no zip file")
+    shard = tmp_path / "real-00.zip"
+    data = bytearray(shard.read_bytes())
+    data[data.index(b"PK\1\2") + 6] = 255  # the version of ZIP that is needed to read the first file
+    shard.write_bytes(data if damage == "version" else b"no zip file")
     with pytest.raises(DataError, match=r"cannot read .*real-00\.zip"):
         face_shards.samples(tmp_path)
 
@@ -109,4 +113,12 @@ def test_label_that_is_none(tmp_path):
     index = tmp_path / "real.csv"
     index.write_text(index.read_text().replace(",real,", ",other,"))
     with pytest.raises(DataError, match=r"calls real0\.jpg 'other', which is neither real nor fake"):
+        face_shards.samples(index)
+
+
+def test_shard_with_a_name_that_no_file_can_have(tmp_path):
+    write_shards(tmp_path)
+    index = tmp_path / "real.csv"
+    index.write_text(index.read_text().replace("real-00.zip", "\0.zip"))
+    with pytest.raises(DataError, match="cannot read"):
         face_shards.samples(index)

@@ -78,3 +78,8 @@ def test_video_with_a_strange_name(tree, name):
 def test_damaged_split_file(tree):
     with pytest.raises(DataError, match=r"val\.json is no list of pairs"):
         open_dataset(tree(*_FILES, **{"val.json": '["000", "003"]'}))
+
+
+def test_split_file_that_is_nested_beyond_reading(tree):
+    with pytest.raises(DataError, match=r"val\.json is no JSON file"):
+        open_dataset(tree(*_FILES, **{"val.json": "[" * 100_000}))

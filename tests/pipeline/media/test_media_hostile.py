@@ -393,6 +393,70 @@ def test_picture_without_a_time(clip, replaced_ffmpeg, monkeypatch):
     assert caught.value.status == "error"
 
 
+DESCRIBED = "echo '[info] Input #0, avi, from 1:' >&2; echo '[info]   Stream #0:0: Video: {}' >&2; "
+LISTED = "echo '#tb 0: {}'; echo '0, {}, 1, 1, 9, 0x1'; "
+H264 = "h264, yuv420p, 96x64"
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "script",
+    [
+        DESCRIBED.format(H264) + LISTED.format("1/10", 1 << 70),
+        DESCRIBED.format(H264) + LISTED.format("1/10", "x"),
+        DESCRIBED.format(f"h264, yuv420p, {'9' * 5000}x64") + LISTED.format("1/10", 0),
+    ],
+    ids=["time beyond 64 bits", "time that is no number", "size of 5000 digits"],
+)
+def test_what_ffmpeg_would_never_say(clip, replaced_ffmpeg, script):
+    """An ffmpeg that a file has taken over may say anything."""
+    replaced_ffmpeg(script)
+    error = failure_of(clip)
+    assert error.status == "error"
+    assert "makes no sense" in str(error)
+
+
+@POSIX
+@pytest.mark.parametrize("time_base", ["1/0", "0/1"])
+def test_clock_that_cannot_be_is_passed_over(clip, replaced_ffmpeg, time_base):
+    replaced_ffmpeg(DESCRIBED.format(H264) + LISTED.format(time_base, 0))
+    assert probe(clip).time_base == 1
+
+
+@POSIX
+def test_times_at_both_ends_of_64_bits_beside_missing_ones(clip, replaced_ffmpeg):
+    times = f"{-(1 << 62)}, {(1 << 62) - 1}", f"5, {-(1 << 63)}"
+    packets = "; ".join(f"echo '0, {time}, 1, 9, 0x1'" for time in times)
+    replaced_ffmpeg(DESCRIBED.format(H264) + f"echo '#tb 0: 1/10'; {packets}")
+    assert probe(clip).frame_count == 2
+
+
+@POSIX
+@pytest.mark.parametrize("size", ["0x64", "999999x999999", f"{'9' * 30}x64"], ids=["none", "large", "beyond 64 bits"])
+def test_picture_of_a_size_that_cannot_be(clip, replaced_ffmpeg, monkeypatch, size):
+    info = probe(clip)
+    replaced_ffmpeg(f"{CLOCK}; {SAID.format(0).replace('96x64', size)}; head -c 5000 /dev/zero; exec sleep 60")
+    monkeypatch.setattr(frame_log, "LOG_TIMEOUT_S", 0.1)
+    with pytest.raises(MediaError) as caught, open_frames(info, EVERY) as reader:
+        list(reader)
+    assert caught.value.status == "error"
+
+
+@POSIX
+def test_stream_of_which_nothing_is_said(clip, replaced_ffmpeg):
+    replaced_ffmpeg(DESCRIBED.format("") + LISTED.format("1/10", 0))
+    assert "no picture in it" in str(failure_of(clip))
+
+
+@POSIX
+@pytest.mark.parametrize("said", ["Duration: 00:00:1.2.3, start: 1.2.3", f"Duration: 00:00:{'9' * 400}"])
+def test_duration_that_is_none(clip, replaced_ffmpeg, said):
+    described = DESCRIBED.format(H264).replace("; ", f"; echo '[info]   {said}' >&2; ", 1)
+    replaced_ffmpeg(described + LISTED.format("1/10", 0))
+    info = probe(clip)
+    assert (info.declared_duration_s, info.start_time_s) == (None, 0.0)
+
+
 def test_slow_reader_is_no_hang(clip):
     with open_frames(probe(clip), EVERY, stall_timeout_s=0.5) as reader:
         for frame in reader:

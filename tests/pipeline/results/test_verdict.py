@@ -273,6 +273,7 @@ def test_what_is_no_result_is_refused(document):
 DAMAGE = {
     "no thresholds": ({"thresholds": None}, "thresholds", "error"),
     "a track that is no track": ({"tracks": [17]}, "tracks", "ok"),
+    "a track in place of a list": ({"tracks": verdict().to_json()["tracks"][0]}, "tracks", "ok"),
     "a score in words": ({"score": "high"}, "score", "error"),
     "a verdict of another name": ({"verdict": "REAL"}, "verdict", "error"),
     "a model without a name": ({"model": {"engine": "openvino"}}, "model", "ok"),
