@@ -31,6 +31,7 @@ LEDGER = "ledger.sqlite"
 
 _VERSION = 1
 _ROWS_AT_A_TIME = 1000
+_LIST_EVERY_S = 0.5
 _SUMMARY = [each.name for each in fields(Summary)]
 _SUMMARY_COLUMNS = ", ".join(f"files.{name}" for name in _SUMMARY)
 
@@ -77,6 +78,8 @@ class Ledger:
     def __init__(self, folder: Path | None, *, read_only: bool = False) -> None:
         self.file = folder / LEDGER if folder else None
         self._busy = threading.RLock()
+        self._listed: list[tuple[bytes]] = []
+        self._listed_at = 0.0
         with self._telling():
             if self.file is None:
                 # A temporary file of SQLite's own, which it makes when it needs one.
@@ -231,9 +234,18 @@ class Ledger:
                 database.execute("UPDATE run SET scanned = scanned + 1")
 
     def list_input(self, source: Input) -> None:
-        """Write down that a file of the run has its result, which an earlier run or this one wrote."""
+        """Write down, within a second, that a file of the run has its result, which this or an earlier run wrote."""
+        self._listed.append((_absolute(source),))
+        if time.monotonic() - self._listed_at > _LIST_EVERY_S:
+            self._list()
+
+    def _list(self) -> None:
+        if not self._listed:
+            return
         with self._transaction() as database:
-            database.execute("UPDATE inputs SET done = 1 WHERE absolute = ?", (_absolute(source),))
+            database.executemany("UPDATE inputs SET done = 1 WHERE absolute = ?", self._listed)
+        self._listed.clear()
+        self._listed_at = time.monotonic()
 
     def document(self, source: Input) -> str | None:
         """Give the result of a file, where it is kept here."""
@@ -273,6 +285,7 @@ class Ledger:
 
     def summaries_of_run(self) -> Iterator[Summary]:
         """Give those of the files of the run that have a result, in the order of the files."""
+        self._list()
         with self._reading() as database:
             rows = database.execute(
                 f"SELECT {_SUMMARY_COLUMNS} FROM inputs JOIN files USING (absolute) WHERE inputs.done ORDER BY position"
@@ -282,6 +295,7 @@ class Ledger:
 
     def counts(self) -> dict[str, int]:
         """Count the results of the files of the run by their verdict, or by their status where they have none."""
+        self._list()
         with self._reading() as database:
             rows = database.execute(
                 "SELECT coalesce(label, status), count(*) FROM inputs JOIN files USING (absolute) "
@@ -309,6 +323,7 @@ class Ledger:
 
     def end_run(self) -> None:
         """Write down that the run has ended, be it before its end."""
+        self._list()
         with self._transaction() as database:
             database.execute("UPDATE run SET ended_at = ?", (time.time(),))
 
