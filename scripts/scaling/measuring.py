@@ -8,7 +8,7 @@ import json
 import pickle
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -110,7 +110,7 @@ def measure_ledger(folder: Path, files: int, files_a_commit: int = 1) -> LedgerC
     return LedgerCost(seconds / files, file.stat().st_size / files)
 
 
-def _commit(database: sqlite3.Connection, statement: str, rows: list[tuple[object, ...]]) -> None:
+def _commit(database: sqlite3.Connection, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
     database.execute("BEGIN")
     database.executemany(statement, rows)
     database.execute("COMMIT")
