@@ -134,7 +134,8 @@ class _Batch:
         lacks_logits = any(seen.logits is None for item in verdict.tracks for seen in item.track.observations)
         if lacks_logits and self._reuse.needs_logits:
             return None
-        return self._take_over(source, verdict, identity, "" if lacks_logits else self._scanner.key(verdict.status))
+        self._output.keep(source, verdict, identity, "" if lacks_logits else self._scanner.key(verdict.status))
+        return Finished(source, Summary.of(verdict), lambda: verdict)
 
     def _is_current(self, verdict: Verdict, source: Input) -> bool:
         """Tell whether a stored result is of these bytes, this scanner and this sampling."""
@@ -149,7 +150,7 @@ class _Batch:
             return None
         twin = self._ledger.of_content(identity.size, sha256, self._scanner.key("ok"))
         verdict = self._output.stored(twin) if twin and twin.path != source.path else None
-        if verdict is None or verdict.status in FAILURES or verdict.input.sha256 != sha256:
+        if verdict is None or verdict.input.sha256 != sha256 or not self._scanner.made(verdict):
             return None
         own = replace(verdict, input=replace(verdict.input, path=display_path(source.path)), stored_schema=None)
         return self._written(source, own, identity, self._scanner.key(own.status))
@@ -187,10 +188,6 @@ class _Batch:
         except ResultWriteError as error:
             verdict = self._scanner.failure(source, f"its result was lost: {error}")
             self._ledger.finish(source, Summary.of(verdict))
-        return Finished(source, Summary.of(verdict), lambda: verdict)
-
-    def _take_over(self, source: Input, verdict: Verdict, identity: FileIdentity | None, key: str) -> Finished:
-        self._output.keep(source, verdict, identity, key)
         return Finished(source, Summary.of(verdict), lambda: verdict)
 
     def _read(self, source: Input) -> Verdict:
