@@ -20,8 +20,9 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
+from pipeline.batch.addresses import stored_input
 from pipeline.batch.entries import Entry, FileIdentity, Run
-from pipeline.media.types import quoted
+from pipeline.media.types import display_path, quoted
 from pipeline.results.input import Input
 from pipeline.results.naming import folded, plain_name
 from pipeline.results.summary import Summary
@@ -29,7 +30,7 @@ from pipeline.results.writers import WriteError
 
 LEDGER = "ledger.sqlite"
 
-_VERSION = 1
+_VERSION = 2
 _ROWS_AT_A_TIME = 1000
 _SUMMARY = [each.name for each in fields(Summary)]
 _SUMMARY_COLUMNS = ", ".join(f"files.{name}" for name in _SUMMARY)
@@ -38,7 +39,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     number INTEGER PRIMARY KEY,
     absolute BLOB NOT NULL UNIQUE,
-    size INTEGER, mtime_ns INTEGER, inode INTEGER,
+    size INTEGER, mtime_ns INTEGER, inode INTEGER, tag TEXT NOT NULL DEFAULT '',
     sha256 TEXT,
     scanner TEXT NOT NULL DEFAULT '',
     state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'done')),
@@ -53,6 +54,7 @@ CREATE TABLE IF NOT EXISTS inputs (
     position INTEGER PRIMARY KEY,
     absolute BLOB NOT NULL UNIQUE,
     path BLOB NOT NULL, relative BLOB NOT NULL, plain_name TEXT NOT NULL,
+    fetched INTEGER NOT NULL,
     done INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS inputs_by_name ON inputs (plain_name);
@@ -61,6 +63,13 @@ CREATE TABLE IF NOT EXISTS run (
     began_at REAL NOT NULL, ended_at REAL, total INTEGER NOT NULL, scanned INTEGER NOT NULL DEFAULT 0
 );
 """
+
+
+_FROM_1 = """
+DROP TABLE inputs;
+ALTER TABLE files ADD COLUMN tag TEXT NOT NULL DEFAULT '';
+"""
+"""Before, there were no files on servers."""
 
 
 class Ledger:
@@ -77,6 +86,8 @@ class Ledger:
     def __init__(self, folder: Path | None, *, read_only: bool = False) -> None:
         self.file = folder / LEDGER if folder else None
         self._busy = threading.RLock()
+        # Of files that are fetched, where it holds what must not be written down.
+        self._addresses: dict[bytes, str] = {}
         with self._telling():
             if self.file is None:
                 # A temporary file of SQLite's own, which it makes when it needs one.
@@ -89,13 +100,15 @@ class Ledger:
 
     def _prepare(self) -> None:
         (version,) = self._database.execute("PRAGMA user_version").fetchone()
-        if version not in (0, _VERSION):
+        if version not in (0, 1, _VERSION):
             name = quoted(self.file or "")
             raise WriteError(f"{name} is of another version of Facewitness: name another folder with -o")
         self.is_new = version == 0
         self._database.execute("PRAGMA journal_mode = WAL")
         # What was committed outlives a killed process; a machine that crashes may lose the last of it, and scans again.
         self._database.execute("PRAGMA synchronous = NORMAL")
+        if version == 1:
+            self._database.executescript(_FROM_1)
         self._database.executescript(_SCHEMA)
         self._database.execute(f"PRAGMA user_version = {_VERSION}")
 
@@ -105,14 +118,12 @@ class Ledger:
         Returns:
             Their number.
         """
-        rows = (
-            (_absolute(source), os.fsencode(source.path), os.fsencode(source.relative), _name(source))
-            for source in inputs
-        )
+        rows = map(self._row, inputs)
         with self._transaction() as database:
             database.execute("DELETE FROM inputs")
             database.executemany(
-                "INSERT OR IGNORE INTO inputs (absolute, path, relative, plain_name) VALUES (?, ?, ?, ?)", rows
+                "INSERT OR IGNORE INTO inputs (absolute, path, relative, plain_name, fetched) VALUES (?, ?, ?, ?, ?)",
+                rows,
             )
             # Now, so that lists have their order, in whatever order the results come.
             database.execute("INSERT OR IGNORE INTO files (absolute) SELECT absolute FROM inputs ORDER BY position")
@@ -127,13 +138,15 @@ class Ledger:
         while True:
             with self._reading() as database:
                 rows = database.execute(
-                    "SELECT position, path, relative FROM inputs WHERE position > ? ORDER BY position LIMIT ?",
+                    "SELECT position, path, relative, fetched, absolute FROM inputs WHERE position > ? "
+                    "ORDER BY position LIMIT ?",
                     (position, _ROWS_AT_A_TIME),
                 ).fetchall()
             if not rows:
                 return
-            for _, path, relative in rows:
-                yield Input(Path(os.fsdecode(path)), Path(os.fsdecode(relative)))
+            for _, path, relative, fetched, absolute in rows:
+                address = self._addresses.get(absolute, os.fsdecode(absolute)) if fetched else None
+                yield Input(Path(os.fsdecode(path)), Path(os.fsdecode(relative)), address)
             position = rows[-1][0]
 
     def shares_name(self, source: Input) -> bool:
@@ -146,17 +159,17 @@ class Ledger:
         """Give what is known of a file."""
         with self._reading() as database:
             row = database.execute(
-                "SELECT state, attempts, size, mtime_ns, inode, scanner, result, result_mtime_ns, "
+                "SELECT state, attempts, size, mtime_ns, inode, tag, scanner, result, result_mtime_ns, "
                 f"document IS NOT NULL, {_SUMMARY_COLUMNS} FROM files WHERE absolute = ?",
                 (_absolute(source),),
             ).fetchone()
         if row is None:
             return None
-        state, attempts, size, mtime_ns, inode, scanner, result, result_mtime_ns, has_document, *summary = row
+        state, attempts, size, mtime_ns, inode, tag, scanner, result, result_mtime_ns, has_document, *summary = row
         return Entry(
             state,
             attempts,
-            None if size is None else FileIdentity(size, mtime_ns, inode),
+            None if size is None else FileIdentity(size, mtime_ns, inode, tag),
             scanner,
             None if result is None else Path(os.fsdecode(result)),
             result_mtime_ns,
@@ -205,12 +218,12 @@ class Ledger:
             document: the result itself, where it has no file of its own.
             scanned: whether this run scanned it.
         """
-        names = ["absolute", "scanner", "size", "mtime_ns", "inode", "sha256", "result", "result_mtime_ns"]
+        names = ["absolute", "scanner", "size", "mtime_ns", "inode", "tag", "sha256", "result", "result_mtime_ns"]
         names += ["document", "finished_at", "state", "attempts", *_SUMMARY]
         values = (
             _absolute(source),
             scanner,
-            *(astuple(identity) if identity else (None, None, None)),
+            *(astuple(identity) if identity else (None, None, None, "")),
             sha256,
             None if result is None else os.fsencode(result),
             result_mtime_ns,
@@ -255,8 +268,7 @@ class Ledger:
             ).fetchone()
         if row is None:
             return None
-        path = Path(os.fsdecode(row[0]))
-        return Input(path, Path(path.name))
+        return stored_input(os.fsdecode(row[0]))
 
     def has_another_of_size(self, source: Input, size: int) -> bool:
         """Tell whether another file of so many bytes has been scanned."""
@@ -312,6 +324,13 @@ class Ledger:
         with self._transaction() as database:
             database.execute("UPDATE run SET ended_at = ?", (time.time(),))
 
+    def _row(self, source: Input) -> tuple[bytes, bytes, bytes, str, bool]:
+        absolute = _absolute(source)
+        if source.address is not None and os.fsencode(source.address) != absolute:
+            self._addresses[absolute] = source.address
+        path, relative = os.fsencode(source.path), os.fsencode(source.relative)
+        return absolute, path, relative, _name(source), source.address is not None
+
     def _rows(self, columns: str, condition: str) -> Iterator[tuple[Any, ...]]:
         number = 0
         while True:
@@ -352,6 +371,8 @@ class Ledger:
 
 
 def _absolute(source: Input) -> bytes:
+    if source.address is not None:
+        return display_path(source.path).encode("utf-8", "surrogateescape")
     return os.fsencode(os.path.abspath(source.path))  # noqa: PTH100 - keeps links as they are
 
 
