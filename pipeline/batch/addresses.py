@@ -61,10 +61,10 @@ def input_at(address: str, relative: Path | None = None) -> Input:
     """
     written = without_secrets(address)
     if relative is None or ".." in relative.parts or relative.is_absolute():
-        path = written.partition("://")[2]
+        path = written.partition("://")[2].partition("/")[2]
         if not is_in_store(address):
             path = path.partition("#")[0]
-        name = PurePosixPath(path).name if "/" in path else ""
+        name = PurePosixPath(path).name
         # Where a backslash or a colon parts names, it would lead elsewhere.
         relative = Path(name if name != ".." and len(Path(name).parts) == 1 else _NAMELESS)
     return Input(Path(written), relative, address)

@@ -169,7 +169,9 @@ def _load(scheme: str) -> Any:
         import aiohttp
 
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=_ANSWER_S, sock_read=_ANSWER_S)
-        options |= {"client_kwargs": {"timeout": timeout}, "encoded": True}
+        # Bytes as they come, because what unpacks them is not limited, and through the proxy that the user has set.
+        client = {"timeout": timeout, "auto_decompress": False, "trust_env": True}
+        options |= {"client_kwargs": client, "encoded": True}
     return fsspec.filesystem(scheme, **options)
 
 
@@ -183,8 +185,7 @@ def _file_system(address: str) -> Any:
 
 
 def _ways_to_fetch(address: str) -> dict[str, Any]:
-    # One stream of bytes, as they are: parts that come at the same time would be counted late, and so would be what
-    # is unpacked. With headers of its own gcsfs takes no parts.
+    # One stream of bytes, because parts that come at the same time are counted late: with headers gcsfs takes no parts.
     if address.startswith("s3://"):
         return {}
     return {"headers": {} if address.startswith("gs://") else {"Accept-Encoding": "identity"}}
@@ -222,6 +223,8 @@ def _why(error: Exception, address: str) -> tuple[str, bool]:
         return "may not be read: the server refuses it to these credentials, or without any", True
     if "TooManyRedirects" in kinds:
         return "could not be fetched: the server redirects without end", True
+    if kinds & {"RedirectClientError", "NonHttpUrlRedirectClientError"}:
+        return "could not be fetched: the server leads to what is no address of the web", True
     if kinds & {"InvalidURL", "ValueError"} and "JSONDecodeError" not in kinds:
         return "is no address that can be fetched", True
     if isinstance(error, OSError) and error.errno in _FULL:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from urllib.parse import urlsplit
 
 
 class WebServer:
@@ -50,7 +51,7 @@ class WebServer:
         return [each.split()[1] for each in self.asked if each.startswith("GET")]
 
     def answer(self, request: BaseHTTPRequestHandler) -> None:
-        path = request.path.partition("?")[0]
+        path = urlsplit(request.path).path  # a proxy is asked for the whole address
         self.asked.append(f"{request.command} {request.path}")
         what = path.split("/")[1]
         if what == "loop":
@@ -59,7 +60,11 @@ class WebServer:
             self._say(request, 302, {"Location": path.removeprefix("/moved"), "Content-Length": "0"})
         elif what.isdigit():
             self._say(request, int(what), {"Content-Length": "0"})
-        elif what == "signed" and "Signature=right" not in request.path:
+        elif what == "away":
+            self._say(request, 302, {"Location": "file:///etc/hosts", "Content-Length": "0"})
+        elif (what == "unasked" and request.command == "HEAD") or (
+            what == "signed" and "Signature=rechtens" not in request.path
+        ):
             self._say(request, 403, {"Content-Length": "0"})
         elif what == "locked" and request.headers.get("Authorization") is None:
             self._say(request, 401, {"Content-Length": "0"})
@@ -74,6 +79,8 @@ class WebServer:
         said = {"Content-Length": str(len(content)), "ETag": f'"{hash(content)}"'}
         if what == "unsized":
             said = {"Transfer-Encoding": "chunked"}
+        if what == "packed":
+            said["Content-Encoding"] = "gzip"
         if what == "untagged":
             del said["ETag"]
         self._say(request, 200, said)
