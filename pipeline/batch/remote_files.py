@@ -86,10 +86,10 @@ def media_below(folder: str, left_out: LeftOut) -> Iterator[tuple[str, Path]]:
 
 def is_folder(address: str) -> bool:
     """Tell whether something in a store of objects is no object but a folder, by its spelling or else by asking."""
-    if not is_in_store(address) or (has_media_ending(address) and not address.endswith("/")):
+    if not is_in_store(address) or has_media_ending(address.rpartition("/")[2]):
         return False
     if address.endswith("/"):
-        return True
+        return not address.endswith("://")  # all that somebody has in a store was hardly meant
     try:
         return bool(_wait(_file_system(address)._info(_spelled(address)), _ANSWER_S)["type"] == "directory")
     except Exception:
@@ -103,10 +103,10 @@ def fetch(address: str, file: Path, most_bytes: int, timeout_s: float) -> None:
         MediaError: "timeout" if it takes too long, "error" if it is too large or cannot be fetched.
     """
     name, ends_at = quoted(without_secrets(address)), time.monotonic() + timeout_s
-    files = _file_system(address)
     for attempt in range(_ATTEMPTS):
         received = _Received(name, most_bytes)
         try:
+            files = _file_system(address)
             copy = files._get_file(_spelled(address), str(file), callback=received, **_ways_to_fetch(address))
             _wait(copy, ends_at - time.monotonic())
             received.check_complete()
@@ -225,7 +225,7 @@ def _why(error: Exception, address: str) -> tuple[str, bool]:
         return "could not be fetched: the server redirects without end", True
     if kinds & {"RedirectClientError", "NonHttpUrlRedirectClientError"}:
         return "could not be fetched: the server leads to what is no address of the web", True
-    if kinds & {"InvalidURL", "ValueError"} and "JSONDecodeError" not in kinds:
+    if kinds & {"InvalidURL", "ParamValidationError", "ValueError"} and "JSONDecodeError" not in kinds:
         return "is no address that can be fetched", True
     if isinstance(error, OSError) and error.errno in _FULL:
         return "could not be fetched: there is no room for it in the folder for temporary files", True

@@ -26,6 +26,7 @@ pytest.importorskip("fsspec")
 pytest.importorskip("aiohttp")
 
 MB = 1 << 20
+PACKED = gzip.compress(bytes(100 * MB))
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +39,7 @@ def web() -> Iterator[WebServer]:
     with web_server() as server:
         for kind in ("plain", "slow", "cut", "unsized", "untagged", "signed", "locked", "busy", "unasked"):
             server.files[f"/{kind}/clip.mp4"] = bytes(range(256)) * 100
-        server.files["/packed/clip.mp4"] = gzip.compress(bytes(100 * MB))
+        server.files["/packed/clip.mp4"] = PACKED
         server.files["/plain/a%20b+c.mp4"] = server.files["/plain/large.mp4"] = bytes(2 * MB)
         server.files["/unsized/large.mp4"] = bytes(2 * MB)
         yield server

@@ -60,6 +60,8 @@ def store(environment: pytest.MonkeyPatch) -> Iterator[Any]:
         environment.setenv(name, value)
     client = boto3.client("s3")
     client.create_bucket(Bucket="bucket")
+    for key in ("clips/", "clips/day 2/"):  # which stores write whose users make folders by hand
+        client.put_object(Bucket="bucket", Key=key, Body=b"")
     for key in KEYS:
         client.put_object(Bucket="bucket", Key=key, Body=NO_FACE.read_bytes())
     yield client
@@ -184,10 +186,12 @@ def test_a_folder_of_a_store_is_searched_as_one_here(store, tmp_path):
         "c.mp4", "deep/d.png",
     ]  # fmt: skip
     assert len(list(expand_inputs(["s3://bucket"]))) >= 5
+    assert [each.address for each in expand_inputs(["s3://"])] == ["s3://"]
 
 
 @pytest.mark.parametrize(
-    "address", ["s3://bucket/missing.mp4", "s3://bucket/empty", "s3://bucket/empty/", "s3://no-such/a.mp4"]
+    "address",
+    ["s3://bucket/missing.mp4", "s3://bucket/empty", "s3://bucket/empty/", "s3://no-such/a.mp4", "s3://bucket/*.mp4"],
 )
 def test_what_is_not_in_a_store(scanner, store, address):
     (verdict,) = scan(scanner, None, address)
