@@ -17,12 +17,14 @@ class WebServer:
     Attributes:
         files: content by path.
         asked: "METHOD path" of every request.
+        pause_s: seconds between the bytes of what is slow.
         address: of its root.
     """
 
     def __init__(self) -> None:
         self.files: dict[str, bytes] = {}
         self.asked: list[str] = []
+        self.pause_s = 0.1
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -87,10 +89,10 @@ class WebServer:
         if request.command == "HEAD":
             return
         with contextlib.suppress(ConnectionError):
-            if what == "slow":
+            if what == "slow" and self.pause_s:
                 for byte in content:
                     request.wfile.write(bytes([byte]))
-                    time.sleep(0.1)
+                    time.sleep(self.pause_s)
             elif what == "cut":
                 request.wfile.write(content[: len(content) // 2])
                 request.close_connection = True
