@@ -29,6 +29,7 @@ from pipeline.media.holds import Hold
 from pipeline.media.limits import Limits
 from pipeline.media.probing import probe
 from pipeline.media.sampling import SamplingPlan
+from pipeline.media.source_file import Origin
 from pipeline.media.types import MediaError, MediaInfo, Pixels
 from pipeline.results.coverage import Coverage
 from pipeline.results.parts import Track
@@ -96,6 +97,7 @@ class Analyser:
         stopwatch: Stopwatch,
         rounds: Rounds | None = None,
         stopped: threading.Event | None = None,
+        origin: Origin | None = None,
     ) -> Analysis:
         """Analyse the frames that a plan chooses, all in order or in rounds.
 
@@ -105,13 +107,14 @@ class Analyser:
             stopwatch: gets the seconds of each stage.
             rounds: which frames of a video first.
             stopped: breaks the analysis off once it is set.
+            origin: where the file came from, if it is a copy.
 
         Raises:
             StoppedError: `stopped` was set.
         """
         try:
             with stopwatch.stage("probe"):
-                media = probe(path, limits=self._limits, stopped=stopped)
+                media = probe(path, limits=self._limits, stopped=stopped, origin=origin)
         except MediaError as error:
             return Analysis(failure=error)
         with self._queue.open() as crops:

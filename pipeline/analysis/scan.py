@@ -33,6 +33,7 @@ from pipeline.analysis.resources import files_at_a_time, usable_cores
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.limits import Limits
 from pipeline.media.sampling import SLACK, SamplingPlan
+from pipeline.media.source_file import Origin
 from pipeline.media.types import quoted
 from pipeline.results.coverage import percent
 from pipeline.results.parts import InputRecord, ModelIdentity, SamplingRecord, Status, Track, label_of
@@ -103,7 +104,9 @@ class Scanner:
         """Which frames are looked at, in words."""
         return f"adaptively, of {self.plan}" if self.adaptive else str(self.plan)
 
-    def scan(self, path: str | os.PathLike[str], stopped: threading.Event | None = None) -> Verdict:
+    def scan(
+        self, path: str | os.PathLike[str], stopped: threading.Event | None = None, origin: Origin | None = None
+    ) -> Verdict:
         """Scan one file. Several threads may do so at a time.
 
         A file that cannot be read gives a verdict whose status says so; no exception is raised for bad input.
@@ -111,16 +114,19 @@ class Scanner:
         Args:
             path: the file.
             stopped: breaks off the scan once it is set.
+            origin: where the file came from, if it is a copy; the verdict is about what is there.
 
         Raises:
             StoppedError: `stopped` was set.
         """
         stopwatch = Stopwatch()
+        if origin:
+            stopwatch.add("fetch", origin.spent_s)
         rounds_of = self._rounds if self.adaptive else None
-        analysis = self._analyser.analyse(Path(path), self.plan, stopwatch, rounds_of, stopped)
+        analysis = self._analyser.analyse(Path(path), self.plan, stopwatch, rounds_of, stopped, origin)
         evidence = self._weigh(analysis, analysis.tracks)
         status, message = _status(analysis, evidence)
-        return self._verdict(path, analysis, status, message, evidence, stopwatch)
+        return self._verdict(origin.name if origin else path, analysis, status, message, evidence, stopwatch)
 
     def failure(self, path: str | os.PathLike[str], message: str) -> Verdict:
         """Give the result of a file whose scan broke off for a reason that lies not in the file."""

@@ -27,6 +27,11 @@ class Stopwatch:
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - before
 
+    def add(self, name: str, seconds: float) -> None:
+        """Add seconds that went by before the watch was made."""
+        self.seconds[name] = self.seconds.get(name, 0.0) + seconds
+        self._started -= seconds
+
     def total(self) -> dict[str, float]:
         """Give the seconds by stage, and those since the watch was made as "total"."""
         return {**self.seconds, "total": time.perf_counter() - self._started}

@@ -11,11 +11,19 @@ from pipeline.results.summary import Summary
 
 @dataclass(frozen=True, slots=True)
 class FileIdentity:
-    """What tells, without reading it, whether a file is still what it was: size in bytes, time of change, inode."""
+    """What tells, without reading it, whether a file is still what it was.
+
+    Attributes:
+        size: bytes; 0 where a server does not say.
+        mtime_ns: time of change; 0 for a file on a server.
+        inode: its number on its disk; 0 for a file on a server.
+        tag: what a server calls this version of the file, its entity tag and date; "" for a file here.
+    """
 
     size: int
     mtime_ns: int
     inode: int
+    tag: str = ""
 
     @classmethod
     def of(cls, path: Path) -> FileIdentity | None:

@@ -85,12 +85,8 @@ def media_files(folder: Path, left_out: LeftOut) -> Iterator[Path]:
             folders.clear()
             continue
         entered.add((status.st_dev, status.st_ino))
-        folders[:] = sorted(
-            name
-            for name in folders
-            if not name.startswith(".") and not name.endswith(_HEAT_MAPS) and not is_rubbish(name)
-        )
-        for path in (Path(place, name) for name in sorted(files) if not name.startswith(".") and not _is_copy(name)):
+        folders[:] = sorted(filter(enters, folders))
+        for path in (Path(place, name) for name in sorted(files) if is_looked_at(name)):
             try:
                 media = _is_media(path)
             except OSError:
@@ -101,6 +97,21 @@ def media_files(folder: Path, left_out: LeftOut) -> Iterator[Path]:
             else:
                 left_out.add(path)
     yield from (path for path in locked if path != folder)
+
+
+def enters(name: str) -> bool:
+    """Tell whether a folder of this name is searched: it is not hidden, and nothing that systems or scans keep."""
+    return not name.startswith(".") and not name.endswith(_HEAT_MAPS) and not is_rubbish(name)
+
+
+def is_looked_at(name: str) -> bool:
+    """Tell whether a file of this name is looked at: it is not hidden, and no annotated copy."""
+    return not name.startswith(".") and not _is_copy(name)
+
+
+def has_media_ending(name: str) -> bool:
+    """Tell a video or picture by the ending of its name alone."""
+    return Path(name).suffix.lower() in MEDIA_EXTENSIONS
 
 
 def is_rubbish(name: str) -> bool:

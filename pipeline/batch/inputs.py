@@ -9,8 +9,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from pipeline.batch.addresses import input_at, is_fetched, is_in_store
 from pipeline.batch.folders import LeftOut, is_companion, is_rubbish, media_files
 from pipeline.batch.path_lists import PathListError, read_paths
+from pipeline.batch.remote_files import is_folder, media_below
 from pipeline.media.types import is_address
 from pipeline.results.input import Input
 
@@ -28,8 +30,13 @@ def expand_inputs(
     file has that very name. "-" stands for the paths on standard input, which may be files and folders; see
     `pipeline.batch.path_lists`. A file that is named twice is given once.
 
+    An address that begins with https://, http://, s3:// or gs:// stands for the file that is there, or in a store of
+    objects (s3, gs) for the videos and pictures below it. Only an address that is an argument or in the list is one:
+    what lies here is never taken for an address, whatever it is called.
+
     Whatever leads to no file is given as it is, so that probing it says what is wrong: a path that does not exist, a
-    pattern that nothing matches, a folder without media files or without permission to read it, an address.
+    pattern that nothing matches, a folder without media files or without permission to read it, an address of another
+    kind.
 
     Args:
         arguments: as given on the command line.
@@ -43,22 +50,42 @@ def expand_inputs(
         PathListError: there is no list of paths on standard input.
     """
     seen: set[Path] = set()
-    for path, relative in _expand_all(arguments, stdin, LeftOut() if left_out is None else left_out):
-        absolute = path.absolute()
+    for source in _expand_all(arguments, stdin, LeftOut() if left_out is None else left_out):
+        absolute = source.path if source.address is not None else source.path.absolute()
         if absolute not in seen:
             seen.add(absolute)
-            yield Input(path, relative)
+            yield source
 
 
-def _expand_all(arguments: Iterable[str], stdin: BinaryIO | None, left_out: LeftOut) -> Iterator[tuple[Path, Path]]:
+def _expand_all(arguments: Iterable[str], stdin: BinaryIO | None, left_out: LeftOut) -> Iterator[Input]:
     for argument in arguments:
         if argument == "-":
             for name in read_paths(stdin or _standard_input()):
-                yield from _expand(Path(name), _name_of(Path(name)), left_out)
+                yield from _expand_one(name, left_out)
+        elif is_fetched(argument):
+            yield from _expand_address(argument, left_out)
         elif glob.has_magic(argument) and not os.path.lexists(argument) and not is_address(argument):
             yield from _expand_pattern(Path(argument), left_out)
         else:
-            yield from _expand(Path(argument), _name_of(Path(argument)), left_out)
+            yield from _expand_one(argument, left_out)
+
+
+def _expand_one(name: str, left_out: LeftOut) -> Iterator[Input]:
+    """Give what a name stands for that is no pattern."""
+    if is_fetched(name):
+        return _expand_address(name, left_out)
+    return _expand(Path(name), _name_of(Path(name)), left_out)
+
+
+def _expand_address(address: str, left_out: LeftOut) -> Iterator[Input]:
+    """Give the file at an address, or the media files below it."""
+    empty = True
+    if is_in_store(address) and is_folder(address):
+        for found, relative in media_below(address, left_out):
+            empty = False
+            yield input_at(found, relative)
+    if empty:
+        yield input_at(address)
 
 
 def _standard_input() -> BinaryIO:
@@ -68,7 +95,7 @@ def _standard_input() -> BinaryIO:
     return sys.stdin.buffer
 
 
-def _expand_pattern(pattern: Path, left_out: LeftOut) -> Iterator[tuple[Path, Path]]:
+def _expand_pattern(pattern: Path, left_out: LeftOut) -> Iterator[Input]:
     fixed = next(index for index, part in enumerate(pattern.parts) if glob.has_magic(part))
     root, wild = Path(*pattern.parts[:fixed]), Path(*pattern.parts[fixed:])
     matches = map(Path, sorted(glob.glob(str(wild), root_dir=root, recursive=True)))  # noqa: PTH207 - Path.glob keeps hidden files
@@ -79,21 +106,26 @@ def _expand_pattern(pattern: Path, left_out: LeftOut) -> Iterator[tuple[Path, Pa
         if not is_companion(match) and not any(is_rubbish(part) for part in match.parts if part not in named)
     ]
     if not found:
-        yield pattern, _NAMELESS
+        yield _local(pattern, _NAMELESS)
     for match in found:
         inside = _name_of(match) if ".." in match.parts else match
         yield from _expand(root / match, inside, left_out, inside)
 
 
-def _expand(path: Path, name: Path, left_out: LeftOut, folder: Path = Path()) -> Iterator[tuple[Path, Path]]:
+def _expand(path: Path, name: Path, left_out: LeftOut, folder: Path = Path()) -> Iterator[Input]:
     """Give a file as `name`, or the media files of a folder in the output folder `folder`."""
     empty = True
     if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir raises where a folder above is locked
         for found in media_files(path, left_out):
             empty = False
-            yield found, folder / found.relative_to(path)
+            yield _local(found, folder / found.relative_to(path))
     if empty:
-        yield path, name
+        yield _local(path, name)
+
+
+def _local(path: Path, relative: Path) -> Input:
+    # A result about "https:/host/clip.mp4" in this folder must not read as if it were about that address.
+    return Input(path.absolute() if is_address(path) and os.path.lexists(path) else path, relative)
 
 
 def _name_of(path: Path) -> Path:

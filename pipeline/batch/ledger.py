@@ -20,8 +20,9 @@ from dataclasses import astuple, fields
 from pathlib import Path
 from typing import Any
 
+from pipeline.batch.addresses import stored_input
 from pipeline.batch.entries import Entry, FileIdentity, Run
-from pipeline.media.types import quoted
+from pipeline.media.types import display_path, quoted
 from pipeline.results.input import Input
 from pipeline.results.naming import folded, plain_name
 from pipeline.results.summary import Summary
@@ -39,7 +40,7 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS files (
     number INTEGER PRIMARY KEY,
     absolute BLOB NOT NULL UNIQUE,
-    size INTEGER, mtime_ns INTEGER, inode INTEGER,
+    size INTEGER, mtime_ns INTEGER, inode INTEGER, tag TEXT NOT NULL DEFAULT '',
     sha256 TEXT,
     scanner TEXT NOT NULL DEFAULT '',
     state TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'running', 'done')),
@@ -54,6 +55,7 @@ CREATE TABLE IF NOT EXISTS inputs (
     position INTEGER PRIMARY KEY,
     absolute BLOB NOT NULL UNIQUE,
     path BLOB NOT NULL, relative BLOB NOT NULL, plain_name TEXT NOT NULL,
+    fetched INTEGER NOT NULL,
     done INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX IF NOT EXISTS inputs_by_name ON inputs (plain_name);
@@ -80,6 +82,8 @@ class Ledger:
         self._busy = threading.RLock()
         self._listed: list[tuple[bytes]] = []
         self._listed_at = 0.0
+        # Of files that are fetched, where it holds what must not be written down.
+        self._addresses: dict[bytes, str] = {}
         with self._telling():
             if self.file is None:
                 # A temporary file of SQLite's own, which it makes when it needs one.
@@ -108,14 +112,12 @@ class Ledger:
         Returns:
             Their number.
         """
-        rows = (
-            (_absolute(source), os.fsencode(source.path), os.fsencode(source.relative), _name(source))
-            for source in inputs
-        )
+        rows = map(self._row, inputs)
         with self._transaction() as database:
             database.execute("DELETE FROM inputs")
             database.executemany(
-                "INSERT OR IGNORE INTO inputs (absolute, path, relative, plain_name) VALUES (?, ?, ?, ?)", rows
+                "INSERT OR IGNORE INTO inputs (absolute, path, relative, plain_name, fetched) VALUES (?, ?, ?, ?, ?)",
+                rows,
             )
             # Now, so that lists have their order, in whatever order the results come.
             database.execute("INSERT OR IGNORE INTO files (absolute) SELECT absolute FROM inputs ORDER BY position")
@@ -130,13 +132,15 @@ class Ledger:
         while True:
             with self._reading() as database:
                 rows = database.execute(
-                    "SELECT position, path, relative FROM inputs WHERE position > ? ORDER BY position LIMIT ?",
+                    "SELECT position, path, relative, fetched, absolute FROM inputs WHERE position > ? "
+                    "ORDER BY position LIMIT ?",
                     (position, _ROWS_AT_A_TIME),
                 ).fetchall()
             if not rows:
                 return
-            for _, path, relative in rows:
-                yield Input(Path(os.fsdecode(path)), Path(os.fsdecode(relative)))
+            for _, path, relative, fetched, absolute in rows:
+                address = self._addresses.get(absolute, os.fsdecode(absolute)) if fetched else None
+                yield Input(Path(os.fsdecode(path)), Path(os.fsdecode(relative)), address)
             position = rows[-1][0]
 
     def shares_name(self, source: Input) -> bool:
@@ -149,17 +153,17 @@ class Ledger:
         """Give what is known of a file."""
         with self._reading() as database:
             row = database.execute(
-                "SELECT state, attempts, size, mtime_ns, inode, scanner, result, result_mtime_ns, "
+                "SELECT state, attempts, size, mtime_ns, inode, tag, scanner, result, result_mtime_ns, "
                 f"document IS NOT NULL, {_SUMMARY_COLUMNS} FROM files WHERE absolute = ?",
                 (_absolute(source),),
             ).fetchone()
         if row is None:
             return None
-        state, attempts, size, mtime_ns, inode, scanner, result, result_mtime_ns, has_document, *summary = row
+        state, attempts, size, mtime_ns, inode, tag, scanner, result, result_mtime_ns, has_document, *summary = row
         return Entry(
             state,
             attempts,
-            None if size is None else FileIdentity(size, mtime_ns, inode),
+            None if size is None else FileIdentity(size, mtime_ns, inode, tag),
             scanner,
             None if result is None else Path(os.fsdecode(result)),
             result_mtime_ns,
@@ -208,12 +212,12 @@ class Ledger:
             document: the result itself, where it has no file of its own.
             scanned: whether this run scanned it.
         """
-        names = ["absolute", "scanner", "size", "mtime_ns", "inode", "sha256", "result", "result_mtime_ns"]
+        names = ["absolute", "scanner", "size", "mtime_ns", "inode", "tag", "sha256", "result", "result_mtime_ns"]
         names += ["document", "finished_at", "state", "attempts", *_SUMMARY]
         values = (
             _absolute(source),
             scanner,
-            *(astuple(identity) if identity else (None, None, None)),
+            *(astuple(identity) if identity else (None, None, None, "")),
             sha256,
             None if result is None else os.fsencode(result),
             result_mtime_ns,
@@ -267,8 +271,7 @@ class Ledger:
             ).fetchone()
         if row is None:
             return None
-        path = Path(os.fsdecode(row[0]))
-        return Input(path, Path(path.name))
+        return stored_input(os.fsdecode(row[0]))
 
     def has_another_of_size(self, source: Input, size: int) -> bool:
         """Tell whether another file of so many bytes has been scanned."""
@@ -327,6 +330,13 @@ class Ledger:
         with self._transaction() as database:
             database.execute("UPDATE run SET ended_at = ?", (time.time(),))
 
+    def _row(self, source: Input) -> tuple[bytes, bytes, bytes, str, bool]:
+        absolute = _absolute(source)
+        if source.address is not None and os.fsencode(source.address) != absolute:
+            self._addresses[absolute] = source.address
+        path, relative = os.fsencode(source.path), os.fsencode(source.relative)
+        return absolute, path, relative, _name(source), source.address is not None
+
     def _rows(self, columns: str, condition: str) -> Iterator[tuple[Any, ...]]:
         number = 0
         while True:
@@ -367,6 +377,8 @@ class Ledger:
 
 
 def _absolute(source: Input) -> bytes:
+    if source.address is not None:
+        return display_path(source.path).encode("utf-8", "surrogateescape")
     return os.fsencode(os.path.abspath(source.path))  # noqa: PTH100 - keeps links as they are
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from classifiers.atomic_file import remove_parts_below
+from pipeline.batch.addresses import stored_input
 from pipeline.batch.entries import Entry, FileIdentity
 from pipeline.batch.folder_lock import FolderLock
 from pipeline.batch.ledger import Ledger
@@ -177,8 +178,7 @@ class Output:
     def _adopt(self, folder: Path) -> None:
         """Take over what a version left that kept no ledger."""
         for summary in read_results_csv(folder / "results.csv"):
-            path = Path(summary.path)
-            self.ledger.finish(Input(path, Path(path.name)), summary, scanned=False)
+            self.ledger.finish(stored_input(summary.path), summary, scanned=False)
         if self._format == "jsonl":
             lines = folder / "results.jsonl"
             try:
@@ -187,8 +187,7 @@ class Output:
                         # A last line that was cut off is none.
                         verdict = read_verdict(line)
                         if verdict is not None:
-                            path = Path(verdict.input.path)
-                            self._adopt_line(Input(path, Path(path.name)), verdict, line.decode())
+                            self._adopt_line(stored_input(verdict.input.path), verdict, line.decode())
             except FileNotFoundError:
                 pass
             except OSError as error:

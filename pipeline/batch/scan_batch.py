@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from pipeline.analysis.concurrency import in_order
+from pipeline.batch import remote_files
 from pipeline.batch.entries import FileIdentity
 from pipeline.batch.equal_files import EqualFiles
 from pipeline.batch.output import Output
@@ -108,16 +109,23 @@ class _Batch:
         self._scanner.stop()
 
     def result_of(self, source: Input) -> Finished:
-        identity = FileIdentity.of(source.path)
+        identity = self._identity(source)
         kept = None if self._reuse.overwrite else self._kept(source, identity)
         if kept:
             return kept
-        if identity is None or self._output.folder is None or self._reuse.overwrite:
+        # What is fetched is fetched once, by whoever scans it.
+        if identity is None or source.address is not None or self._output.folder is None or self._reuse.overwrite:
             return self._scanned(source, identity)
         met = self._ledger.has_another_of_size(source, identity.size)
         with self._equal.working_on(source.path, identity.size, met=met) as sha256:
             twin = self._of_twin(source, identity, sha256)
             return twin or self._scanned(source, identity)
+
+    def _identity(self, source: Input) -> FileIdentity | None:
+        if source.address is None:
+            return FileIdentity.of(source.path)
+        # Without a folder there is no later run that would want to know.
+        return remote_files.identity(source.address) if self._output.folder else None
 
     def _kept(self, source: Input, identity: FileIdentity | None) -> Finished | None:
         """Give the result of an earlier run, if it may stay."""
@@ -126,6 +134,8 @@ class _Batch:
             if entry.summary.status in FAILURES and self._reuse.retry_failed:
                 return None
             is_same = entry.identity == identity and not self._reuse.verify
+            # Where a server does not tell versions apart, there may be another.
+            is_same = is_same and (identity is not None or source.address is None)
             if is_same and entry.scanner == self._scanner.key(entry.summary.status):
                 return Finished(source, entry.summary, partial(self._read, source))
         verdict = self._output.stored(source)
@@ -139,6 +149,8 @@ class _Batch:
 
     def _is_current(self, verdict: Verdict, source: Input) -> bool:
         """Tell whether a stored result is of these bytes, this scanner and this sampling."""
+        if source.address is not None:
+            return False
         try:
             return self._scanner.made(verdict) and verdict.input.sha256 == self._hash_of(source.path)
         except MediaError:
@@ -174,9 +186,8 @@ class _Batch:
         if verdict is None:
             return self._deadly(source, identity, "the process that scanned this file was killed")
         # What could not be got at may be got at next time.
-        return self._written(
-            source, verdict, identity, "" if verdict.status == "error" else self._scanner.key(verdict.status)
-        )
+        out_of_reach = verdict.status == "error" or (verdict.status == "timeout" and source.address is not None)
+        return self._written(source, verdict, identity, "" if out_of_reach else self._scanner.key(verdict.status))
 
     def _deadly(self, source: Input, identity: FileIdentity | None, what: str) -> Finished:
         failure = self._scanner.failure(source, f"{what}, perhaps for want of memory; --retry-failed tries again")

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pipeline.analysis.resources import SCANNER_BYTES, files_at_a_time, usable_cores, usable_memory, worker_processes
+from pipeline.batch.fetched_file import fetched
 from pipeline.batch.worker_processes import WorkerProcesses
 from pipeline.media import confinement
 from pipeline.media.ffmpeg import find_binary
@@ -30,7 +31,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ScannerSettings:
-    """What every process builds its scanner from; see `pipeline.analysis.scan.Scanner`."""
+    """What every process builds its scanner from; see `pipeline.analysis.scan.Scanner`.
+
+    Attributes:
+        most_fetched_bytes: that a file may have which is fetched from an address.
+    """
 
     model: str | None
     engine: str
@@ -40,6 +45,7 @@ class ScannerSettings:
     precision: str = "auto"
     device: str = "auto"
     limits: Limits = Limits()  # noqa: RUF009 - it is frozen
+    most_fetched_bytes: int = 2 << 30
 
     def scanner(self, threads: int | None = None) -> Scanner:
         """Load a scanner."""
@@ -123,12 +129,17 @@ class ScannerProcesses:
 
 def _load(settings: ScannerSettings, threads: int) -> tuple[Callable[[Input], Verdict], Verdict]:
     scanner = settings.scanner(threads)
-    return partial(_scan, scanner), scanner.failure("", "")
+    return partial(_scan, scanner, settings), scanner.failure("", "")
 
 
-def _scan(scanner: Scanner, source: Input) -> Verdict:
+def _scan(scanner: Scanner, settings: ScannerSettings, source: Input) -> Verdict:
     try:
-        return scanner.scan(source.path)
+        if source.address is None:
+            return scanner.scan(source.path)
+        with fetched(source, settings.most_fetched_bytes, settings.limits.timeout_s) as (copy, origin):
+            return scanner.scan(copy, origin=origin)
+    except MediaError as error:
+        return replace(scanner.failure(source.path, str(error)), status=error.status)
     except Exception as error:
         # A bug of ours on one file must not cost the user the other files; it is told as what it is.
         log.debug("bug while scanning %s", source.path, exc_info=True)

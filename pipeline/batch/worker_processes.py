@@ -204,6 +204,9 @@ def _serve(prepare: Prepare[Task, Result], connections: list[Connection], report
     threads = [threading.Thread(target=_serve_one, args=(do, connection)) for connection in connections]
     for thread in threads:
         thread.start()
+    # Once the first thread of a process has ended, Python refuses to start threads for whoever looks up a host.
+    for thread in threads:
+        thread.join()
 
 
 def _serve_one(do: Callable[[Task], Result], connection: Connection) -> None:

@@ -13,6 +13,7 @@ from pipeline.cli.engine_options import add_detector_option, add_engine_options,
 from pipeline.cli.interrupts import end_at_once
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import bar
+from pipeline.media.errors import is_address, quoted
 from pipeline.media.limits import Limits
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _USUAL = Limits()
 _LEAST_MEMORY_MB = 512
+_MOST_FETCHED_MB = 2048
 
 _MOST_ROWS = 1000
 """Of the table; results of more files are counted."""
@@ -32,7 +34,8 @@ _DESCRIPTION = """\
 Scan videos and images for manipulated faces.
 
 INPUT is a file, a folder (searched with its sub-folders) or a glob pattern; - reads paths from standard input, one a
-line or as `find -print0` writes them. Results that are already in the output folder are kept unless --overwrite is
+line or as `find -print0` writes them. An INPUT that begins with https://, http://, s3:// or gs:// is fetched; of s3 and
+gs it may be a folder. Results that are already in the output folder are kept unless --overwrite is
 given, so an interrupted batch goes on where it stopped; `facewitness status DIR` tells how far it is.
 
 exit status: 0 every input got a result, 1 some input could not be scanned or the report not made, 2 wrong usage,
@@ -106,6 +109,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="MB",
         help=f"give up on a file whose decoder wants more than MB megabytes of memory ({_USUAL.memory_bytes >> 20})",
     )
+    parser.add_argument(
+        "--max-download",
+        type=whole_number,
+        default=_MOST_FETCHED_MB,
+        metavar="MB",
+        help=f"give up on a file at an address that has more than MB megabytes ({_MOST_FETCHED_MB})",
+    )
     again = parser.add_mutually_exclusive_group()
     again.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
     again.add_argument(
@@ -165,6 +175,11 @@ def run(options: argparse.Namespace) -> int:
 
 def _wrong_usage(options: argparse.Namespace, folder: Path | None) -> str | None:
     """Say which options do not go together."""
+    if folder is not None and is_address(options.output):
+        from pipeline.batch.addresses import without_secrets
+
+        there = quoted(without_secrets(options.output))
+        return f"results are written to a folder on this machine: name one with -o DIR, not {there}"
     extras = [name for name in ("report", "annotate", "heatmaps") if getattr(options, name)]
     if extras and folder is None:
         return f"--{extras[0]} writes files: name their folder with -o DIR"
@@ -211,6 +226,7 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
             options.precision,
             options.device,
             Limits(options.memory << 20, options.timeout),
+            options.max_download << 20,
         )
     except ValueError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
@@ -229,13 +245,20 @@ def _scan(options: argparse.Namespace, output: Output, scanner: ScannerProcesses
 
         wanted = CompanionFiles(options.annotate, options.heatmaps, options.model, options.overwrite)
     reuse = Reuse(options.overwrite, options.verify, options.retry_failed)
-    failed = False
+    failed, undrawn = False, 0
     for finished in bar(scan_batch(output, scanner, reuse), total, "scanning", "file"):
-        if wanted:
+        if wanted and finished.source.address is not None:
+            undrawn += finished.summary.status not in FAILURES
+        elif wanted:
             _draw(wanted, output, finished)
         if options.output == "-":
             print(json_line(finished.verdict), flush=True)
         failed = failed or finished.summary.status in FAILURES
+    if undrawn:
+        files = f"{counted(undrawn, 'file')} at an address" if undrawn == 1 else f"{undrawn} files at addresses"
+        print(
+            f"facewitness scan: no pictures were drawn of {files}: save what is there, and scan that", file=sys.stderr
+        )
     return failed
 
 

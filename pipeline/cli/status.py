@@ -33,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
     """Print how far it is."""
     from pipeline.batch.folder_lock import is_held
     from pipeline.batch.ledger import LEDGER, Ledger
-    from pipeline.media.types import printable, quoted
+    from pipeline.media.types import display_path, printable, quoted
     from pipeline.results.parts import FAILURES
 
     folder: Path = options.folder
@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         left_s = (latest.total - latest.done) / rate
         print(f"{3600 * rate:.0f} files an hour; {_duration(left_s)} left at this rate")
     for path in latest.running if under_way else []:
-        print(f"now: {printable(path)}")
+        print(f"now: {printable(display_path(path))}")
     return 0 if latest.done == latest.total and counts.keys().isdisjoint(FAILURES) else 1
 
 

@@ -28,7 +28,7 @@ from pipeline.media.decoding import open_frames
 from pipeline.media.limits import Limits
 from pipeline.media.probing import file_sha256, probe
 from pipeline.media.sampling import MAX_COUNT, SamplingPlan
-from pipeline.media.types import Frame, MediaError, MediaInfo, quoted
+from pipeline.media.types import Frame, MediaError, MediaInfo, is_address, quoted
 from pipeline.results.parts import Observation
 from pipeline.results.verdict import Verdict
 
@@ -84,6 +84,8 @@ def find_input(verdict: Verdict, near: Path | None = None, given: Path | None = 
         places = spellings + [folder / path for folder in (near, near and near.parent) if folder for path in spellings]
         places += [near / path.name for path in spellings if near]
     found = [path for path in dict.fromkeys(places) if _is_file(path)]
+    if not found and given is None and is_address(name):
+        raise PicturesError("missing", f"{quoted(Path(name))} was fetched from an address, and is not kept.")
     if not found:
         raise PicturesError("missing", f"{quoted(places[-1] if given else Path(name))} is no longer there.")
     if len(found) == 1:

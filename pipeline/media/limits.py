@@ -34,12 +34,13 @@ class TimeLimit:
     Args:
         seconds: how many there may be.
         stopped: ends the time at once when it is set.
+        spent_s: how many have gone by already.
     """
 
-    def __init__(self, seconds: float, stopped: threading.Event | None = None) -> None:
+    def __init__(self, seconds: float, stopped: threading.Event | None = None, spent_s: float = 0.0) -> None:
         self._seconds = seconds
         self._stopped = stopped
-        self._spent_s = 0.0
+        self._spent_s = spent_s
         self._since: float | None = None
 
     def begin(self) -> None:

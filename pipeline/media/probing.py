@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.media import image_files, video_probe
 from pipeline.media.limits import Limits
-from pipeline.media.source_file import SourceFile
+from pipeline.media.source_file import Origin, SourceFile
 from pipeline.media.types import STALL_TIMEOUT_S, MediaError, MediaInfo
 
 _FFMPEG_IMAGES = ("jpegxl_pipe",)
@@ -23,6 +23,7 @@ def probe(
     stall_timeout_s: float = STALL_TIMEOUT_S,
     limits: Limits | None = None,
     stopped: threading.Event | None = None,
+    origin: Origin | None = None,
 ) -> MediaInfo:
     """Find out what a file is.
 
@@ -35,12 +36,13 @@ def probe(
         stall_timeout_s: seconds without a sign of life from ffmpeg after which it is killed.
         limits: what probing and decoding may take; None for the usual.
         stopped: breaks off probing and decoding once it is set.
+        origin: where the file came from, if it is a copy.
 
     Raises:
         MediaError: there is nothing to decode, and why.
         StoppedError: `stopped` was set.
     """
-    source = SourceFile(path, limits, stopped)
+    source = SourceFile(path, limits, stopped, origin)
     try:
         return _probe(source, stall_timeout_s)
     except BaseException:

@@ -9,6 +9,7 @@ import stat
 import threading
 import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.media.errors import MediaError, is_address, quoted
@@ -20,6 +21,19 @@ _HASH_CHUNK_BYTES = 1 << 20
 _OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a file came from that is a copy for the time of a scan.
+
+    Attributes:
+        name: what it is called in results and sentences.
+        spent_s: seconds that making the copy took, which count as reading the file.
+    """
+
+    name: Path
+    spent_s: float
+
+
 class SourceFile:
     """A regular file, open for reading; it is closed by `close`, at the latest when nothing refers to it any more.
 
@@ -27,41 +41,48 @@ class SourceFile:
         path: any path.
         limits: what reading it may take.
         stopped: breaks off reading once it is set.
+        origin: where it came from, if it is a copy.
 
     Raises:
         MediaError: it cannot be opened, or is no regular file, or empty.
 
     Attributes:
-        path: as it was given.
+        path: as it was given; of a copy, the name of what it is a copy of. It is for sentences, not for opening.
         size: bytes.
         limits: what reading it may take.
         time: what is left of the time that it may take.
     """
 
-    def __init__(self, path: Path, limits: Limits | None = None, stopped: threading.Event | None = None) -> None:
-        self.path = path
+    def __init__(
+        self,
+        path: Path,
+        limits: Limits | None = None,
+        stopped: threading.Event | None = None,
+        origin: Origin | None = None,
+    ) -> None:
+        self.path = origin.name if origin else path
         self.limits = limits or Limits()
-        self.time = TimeLimit(self.limits.timeout_s, stopped)
+        self.time = TimeLimit(self.limits.timeout_s, stopped, origin.spent_s if origin else 0.0)
+        self._place = path.absolute()
         try:
             # Looked at before, because opening a device may do something to it, and after, because it may be another.
-            _check_kind(path, path.stat())
-            self._place = path.absolute()
+            self._check_kind(path.stat())
             self._descriptor = os.open(path, _OPEN_FLAGS)
             self.close = weakref.finalize(self, os.close, self._descriptor)
             self._status = os.fstat(self._descriptor)
-            _check_kind(path, self._status)
+            self._check_kind(self._status)
         except FileNotFoundError:
             if is_address(path):
                 raise MediaError(
                     "error",
-                    f"{quoted(path)} is an address, from which nothing is fetched: save what is there to a file.",
+                    f"{quoted(self.path)} is an address, from which nothing is fetched: save what is there to a file.",
                 ) from None
-            raise MediaError("error", f"{quoted(path)} does not exist.") from None
+            raise MediaError("error", f"{quoted(self.path)} does not exist.") from None
         except PermissionError:
-            raise MediaError("error", f"{quoted(path)} may not be read: its permissions forbid it.") from None
+            raise MediaError("error", f"{quoted(self.path)} may not be read: its permissions forbid it.") from None
         except (OSError, ValueError) as error:  # ValueError: a null character in the path
             reason = error.strerror if isinstance(error, OSError) else error
-            raise MediaError("error", f"{quoted(path)} could not be opened: {reason}.") from error
+            raise MediaError("error", f"{quoted(self.path)} could not be opened: {reason}.") from error
         self.size = self._status.st_size
 
     def head(self, count: int) -> bytes:
@@ -126,6 +147,16 @@ class SourceFile:
         if not _identity(now) == _identity(there) == _identity(self._status):
             raise self._changed()
 
+    def _check_kind(self, status: os.stat_result) -> None:
+        name = quoted(self.path)
+        if stat.S_ISDIR(status.st_mode):
+            os.scandir(self._place).close()  # raises where it is locked, so that nobody knows what is in it
+            raise MediaError("error", f"{name} is a folder, and no video or image was found in it.")
+        if not stat.S_ISREG(status.st_mode):
+            raise MediaError("unsupported", f"{name} is a pipe or a device, not a file: copy it to one.")
+        if status.st_size == 0:
+            raise MediaError("undecodable", f"{name} is empty: it has no bytes.")
+
     def _changed(self) -> MediaError:
         name = quoted(self.path)
         return MediaError("error", f"{name} was changed, replaced or moved while it was read: scan it again.")
@@ -141,13 +172,3 @@ class SourceFile:
 
 def _identity(status: os.stat_result) -> tuple[int, int, int, int]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _check_kind(path: Path, status: os.stat_result) -> None:
-    if stat.S_ISDIR(status.st_mode):
-        os.scandir(path).close()  # raises where it is locked, so that nobody knows what is in it
-        raise MediaError("error", f"{quoted(path)} is a folder, and no video or image was found in it.")
-    if not stat.S_ISREG(status.st_mode):
-        raise MediaError("unsupported", f"{quoted(path)} is a pipe or a device, not a file: copy it to one.")
-    if status.st_size == 0:
-        raise MediaError("undecodable", f"{quoted(path)} is empty: it has no bytes.")

@@ -251,16 +251,20 @@ def test_what_would_steer_a_terminal_is_shown_escaped(name, shown):
 
 
 ADDRESSES = [
-    "https://example.org/clip.mp4", "http://example.org/watch?v=1&x=[2]*", "rtsp://10.0.0.1/stream", "s3://bucket/a/b.mp4",
+    "https://example.org/clip.mp4", "rtsp://10.0.0.1/stream", "smb://10.0.0.1/a/b.mp4", "ftp://10.0.0.1/watch?v=1&x=[2]*",
+    "s3://bucket/a/b.mp4", "gs://bucket/a*[b].mp4",
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
 @pytest.mark.parametrize("by", ["argument", "list"])
-def test_addresses_are_told_as_they_were_given(tmp_path, capsys, address, by, monkeypatch):
+def test_addresses_are_told_as_they_were_given_and_nothing_is_fetched_that_is_no_scan_of_them(
+    tmp_path, capsys, address, by, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     listed = io.BytesIO(address.encode())
     (source,) = expand_inputs([address] if by == "argument" else ["-"], listed)
+    assert (source.address == address) is address.startswith(("https:", "s3:", "gs:"))
     with pytest.raises(MediaError, match="is an address, from which nothing is fetched") as failure:
         probe(source.path)
     assert f"'{address}'" in str(failure.value)
