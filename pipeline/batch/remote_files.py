@@ -176,11 +176,12 @@ def _load(scheme: str) -> Any:
 
 
 def _file_system(address: str) -> Any:
+    scheme = address.partition("://")[0]
     try:
-        return _load(address.partition("://")[0])
+        return _load(scheme)
     except ImportError as error:
-        name = quoted(without_secrets(address))
-        reason = f"{name} is an address, and what fetches it is missing; install it with: {install_command('remote')}"
+        name, extra = quoted(without_secrets(address)), "gcs" if scheme == "gs" else "remote"
+        reason = f"{name} is an address, and what fetches it is missing; install it with: {install_command(extra)}"
         raise MediaError("error", reason) from error
 
 
