@@ -28,7 +28,7 @@ def expand_inputs(
     or else their first bytes tell. Hidden files and folders are left out, and so are the annotated copies and heat maps
     that an earlier scan wrote, in patterns too. What is named by itself is always taken. A pattern is one only if no
     file has that very name. "-" stands for the paths on standard input, which may be files and folders; see
-    `pipeline.batch.path_lists`. A file that is named twice is given once.
+    `pipeline.batch.path_lists`. A file that is named twice is given twice; see `pipeline.batch.ledger.Ledger.expect`.
 
     An address that begins with https://, http://, s3:// or gs:// stands for the file that is there, or in a store of
     objects (s3, gs) for the videos and pictures below it. Only an address that is an argument or in the list is one:
@@ -49,12 +49,7 @@ def expand_inputs(
     Raises:
         PathListError: there is no list of paths on standard input.
     """
-    seen: set[Path] = set()
-    for source in _expand_all(arguments, stdin, LeftOut() if left_out is None else left_out):
-        absolute = source.path if source.address is not None else source.path.absolute()
-        if absolute not in seen:
-            seen.add(absolute)
-            yield source
+    yield from _expand_all(arguments, stdin, LeftOut() if left_out is None else left_out)
 
 
 def _expand_all(arguments: Iterable[str], stdin: BinaryIO | None, left_out: LeftOut) -> Iterator[Input]:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.batch.inputs import expand_inputs
+from pipeline.batch.ledger import Ledger
 
 
 @pytest.fixture
@@ -22,7 +23,9 @@ def tree(tmp_path: Path) -> Path:
 
 
 def expand(*arguments: object, stdin: bytes = b"") -> list[tuple[str, str]]:
-    found = expand_inputs([str(argument) for argument in arguments], io.BytesIO(stdin))
+    ledger = Ledger(None)
+    ledger.expect(expand_inputs([str(argument) for argument in arguments], io.BytesIO(stdin)))
+    found = ledger.inputs()
     return [(str(item.path), item.relative.as_posix()) for item in found]
 
 
@@ -128,7 +131,7 @@ def test_names_that_are_no_utf8(tree):
     assert expand("-", stdin=os.fsencode(tree / name)) == [(str(tree / name), name)]
 
 
-def test_a_file_that_is_named_twice_is_given_once(tree):
+def test_a_file_that_is_named_twice_is_taken_once(tree):
     found = expand(tree / "b.mp4", tree / "day 2" / "b.mp4", tree / "day 2")
     assert found == [
         (str(tree / "b.mp4"), "b.mp4"),
