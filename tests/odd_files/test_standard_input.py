@@ -43,7 +43,7 @@ LISTS = {
     "utf-8-with-a-mark": (codecs.BOM_UTF8 + lines(NAMES).encode(), NAMES),
     "utf-16-of-powershell": (lines(NAMES, "\r\n").encode("utf-16"), NAMES),
     "utf-16-big-endian": (codecs.BOM_UTF16_BE + lines(NAMES).encode("utf-16-be"), NAMES),
-    "control-characters-in-names": (b"a\x1b[31m.mp4\n" + b"b.mp4\n" * 30, ["a\x1b[31m.mp4", "b.mp4"]),
+    "control-characters-in-names": (b"a\x1b[31m.mp4\n" + b"b.mp4\n" * 30, ["a\x1b[31m.mp4", *["b.mp4"] * 30]),
     "names-that-are-no-utf-8": (b"caf\xe9.mp4\n", [os.fsdecode(b"caf\xe9.mp4")]),
     "nothing": (b"", []),
     "many-blocks": (lines(MANY).encode(), MANY),

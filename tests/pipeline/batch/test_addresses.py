@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import io
-import sqlite3
 from pathlib import Path
 
 import pytest
 
 from pipeline.batch.addresses import input_at, is_fetched, without_secrets
-from pipeline.batch.entries import FileIdentity
 from pipeline.batch.inputs import expand_inputs
-from pipeline.batch.ledger import LEDGER, Ledger
+from pipeline.batch.ledger import Ledger
 from pipeline.media.types import display_path
 from pipeline.results.input import Input
-from pipeline.results.summary import Summary
-from tests.evidence import verdict
 
 
 @pytest.mark.parametrize(("address", "written"), [
@@ -90,22 +86,3 @@ def test_a_ledger_gives_addresses_back_and_writes_no_secret(tmp_path):
     ledger.close()
     written = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"host/a" in written and not any(each in written for each in (b"pass", b"hidden", b"abc"))
-
-
-def test_a_ledger_of_an_earlier_version_is_taken_over(tmp_path):
-    clip = Input(tmp_path / "a.mp4", Path("a.mp4"))
-    ledger = Ledger(tmp_path)
-    ledger.expect([clip])
-    ledger.finish(clip, Summary.of(verdict(clip.path)), scanner="x", identity=FileIdentity(1, 2, 3), sha256="0")
-    ledger.close()
-    database = sqlite3.connect(tmp_path / LEDGER)
-    database.executescript(
-        "ALTER TABLE files DROP COLUMN tag; ALTER TABLE inputs DROP COLUMN fetched; PRAGMA user_version = 1;"
-    )
-    database.close()
-    for _ in range(2):
-        ledger = Ledger(tmp_path)
-        entry = ledger.entry(clip)
-        assert entry and entry.identity == FileIdentity(1, 2, 3) and not ledger.is_new
-        assert ledger.expect([clip]) == 1 and list(ledger.inputs()) == [clip]
-        ledger.close()
