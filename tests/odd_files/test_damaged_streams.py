@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.results.coverage import percent
-from pipeline.results.table import table_row
+from pipeline.results.summary import Summary
 from tests.media_files import SAMPLES, change_packets, sample_clip
 
 ENCODERS = {
@@ -111,9 +111,9 @@ def test_half_of_a_clip_gives_a_verdict_that_says_how_much(scan_few, tmp_path):
     verdict = scan_few(half)
     assert (verdict.status, verdict.label) == ("ok", "likely_real")
     assert 0.4 < verdict.coverage.seen < 0.65
-    row = table_row(verdict)
-    assert row.seen == percent(verdict.coverage.seen)
-    assert f"Only {row.seen} of the file's 5.0 s was seen" in row.note
+    summary = Summary.of(verdict)
+    assert summary.seen == verdict.coverage.seen
+    assert f"Only {percent(summary.seen)} of the file's 5.0 s was seen" in summary.note
 
 
 @pytest.mark.parametrize("kind", ["mkv", *(pytest.param(kind, marks=pytest.mark.slow) for kind in SLOW_KINDS)])

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.evidence.report import render_report
-from pipeline.results.table import table_row
+from pipeline.results.coverage import percent
 from tests.media_files import SAMPLES, run_ffmpeg
 from tests.stored_results import text_of
 
@@ -43,7 +43,7 @@ def test_a_verdict_on_half_of_the_time_says_so(scan_few, tmp_path, name, spans):
     verdict = scan_few(with_long_sound(tmp_path / name, "real"))
     assert verdict.label == "likely_real"
     assert [tuple(round(end, 1) for end in span) for span in verdict.coverage.not_looked_at] == spans
-    assert verdict.warnings[0].startswith(f"Only {table_row(verdict).seen} of the file's 10.0 s was seen: ")
+    assert verdict.warnings[0].startswith(f"Only {percent(verdict.coverage.seen)} of the file's 10.0 s was seen: ")
     assert f"there is no picture from {spans[0][0]} to {spans[0][1]} s" in verdict.warnings[0]
 
 
