@@ -39,8 +39,11 @@ _KILLED = 9
 _WATCH_INTERVAL_S = 0.25
 _LINE_BYTES = 1 << 16
 _KEPT_ERRORS = 20
-# Where a damaged file claims a packet of gigabytes, demuxing wants them in vain: that is damage like any other.
-_NO_MEMORY = re.compile("(?<!demuxing: )Cannot allocate memory|Failed to allocate|pthread_create.. failed")
+# Where a damaged file claims a packet of gigabytes, demuxing wants them in vain: that is damage like any other. And
+# libdav1d says this of some damaged packets, now and then.
+_NO_MEMORY = re.compile(
+    r"^(?!.*\[dec:libdav1d ).*(?:(?<!demuxing: )Cannot allocate memory|Failed to allocate|pthread_create.. failed)"
+)
 _FIRST_BOXES = (b"ftyp", b"styp", b"mdat", b"moof", b"free", b"skip", b"wide", b"pnot", b"uuid")
 _REFUSED_CODEC = re.compile(r"\[error\] Codec \((\w+)\) not on whitelist ")
 _ERROR = re.compile(r"(?:\[[^\]]* @ \w+\] )*\[(?:error|fatal|panic)\] ")

@@ -12,6 +12,7 @@ from fuzzing import trials
 from fuzzing.mutations import Mutant, mutant
 from fuzzing.trials import Outcome, outcomes, reader, scanner
 
+from pipeline.media import MediaError, SamplingPlan, open_frames, probe
 from pipeline.media.limits import Limits
 from tests.evidence import verdict
 
@@ -111,3 +112,20 @@ def test_a_verdict_that_is_not_as_the_schema_says_is_found(change, fault):
 
     _, faults = trials.judged_scan(Scanned(), Path("a.mp4"))
     assert any(fault in each for each in faults)
+
+
+def test_damage_is_not_taken_for_a_want_of_memory(seeds, tmp_path):
+    """libdav1d says now and then of this file that it cannot allocate memory."""
+    made = mutant(seeds, 1, 259)
+    if "av1" not in made.kind.lower():
+        pytest.skip("this ffmpeg writes no AV1")
+    path = tmp_path / f"damaged.{made.ending}"
+    path.write_bytes(made.data)
+    said = set()
+    for _ in range(12):
+        try:
+            with open_frames(probe(path), SamplingPlan.every_frame()) as reader:
+                said.add(len(list(reader)))
+        except MediaError as error:
+            said.add(error.status)
+    assert "unsupported" not in said
