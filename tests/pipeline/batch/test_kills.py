@@ -18,18 +18,18 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("kills") / "clips"
-    make_clips(folder, 12)
+    make_clips(folder, 10)
     return folder
 
 
 @pytest.fixture(scope="module")
 def undisturbed(clips: Path) -> dict:
     results = results_of(scan(clips, clips.parent / "undisturbed"))
-    assert sorted(result["status"] for result in results.values()) == ["ok"] * 11 + ["undecodable"]
+    assert sorted(result["status"] for result in results.values()) == ["ok"] * 9 + ["undecodable"]
     return results
 
 
-@pytest.mark.parametrize("way", WAYS, ids=" ".join)
+@pytest.mark.parametrize("way", WAYS[-2:], ids=" ".join)
 def test_reruns_end_as_if_nothing_had_been_killed(clips, undisturbed, tmp_path, way):
     faults, kills = study(clips, tmp_path / "out", way, 2, len(" ".join(way)), undisturbed)
     assert not faults
