@@ -58,7 +58,11 @@ def test_whoever_stops_early_leaves_nothing_running():
 
 
 def prepare():
-    return do
+    return do, "ready"
+
+
+def fail():
+    raise ValueError("no such thing")
 
 
 def do(task: str) -> int:
@@ -71,6 +75,7 @@ def do(task: str) -> int:
 class TestWorkerProcesses:
     def test_tasks_are_done_elsewhere_and_several_at_a_time(self):
         with WorkerProcesses(prepare, 2, 2) as workers, ThreadPoolExecutor(4) as threads:
+            assert workers.told() == "ready"
             processes = set(threads.map(workers.do, ["live"] * 20))
         assert 1 <= len(processes) <= 2
         assert os.getpid() not in processes
@@ -86,3 +91,7 @@ class TestWorkerProcesses:
             tasks = ["live", "die", "live", "live", "die", "live", "live", "live"]
             outcomes = list(threads.map(outcome, tasks))
         assert outcomes == ["died" if task == "die" else "done" for task in tasks]
+
+    def test_what_goes_wrong_while_a_process_is_prepared_is_raised_here(self):
+        with WorkerProcesses(fail, 1, 1) as workers, pytest.raises(ValueError, match="no such thing"):
+            workers.told()
