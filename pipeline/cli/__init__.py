@@ -72,6 +72,7 @@ def _exit_status(error: Exception) -> int | None:
     from classifiers import ModelError
     from classifiers.errors import ClassifierError, OutputError
     from extractors import DetectorUnavailableError
+    from pipeline.batch.cluster import ClusterError
     from pipeline.batch.path_lists import PathListError
     from pipeline.media.types import MediaError
     from pipeline.results.writers import WriteError
@@ -79,6 +80,7 @@ def _exit_status(error: Exception) -> int | None:
 
     if isinstance(error, OutputError | WriteError | MediaError | OSError):
         return FAILED
-    if isinstance(error, ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError):
+    wrong = ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError | ClusterError
+    if isinstance(error, wrong):
         return WRONG_USAGE
     return None

@@ -16,9 +16,9 @@ from pipeline.cli.progress_bar import bar
 from pipeline.media.limits import Limits
 
 if TYPE_CHECKING:
+    from pipeline.batch.batch_scanner import BatchScanner, ScannerSettings
     from pipeline.batch.output import Output
     from pipeline.batch.scan_batch import Finished
-    from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
     from pipeline.evidence.companion_files import CompanionFiles
     from pipeline.media.sampling import SamplingPlan
 
@@ -93,6 +93,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="scan in N processes (one for every 16 cores, as memory allows)",
     )
     parser.add_argument(
+        "--cluster",
+        type=_cluster,
+        metavar="ADDRESS",
+        help="scan on the machines of a Ray cluster, which see the files under the same paths: ray://HOST:PORT, or "
+        "auto for the one that this machine is in, or else a new one; --workers then counts processes on all of them",
+    )
+    parser.add_argument(
         "--timeout",
         type=_seconds,
         default=_USUAL.timeout_s,
@@ -131,7 +138,6 @@ def run(options: argparse.Namespace) -> int:
         return 2
     with end_at_once():
         from pipeline.batch.output import Output
-        from pipeline.batch.scanner_processes import ScannerProcesses
         from pipeline.media.types import display_path, printable
         from pipeline.results.writers import WriteError
 
@@ -143,7 +149,7 @@ def run(options: argparse.Namespace) -> int:
         with Output(folder, options.format) as output:
             with end_at_once():
                 total = _expect(output, options.inputs)
-                scanner = ScannerProcesses(settings, options.workers)
+                scanner = _scanner(options, settings)
             try:
                 with scanner:
                     failed = _scan(options, output, scanner, total)
@@ -191,7 +197,7 @@ def _expect(output: Output, arguments: Sequence[str]) -> int:
 def _settings(options: argparse.Namespace) -> ScannerSettings | None:
     """Say what is to scan; None where the options ask for what there is not, which is printed."""
     from classifiers import ModelError, find_model
-    from pipeline.batch.scanner_processes import ScannerSettings
+    from pipeline.batch.batch_scanner import ScannerSettings
 
     model = find_model(options.model)
     try:
@@ -217,7 +223,18 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
         return None
 
 
-def _scan(options: argparse.Namespace, output: Output, scanner: ScannerProcesses, total: int) -> bool:
+def _scanner(options: argparse.Namespace, settings: ScannerSettings) -> BatchScanner:
+    """Start what scans, on this machine or on many."""
+    if options.cluster:
+        from pipeline.batch.cluster import ClusterScanner
+
+        return ClusterScanner(settings, options.cluster, options.workers)
+    from pipeline.batch.scanner_processes import ScannerProcesses
+
+    return ScannerProcesses(settings, options.workers)
+
+
+def _scan(options: argparse.Namespace, output: Output, scanner: BatchScanner, total: int) -> bool:
     """Scan, and make what else was asked for of each file; whether one has failed."""
     from pipeline.batch.scan_batch import Reuse, scan_batch
     from pipeline.results.parts import FAILURES
@@ -290,6 +307,12 @@ def _named(text: str) -> str:
     # As a path it would be the current folder, which nobody meant who wrote "$CLIP" for a variable that is not set.
     if not text:
         raise argparse.ArgumentTypeError("an empty name; write . for the current folder")
+    return text
+
+
+def _cluster(text: str) -> str:
+    if text != "auto" and not text.startswith("ray://"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor an address such as ray://HOST:10001")
     return text
 
 

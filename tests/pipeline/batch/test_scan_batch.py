@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.batch.batch_scanner import ScannerSettings
 from pipeline.batch.ledger import LEDGER, Ledger
 from pipeline.batch.output import Output
 from pipeline.batch.scan_batch import Reuse, scan_batch
-from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
+from pipeline.batch.scanner_processes import ScannerProcesses
 from pipeline.media.limits import Limits
 from pipeline.media.probing import file_sha256
 from pipeline.media.sampling import SamplingPlan
