@@ -241,6 +241,8 @@ def _joined(address: str) -> Any:
         raise ClusterError(f"scanning on a cluster needs Ray; install it with: {install_command('cluster')}") from error
     # It tells on standard output, where results may go, which of its processes died, and has no option against that.
     internal.print_to_stdstream = _log_lines
+    if not log.isEnabledFor(logging.DEBUG):
+        logging.getLogger("ray").setLevel(logging.ERROR)
     try:
         # Without an address it does what the docstring of `ClusterScanner` says of "auto".
         ray.init(
