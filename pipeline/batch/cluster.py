@@ -35,6 +35,10 @@ class ClusterError(Exception):
     """There is no cluster to scan on, or one that cannot scan as this machine would; the message says why."""
 
 
+class ClusterLostError(ClusterError):
+    """The cluster went away while it scanned."""
+
+
 class ClusterScanner(BatchScanner):
     """Processes on the machines of a Ray cluster that scan files; use it in a `with`, which ends them.
 
@@ -93,7 +97,8 @@ class ClusterScanner(BatchScanner):
 
         Raises:
             WorkerDiedError: it ended a process that scanned nothing else, or more machines than by chance.
-            ClusterError: the cluster is no longer there, or a machine that joined it has another version.
+            ClusterLostError: the cluster is no longer there.
+            ClusterError: a machine that joined it has another version.
         """
         with self._places.beside_others() as process, contextlib.suppress(_LostError):
             return self._scan_in(process, source)
@@ -126,7 +131,10 @@ class ClusterScanner(BatchScanner):
         with self._starting:
             if self._stopped:
                 return
-            process = _Process(self._ray, self._actor.remote())
+            try:
+                process = _Process(self._ray, self._actor.remote())
+            except Exception as error:
+                raise _lost(error) from error
             self._processes.add(process)
         threading.Thread(target=self._open, args=(process,), daemon=True).start()
 
@@ -147,10 +155,14 @@ class ClusterScanner(BatchScanner):
             blank = process.load(self._settings, self._share.cores)
         except _LostError:
             self._lost_starts += 1
-            if self._lost_starts < _MOST_LOST_STARTS:
-                self._replace(process)
+            if self._lost_starts >= _MOST_LOST_STARTS:
+                why = "the processes of the cluster are killed while they load, perhaps for want of memory"
+                self._fail(ClusterError(why))
                 return
-            self._fail(ClusterError("processes of the cluster are killed while they load, perhaps for want of memory"))
+            try:
+                self._replace(process)
+            except ClusterLostError as error:
+                self._fail(error)
         except Exception as error:
             self._fail(error)
         else:
@@ -186,8 +198,7 @@ class _Process:
         """Wait for a machine with room, and load the scanner if it is ours; gives an empty result."""
         self._compare_tool()
         # Nothing is unpacked that another version made.
-        loaded = self._get(self._actor.load.remote(settings, threads, str(Path.cwd())))
-        failure, blank, measures = pickle.loads(loaded)
+        failure, blank, measures = pickle.loads(self._call("load", settings, threads, str(Path.cwd())))
         if failure is not None:
             raise failure
         if measures is not None:
@@ -195,7 +206,7 @@ class _Process:
         return blank
 
     def scan(self, source: Input) -> Verdict:
-        return pickle.loads(self._get(self._actor.scan.remote(source.path)))
+        return pickle.loads(self._call("scan", source.path))
 
     def kill(self) -> None:
         with contextlib.suppress(Exception):  # it may be gone, and the cluster with it
@@ -204,7 +215,7 @@ class _Process:
     def _compare_tool(self) -> None:
         own = Tool()
         try:
-            name, version, self._node = self._get(self._actor.tool.remote())
+            name, version, self._node = self._call("tool")
         except self._ray.exceptions.RayTaskError as error:
             log.debug("a machine cannot import the scanner", exc_info=True)
             raise ClusterError(
@@ -214,26 +225,36 @@ class _Process:
             here, there = f"{own.name} {own.version}", f"{name} {version}"
             raise ClusterError(f"a machine of the cluster has {there}, this one {here}: install the same on all")
 
-    def _get(self, answer: Any) -> Any:
+    def _call(self, method: str, *arguments: Any) -> Any:
         exceptions = self._ray.exceptions
         try:
-            return self._ray.get(answer)
+            return self._ray.get(getattr(self._actor, method).remote(*arguments))
         except exceptions.RayTaskError:
             raise
         except exceptions.ActorUnavailableError as error:
             # Of a process that was killed it is known; this one has become silent.
             raise _LostError(with_node=True) from error
         except exceptions.RayError as error:
-            lives = any(each["Alive"] and each["NodeID"] == self._node for each in self._ray.nodes())
-            raise _LostError(with_node=not lives) from error
-        except ConnectionError as error:
-            raise ClusterError(f"the cluster is no longer there: {error}") from error
+            raise _LostError(with_node=not self._node_lives()) from error
+        except Exception as error:
+            raise _lost(error) from error
+
+    def _node_lives(self) -> bool:
+        try:
+            return any(each["Alive"] and each["NodeID"] == self._node for each in self._ray.nodes())
+        except Exception as error:
+            raise _lost(error) from error
+
+
+def _lost(error: Exception) -> ClusterLostError:
+    # Ray has no class of its own for a connection that ended.
+    return ClusterLostError(f"the cluster is no longer there: {error}; the same command goes on once it is")
 
 
 def _joined(address: str) -> Any:
     """Join the cluster, and give the module of Ray."""
-    # Both are read when it is imported.
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_SCHEDULER_EVENTS="0")
+    # They are read when it is imported; the last keeps it from starting a cluster here when the one it was in is lost.
+    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_SCHEDULER_EVENTS="0", RAY_ENABLE_AUTO_CONNECT="0")
     try:
         ray: Any = import_module("ray")
         internal: Any = import_module("ray._private.worker")
@@ -249,10 +270,10 @@ def _joined(address: str) -> Any:
             None if address == AUTO else address, include_dashboard=False, log_to_driver=False, configure_logging=False
         )
     except Exception as error:
-        # Ray has no class of its own for what may go wrong here.
         log.debug("no cluster", exc_info=True)
-        place = "a cluster" if address == AUTO else f"the cluster at {address}"
-        raise ClusterError(f"cannot join {place}: {' '.join(str(error).split())}") from error
+        where = "" if address == AUTO else f" at {address}"
+        hint = "if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
+        raise ClusterError(f"cannot join the cluster{where} ({' '.join(str(error).split())}); {hint}") from error
     return ray
 
 

@@ -72,13 +72,13 @@ def _exit_status(error: Exception) -> int | None:
     from classifiers import ModelError
     from classifiers.errors import ClassifierError, OutputError
     from extractors import DetectorUnavailableError
-    from pipeline.batch.cluster import ClusterError
+    from pipeline.batch.cluster import ClusterError, ClusterLostError
     from pipeline.batch.path_lists import PathListError
     from pipeline.media.types import MediaError
     from pipeline.results.writers import WriteError
     from pipeline.workbench.extras import MissingLibraryError
 
-    if isinstance(error, OutputError | WriteError | MediaError | OSError):
+    if isinstance(error, OutputError | WriteError | MediaError | OSError | ClusterLostError):
         return FAILED
     wrong = ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError | ClusterError
     if isinstance(error, wrong):

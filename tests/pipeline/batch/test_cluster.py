@@ -154,6 +154,31 @@ def run(inputs: Sequence[Input]) -> list[Verdict]:
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("cluster")
+def test_a_machine_that_is_lost_costs_no_file(inputs, expected, monkeypatch):
+    """Each machine is one that Ray takes for one."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    from ray.cluster_utils import Cluster
+
+    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
+    try:
+        lost = machines.add_node(num_cpus=1)
+        machines.add_node(num_cpus=1)
+        monkeypatch.setenv("RAY_ADDRESS", machines.address)
+        verdicts: list[Verdict] = []
+        with ClusterScanner(SETTINGS) as scanner, Output(None) as output:
+            assert scanner.at_a_time == 4
+            output.expect(inputs)
+            for finished in scan_batch(output, scanner):
+                if not verdicts:
+                    machines.remove_node(lost, allow_graceful=False)
+                verdicts.append(finished.verdict)
+    finally:
+        machines.shutdown()
+    assert [facts(verdict) for verdict in verdicts] == expected
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
 def test_what_is_wrong_with_the_model_is_told_as_without_a_cluster():
     with pytest.raises(Exception) as here, ScannerProcesses(ScannerSettings("none", "auto", "mtcnn", SETTINGS.plan)):
         pass
