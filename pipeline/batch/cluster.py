@@ -28,7 +28,10 @@ log = logging.getLogger(__name__)
 AUTO = "auto"
 
 _MOST_LOST_STARTS = 5
+"""Processes that may die one after the other before one has loaded the networks."""
+
 _MOST_LOST_NODES = 3
+"""That were scanning one file, after which it is taken to be the reason."""
 
 
 class ClusterError(Exception):
@@ -103,7 +106,7 @@ class ClusterScanner(BatchScanner):
         with self._places.beside_others() as process, contextlib.suppress(_LostError):
             return self._scan_in(process, source)
         # This file or another that was scanned beside it ended the process, or its machine is gone.
-        for _ in range(_MOST_LOST_NODES):
+        for _ in range(_MOST_LOST_NODES - 1):
             with self._places.alone() as process:
                 try:
                     return self._scan_in(process, source)

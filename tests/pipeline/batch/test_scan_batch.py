@@ -212,6 +212,21 @@ def test_the_processes_scan_as_a_scanner_in_this_one_does(inputs, scanner):
     assert [facts(verdict) for verdict in run(inputs, scanner, None)] == expected
 
 
+def test_a_file_is_not_to_blame_for_a_scanner_that_is_lost(inputs, scanner, tmp_path, monkeypatch):
+    def lose(self: ScannerProcesses, source: Input) -> Verdict:
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScannerProcesses, "scan", lose)
+        patch.setattr(ScannerProcesses, "stop", lambda self: None)
+        with pytest.raises(ConnectionError, match="gone"):
+            run(inputs[2:3], scanner, tmp_path)
+    ledger = Ledger(tmp_path)
+    entry = ledger.entry(inputs[2])
+    ledger.close()
+    assert (entry.state, entry.attempts) == ("waiting", 0)
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_what_was_finished_when_a_run_stops_is_kept(inputs, tmp_path, workers):
     many = []
