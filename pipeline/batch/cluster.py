@@ -275,8 +275,9 @@ def _joined(address: str) -> Any:
     except Exception as error:
         log.debug("no cluster", exc_info=True)
         where = "" if address == AUTO else f" at {address}"
+        why = str(error).strip().partition("\n")[0]
         hint = "if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
-        raise ClusterError(f"cannot join the cluster{where} ({' '.join(str(error).split())}); {hint}") from error
+        raise ClusterError(f"cannot join the cluster{where} ({why}); {hint}") from error
     return ray
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import secrets
 import shutil
 import sys
 import threading
@@ -29,14 +30,15 @@ SETTINGS = ScannerSettings(None, "auto", "mtcnn", SamplingPlan.spread(3))
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+def cluster() -> Iterator[None]:
     """Ray is installed, and no cluster is there that a test would join."""
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_ADDRESS", "local")
-        # Ray keeps the password of the clusters that it starts in the home folder.
-        patch.setenv("HOME", str(tmp_path_factory.mktemp("home")))
+        # Else Ray would keep a token in the home folder.
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", secrets.token_hex(32))
         yield
 
 
@@ -156,7 +158,6 @@ def run(inputs: Sequence[Input]) -> list[Verdict]:
 @pytest.mark.usefixtures("cluster")
 def test_a_machine_that_is_lost_costs_no_file(inputs, expected, monkeypatch):
     """Each machine is one that Ray takes for one."""
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     from ray.cluster_utils import Cluster
 
     machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
