@@ -104,7 +104,11 @@ class Ledger:
         # What was committed outlives a killed process; a machine that crashes may lose the last of it, and scans again.
         self._database.execute("PRAGMA synchronous = NORMAL")
         self._database.executescript(_SCHEMA)
-        self._database.execute(f"PRAGMA user_version = {_VERSION}")
+
+    def accept(self) -> None:
+        """Say that what an earlier version left in the folder has been taken over: it is not new any more."""
+        with self._busy, self._telling():
+            self._database.execute(f"PRAGMA user_version = {_VERSION}")
 
     def expect(self, inputs: Iterable[Input]) -> int:
         """Begin a run over these files; one that is named twice is taken once.

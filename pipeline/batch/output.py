@@ -61,6 +61,7 @@ class Output:
             remove_parts_below(folder)
             if self.ledger.is_new:
                 self._adopt(folder)
+                self.ledger.accept()
         except BaseException:
             self._lock.release()
             raise
@@ -179,19 +180,18 @@ class Output:
         """Take over what a version left that kept no ledger."""
         for summary in read_results_csv(folder / "results.csv"):
             self.ledger.finish(stored_input(summary.path), summary, scanned=False)
-        if self._format == "jsonl":
-            lines = folder / "results.jsonl"
-            try:
-                with lines.open("rb") as file:
-                    for line in file:
-                        # A last line that was cut off is none.
-                        verdict = read_verdict(line)
-                        if verdict is not None:
-                            self._adopt_line(stored_input(verdict.input.path), verdict, line.decode())
-            except FileNotFoundError:
-                pass
-            except OSError as error:
-                raise WriteError(f"cannot read the earlier {quoted(lines)}: {error.strerror}") from error
+        lines = folder / "results.jsonl"
+        try:
+            with lines.open("rb") as file:
+                for line in file:
+                    # A last line that was cut off is none.
+                    verdict = read_verdict(line)
+                    if verdict is not None:
+                        self._adopt_line(stored_input(verdict.input.path), verdict, line.decode())
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise WriteError(f"cannot read the earlier {quoted(lines)}: {error.strerror}") from error
 
     def _adopt_line(self, source: Input, verdict: Verdict, line: str) -> None:
         sha256, document = verdict.input.sha256, line.rstrip("\n")

@@ -179,6 +179,9 @@ class _Batch:
                 verdict = self._scanner.scan(source)
             except WorkerDiedError:
                 verdict = None
+            except BaseException:
+                self._ledger.break_off(source)  # the fault is ours
+                raise
         if self._stopped.is_set():
             # What broke off because it was told to is no result.
             self._ledger.break_off(source)

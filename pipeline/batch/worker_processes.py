@@ -24,6 +24,7 @@ Result = TypeVar("Result")
 # Forking a process that has threads of OpenVINO may lock up the child.
 _SPAWN = multiprocessing.get_context("spawn")
 
+_replacing_main = threading.Lock()
 
 Prepare = Callable[[], tuple[Callable[[Task], Result], Any]]
 
@@ -132,7 +133,8 @@ class _Worker(Generic[Task, Result]):
         try:
             failure, told = self._report.recv()
         except (EOFError, OSError) as error:
-            raise WorkerDiedError from error
+            reason = "the process that was to scan was killed while it started, perhaps for want of memory"
+            raise WorkerDiedError(reason) from error
         if failure is not None:
             raise failure
         return told
@@ -172,12 +174,13 @@ def _main_left_alone() -> Iterator[None]:
 
     They would import it, and it may be a script that does its work as it is imported.
     """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    with _replacing_main:  # else one thread would keep for good what another has put there for a moment
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _end_with_parent() -> None:

@@ -73,11 +73,12 @@ def _exit_status(error: Exception) -> int | None:
     from classifiers.errors import ClassifierError, OutputError
     from extractors import DetectorUnavailableError
     from pipeline.batch.path_lists import PathListError
+    from pipeline.batch.worker_processes import WorkerDiedError
     from pipeline.media.types import MediaError
     from pipeline.results.writers import WriteError
     from pipeline.workbench.extras import MissingLibraryError
 
-    if isinstance(error, OutputError | WriteError | MediaError | OSError):
+    if isinstance(error, OutputError | WriteError | MediaError | WorkerDiedError | OSError):
         return FAILED
     if isinstance(error, ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError):
         return WRONG_USAGE

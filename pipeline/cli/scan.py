@@ -141,7 +141,6 @@ def run(options: argparse.Namespace) -> int:
         return 2
     with end_at_once():
         from pipeline.batch.output import Output
-        from pipeline.batch.scanner_processes import ScannerProcesses
         from pipeline.media.types import display_path, printable
         from pipeline.results.writers import WriteError
 
@@ -153,7 +152,9 @@ def run(options: argparse.Namespace) -> int:
         with Output(folder, options.format) as output:
             with end_at_once():
                 total = _expect(output, options.inputs)
-                scanner = ScannerProcesses(settings, options.workers)
+                scanner = _load(settings, options.workers)
+            if scanner is None:
+                return 2
             try:
                 with scanner:
                     failed = _scan(options, output, scanner, total)
@@ -163,9 +164,9 @@ def run(options: argparse.Namespace) -> int:
                 failed = True
             if not to_pipe:
                 _tell(output, total, scanned)
-    except (WriteError, ValueError) as error:
+    except WriteError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
-        return 1 if isinstance(error, WriteError) else 2
+        return 1
     if scanned and folder and not to_pipe:
         print(f"\nResults are in {printable(display_path(folder))}")
     if options.report and folder:
@@ -228,6 +229,17 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
             Limits(options.memory << 20, options.timeout),
             options.max_download << 20,
         )
+    except ValueError as error:
+        print(f"facewitness scan: {error}", file=sys.stderr)
+        return None
+
+
+def _load(settings: ScannerSettings, workers: int | None) -> ScannerProcesses | None:
+    """Load what scans; None where there is no such engine, precision or detector, which is printed."""
+    from pipeline.batch.scanner_processes import ScannerProcesses
+
+    try:
+        return ScannerProcesses(settings, workers)
     except ValueError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return None

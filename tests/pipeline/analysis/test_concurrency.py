@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -87,10 +88,12 @@ class TestWorkerProcesses:
             except WorkerDiedError:
                 return "died"
 
+        main = sys.modules["__main__"]
         with WorkerProcesses(prepare, 2, 2) as workers, ThreadPoolExecutor(4) as threads:
             tasks = ["live", "die", "live", "live", "die", "live", "live", "live"]
             outcomes = list(threads.map(outcome, tasks))
         assert outcomes == ["died" if task == "die" else "done" for task in tasks]
+        assert sys.modules["__main__"] is main, "several were started at a time"
 
     def test_what_goes_wrong_while_a_process_is_prepared_is_raised_here(self):
         with WorkerProcesses(fail, 1, 1) as workers, pytest.raises(ValueError, match="no such thing"):

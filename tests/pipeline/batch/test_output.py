@@ -133,6 +133,29 @@ def test_lists_have_the_order_of_the_inputs_in_whatever_order_results_come(tmp_p
     assert [row[0] for row in read_csv(tmp_path / "results.csv")[1:]] == list(results)
 
 
+def test_what_cannot_be_taken_over_is_not_forgotten(tmp_path, results):
+    """The ledger is made before, and must not be taken for one that knows all."""
+    write_all(tmp_path, "json", results)
+    (tmp_path / LEDGER).unlink()
+    listing = tmp_path / "results.csv"
+    before = listing.read_text(encoding="utf-8")
+    listing.write_text(before.replace("0.9820", "much"), encoding="utf-8")
+    for _ in range(2):
+        with pytest.raises(WriteError, match="cannot read the earlier"):
+            write_all(tmp_path, "json", {"new.mp4": result("new.mp4")})
+    listing.write_text(before, encoding="utf-8")
+    write_all(tmp_path, "json", {"new.mp4": result("new.mp4")})
+    assert [row[0] for row in read_csv(listing)[1:]] == [*results, "new.mp4"]
+
+
+def test_lines_of_an_earlier_version_outlive_runs_in_another_format(tmp_path, results):
+    write_all(tmp_path, "jsonl", results)
+    (tmp_path / LEDGER).unlink()
+    write_all(tmp_path, "json", {"b.mp4": result("b.mp4")})
+    write_all(tmp_path, "jsonl", {"c.mp4": result("c.mp4")})
+    assert {each["input"]["path"] for each in read_jsonl(tmp_path)} == {*results, "c.mp4"}
+
+
 def test_columns_of_parquet(tmp_path, results):
     parquet = pytest.importorskip("pyarrow.parquet")
     write_all(tmp_path, "parquet", results)
