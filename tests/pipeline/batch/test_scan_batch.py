@@ -152,7 +152,8 @@ def test_equal_bytes_are_scanned_once_and_reported_for_each_path(inputs, scanner
     other.write_bytes(copies[0].read_bytes()[:-1] + b"x")
     sources = [Input(path, path.relative_to(tmp_path)) for path in (*copies, other)]
     verdicts = run(sources, scanner, tmp_path / "out")
-    assert sorted(scanned) == ["first.mp4", "other.mp4"]
+    # Which of the equal ones comes first is for the threads to settle.
+    assert len(scanned) == 2 and "other.mp4" in scanned
     assert [verdict.input.path for verdict in verdicts] == [str(path) for path in (*copies, other)]
     first, *others = [facts(verdict) for verdict in verdicts[:3]]
     for each in others:
