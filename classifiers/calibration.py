@@ -137,6 +137,11 @@ class Calibration:
     generated: Calibrator
     joint: Calibrator
 
+    @property
+    def is_fitted(self) -> bool:
+        """Whether scores are chances; else they are raw."""
+        return self.id != UNCALIBRATED.id
+
     def scores(self, manipulated: float, generated: float) -> Scores:
         """Turn the mean logits of one track into scores."""
         first, second = self.manipulated.logit(manipulated), self.generated.logit(generated)
@@ -160,6 +165,38 @@ class Thresholds:
     likely_fake: float
     likely_real: float
     operating_point: str
+
+    @property
+    def decides(self) -> bool:
+        """Whether any score is more than inconclusive."""
+        return math.isfinite(self.likely_fake) or math.isfinite(self.likely_real)
+
+    def __str__(self) -> str:
+        if not self.decides:
+            return "no limits: every score is inconclusive"
+        return f"likely_fake from {self.likely_fake}, likely_real to {self.likely_real}"
+
+    def to_json(self) -> dict[str, object]:
+        """Give the fields as JSON knows them, which has no infinity: a limit that nothing reaches is null."""
+        limits = {"likely_fake": self.likely_fake, "likely_real": self.likely_real}
+        finite = {name: limit if math.isfinite(limit) else None for name, limit in limits.items()}
+        return {**finite, "operating_point": self.operating_point}
+
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Thresholds:
+        """Read what `to_json` gave.
+
+        Raises:
+            TypeError: it has other fields.
+        """
+        found = cls(**entry)
+        fake = math.inf if found.likely_fake is None else found.likely_fake
+        real = -math.inf if found.likely_real is None else found.likely_real
+        return cls(fake, real, found.operating_point)
+
+
+UNDECIDED = Thresholds(math.inf, -math.inf, "none: nobody has said which scores are fakes; calibrate the model")
+"""For models whose scores nobody has put limits to: every score is inconclusive."""
 
 
 def sigmoid(x: float) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PureWindowsPath
@@ -12,7 +13,11 @@ from typing import Any
 from classifiers.architectures import ARCHITECTURES, LABELS
 from classifiers.atomic_file import write_whole
 from classifiers.calibration import Calibration, Thresholds, calibrator_from_json
+from classifiers.crop_box import CropBox
 from classifiers.file_parts import read_file
+from classifiers.models_of_user import models_folder
+
+log = logging.getLogger(__name__)
 
 WEIGHTS_FOLDER = Path(__file__).parent / "weights"
 MANIFEST = WEIGHTS_FOLDER / "manifest.json"
@@ -23,6 +28,9 @@ FAST = "mobilenet_v2"
 COMPACT_FILES = ("compact", "compact_weights")
 """What some models have in place of a Keras file: see `classifiers.compact`."""
 
+
+OPENVINO_FILES = ("openvino_weights", "openvino_graph")
+"""What published networks have in place of a Keras file."""
 
 NO_MANIFEST = (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 """What `read_manifest` raises of a file that is no manifest."""
@@ -64,16 +72,41 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a published network comes from, as the recipe says by which it was added.
+
+    Attributes:
+        recipe: name of the recipe.
+        title: of the network.
+        paper: the paper to cite.
+        repository: address of the authors' code.
+        licence: of the weights, in words.
+        commercial_use: whether the licence allows it; None where nobody says.
+        source_sha256: of the file that was added.
+    """
+
+    recipe: str
+    title: str
+    paper: str
+    repository: str
+    licence: str
+    commercial_use: bool | None
+    source_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """A trained classifier, as its entry in a manifest says.
 
     Attributes:
         name: what the user calls it.
-        architecture: one of `classifiers.architectures.ARCHITECTURES`.
+        architecture: one of `classifiers.architectures.ARCHITECTURES`; of a published network the name of its recipe.
         labels: meaning of the logits, in order.
         crop_size: side of the crop in pixels, which is also the side of the input.
         crop_template: where the five landmarks lie in the crop, in units of its side.
         crop_cut_size: side in pixels at which crops are cut before they are averaged down to `crop_size`.
+        crop_smooth: whether pixels are averaged where a crop becomes smaller than the face in its frame.
+        crop_box: how crops are cut around boxes; None where faces are aligned by their landmarks.
         files: by format: "keras" or those of `COMPACT_FILES`, "openvino_graph" and "openvino_weights",
             "openvino_int8_graph" and "openvino_int8_weights", "onnx", "tflite".
         calibration: how logits become scores.
@@ -85,6 +118,7 @@ class ModelSpec:
             outer ones what they found anywhere.
         agreement: of the scores of the int8 files with those of the others, under this calibration; None where it has
             not been measured.
+        origin: of a published network; None for those of this project.
     """
 
     name: str
@@ -100,17 +134,20 @@ class ModelSpec:
     folder: Path
     heat_maps: bool = True
     agreement: Agreement | None = None
+    crop_smooth: bool = True
+    crop_box: CropBox | None = None
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         if not self.source_files:
-            raise ValueError("a model is identified by its keras file, or by its compact ones")
+            raise ValueError("a model is identified by its keras file, by its compact ones, or by its OpenVINO graph")
         if not isinstance(self.heat_maps, bool):
             raise ValueError(f"whether heat maps show something is true or false, not {self.heat_maps!r}")
 
     @property
     def source_files(self) -> dict[str, ModelFile]:
         """The files that hold the network itself, from which every other is exported."""
-        for kinds in (COMPACT_FILES, ("keras",)):
+        for kinds in (COMPACT_FILES, ("keras",), OPENVINO_FILES):
             if self.files.keys() >= set(kinds):
                 return {kind: self.files[kind] for kind in kinds}
         return {}
@@ -156,14 +193,30 @@ class ModelSpec:
         """Write this as an entry of a manifest."""
         entry = asdict(self)
         del entry["folder"]
-        if self.agreement is None:
-            del entry["agreement"]
+        entry["thresholds"] = self.thresholds.to_json()
+        for name, usual in {"agreement": None, "crop_smooth": True, "crop_box": None, "origin": None}.items():
+            if entry[name] is usual:
+                del entry[name]
         return entry
 
 
 def shipped_models() -> dict[str, ModelSpec]:
     """Read the manifest of the models that come with the package, the default one first."""
     return read_manifest(MANIFEST)
+
+
+def added_models() -> dict[str, ModelSpec]:
+    """Read the models that the user added, by name; what is damaged is left out.
+
+    A model's name is that of its folder, whatever its manifest says.
+    """
+    found = {}
+    for folder in sorted(models_folder().glob("[!.]*")):
+        try:
+            found[folder.name] = next(iter(read_manifest(folder / MANIFEST.name).values()))
+        except (OSError, *NO_MANIFEST, StopIteration) as error:
+            log.warning("left out: %s is no added model (%r)", folder, error)
+    return found
 
 
 def shipped_names() -> tuple[str, ...]:
@@ -175,8 +228,8 @@ def find_model(name_or_file: str | None = None) -> ModelSpec:
     """Look a model up by name, or take the first one of a manifest of one's own.
 
     Args:
-        name_or_file: a shipped model, "fast" for the smallest of them, a manifest (its files lie beside it), or None
-            for the default model.
+        name_or_file: a shipped model, "fast" for the smallest of them, a model that the user added, a manifest (its
+            files lie beside it), or None for the default model.
 
     Raises:
         ModelError: no such model, a model that has no weights yet, or a manifest that cannot be read.
@@ -188,7 +241,10 @@ def find_model(name_or_file: str | None = None) -> ModelSpec:
         return shipped[FAST]
     if name_or_file in shipped:
         return shipped[name_or_file]
-    choices = ", ".join(shipped_names())
+    added = added_models()
+    if name_or_file in added:
+        return added[name_or_file]
+    choices = ", ".join((*shipped_names(), *added))
     if name_or_file in ARCHITECTURES:
         raise ModelError(f"model {name_or_file!r} has no trained weights in this release; choose from: {choices}")
     try:
@@ -234,7 +290,7 @@ def _spec(entry: dict[str, Any], folder: Path) -> ModelSpec:
     calibration = entry["calibration"]
     if tuple(entry["labels"]) != LABELS:
         raise ValueError(f"the labels of a model must be {LABELS}, not {entry['labels']}")
-    if entry["architecture"] not in ARCHITECTURES:
+    if entry["architecture"] not in ARCHITECTURES and "origin" not in entry:
         raise ValueError(f"no architecture is called {entry['architecture']!r}")
     cut_size = entry.get("crop_cut_size", entry["crop_size"])
     if len(entry["crop_template"]) != 5 or not 1 <= entry["crop_size"] <= cut_size:
@@ -259,9 +315,12 @@ def _spec(entry: dict[str, Any], folder: Path) -> ModelSpec:
             generated=calibrator_from_json(calibration["generated"]),
             joint=calibrator_from_json(calibration["joint"]),
         ),
-        thresholds=Thresholds(**entry["thresholds"]),
+        thresholds=Thresholds.from_json(entry["thresholds"]),
         card=entry["card"],
         folder=folder,
         heat_maps=entry.get("heat_maps", True),
         agreement=Agreement(**entry["agreement"]) if "agreement" in entry else None,
+        crop_smooth=entry.get("crop_smooth", True),
+        crop_box=CropBox(**entry["crop_box"]) if "crop_box" in entry else None,
+        origin=Origin(**entry["origin"]) if "origin" in entry else None,
     )

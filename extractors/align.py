@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from extractors.face import Face
+
 LANDMARK_TEMPLATE = ((0.360, 0.402), (0.640, 0.402), (0.500, 0.570), (0.378, 0.693), (0.622, 0.693))
 """Mean landmarks of frontal faces in a square that is 1.2 times the longer side of their MTCNN box.
 
@@ -34,6 +36,11 @@ class TakesCrops(Protocol):
     @property
     def crop_cut_size(self) -> int:
         """Side in pixels at which it is cut."""
+        ...
+
+    @property
+    def crop_smooth(self) -> bool:
+        """Whether pixels are averaged where a crop becomes smaller than the face in its frame."""
         ...
 
 
@@ -62,11 +69,14 @@ class CropGeometry:
         cut_size: side in pixels at which the crop is cut before it is averaged down to `size`; the same if not given.
             What a teacher taught was trained on crops of the teacher's size that were shrunk, which are sharper or
             softer than crops cut at their own size.
+        smooth: whether pixels are averaged where a crop becomes much smaller than the face in its frame. Most
+            published networks were trained on crops for which pixels were skipped.
     """
 
     size: int
     template: tuple[tuple[float, float], ...] = LANDMARK_TEMPLATE
     cut_size: int = 0
+    smooth: bool = True
 
     def __post_init__(self) -> None:
         points = tuple((float(x), float(y)) for x, y in self.template)
@@ -80,7 +90,11 @@ class CropGeometry:
     @classmethod
     def of_model(cls, model: TakesCrops) -> CropGeometry:
         """Give the crop that a model was trained on."""
-        return cls(model.crop_size, model.crop_template, model.crop_cut_size)
+        return cls(model.crop_size, model.crop_template, model.crop_cut_size, model.crop_smooth)
+
+    def cut(self, image: Pixels, face: Face) -> NDArray[np.uint8]:
+        """Cut the crop of one face; see `align_face`."""
+        return align_face(image, face.landmarks, self)
 
     def transform(self, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
         """Fit the similarity transform that takes landmarks closest to the template.
@@ -108,20 +122,21 @@ class CropGeometry:
         return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
 
 
-def warp_crop(image: Pixels, transform: NDArray[np.float64], size: int) -> NDArray[Any]:
+def warp_crop(image: Pixels, transform: NDArray[np.float64], size: int, smooth: bool = True) -> NDArray[Any]:
     """Cut a square crop out of an image, smoothing before it shrinks.
 
     Args:
         image: uint8 or float32 (height, width) or (height, width, channels).
         transform: (2, 3) similarity from pixels of the image to pixels of the crop.
         size: side of the crop in pixels.
+        smooth: False to skip pixels instead.
 
     Returns:
         (size, size[, channels]) of the image's dtype; beyond the image its border pixels are repeated.
     """
     scale = float(np.hypot(transform[0, 0], transform[1, 0]))
     region, transform = _cut_region(image, transform, size)
-    if scale < 0.75:
+    if smooth and scale < 0.75:
         # Bilinear warping skips pixels when it shrinks: average the region down first.
         region, transform = _shrink(region, transform, scale)
     return cv2.warpAffine(region, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -139,8 +154,8 @@ def align_face(image: Pixels, landmarks: NDArray[np.floating], geometry: CropGeo
         RGB uint8 (size, size, 3).
     """
     if geometry.cut_size == geometry.size:
-        return warp_crop(image, geometry.transform(landmarks), geometry.size)
-    larger = CropGeometry(geometry.cut_size, geometry.template)
+        return warp_crop(image, geometry.transform(landmarks), geometry.size, geometry.smooth)
+    larger = CropGeometry(geometry.cut_size, geometry.template, smooth=geometry.smooth)
     return shrink_crop(align_face(image, landmarks, larger), geometry.size)
 
 

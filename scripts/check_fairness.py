@@ -48,7 +48,7 @@ def main() -> None:
     except (DataError, ModelError) as error:
         sys.exit(f"check_fairness.py: {error}")
     thresholds = model.thresholds
-    print(f"{model.name}: likely_fake from {thresholds.likely_fake}, likely_real to {thresholds.likely_real}")
+    print(f"{model.name}: {thresholds}")
     print(f"{'skin':<14}{'real faces':>10}{'mean score':>12}  {'likely_fake':<24}{'likely_real':<24}")
     most = math.inf
     for name, least in GROUPS.items():

@@ -122,6 +122,9 @@ def _precision(core: ov.Core, device: str, model: ModelSpec, wanted: str) -> str
         if wanted == "int8":
             reason = f"device {device} does not add 8-bit products exactly" if has_files else "it has no int8 files"
             raise ModelError(f"model {model.name!r} cannot run in int8: {reason}; choose another precision")
+    if wanted == "auto" and model.origin and "f32" in able:
+        # How published networks bear other formats nobody has measured.
+        return "f32"
     return next(p for p in able if p != "int8") if wanted == "auto" else wanted
 
 

@@ -111,6 +111,12 @@ def fit_calibration(
             return NEVER
         return METHODS[method](x[chosen], fake, balanced_kind_weights(kinds[chosen], fake))
 
+    forged = (*manipulated, *generated)
+    # A network of one output, as most published ones are, tells forgeries of any kind by it.
+    if not np.ptp(logits[:, 1]):
+        manipulated, generated = forged, ()
+    elif not np.ptp(logits[:, 0]):
+        manipulated, generated = (), forged
     if np.isin(kinds, (*manipulated, *generated)).any():
         first, second = fit(logits[:, 0], manipulated, method), fit(logits[:, 1], generated, method)
     else:

@@ -110,11 +110,7 @@ class Evaluation:
             "device": self.device,
             "engine_weights_sha256": self.engine_weights_sha256,
             "calibration": {"id": spec.calibration.id, "fitted_on": spec.calibration.fitted_on},
-            "thresholds": {
-                "likely_fake": spec.thresholds.likely_fake,
-                "likely_real": spec.thresholds.likely_real,
-                "operating_point": spec.thresholds.operating_point,
-            },
+            "thresholds": spec.thresholds.to_json(),
             "inputs": self.inputs,
             "unscored": [{"level": level, **_unscored_json(item)} for level, item in self.unscored],
             "lost_copies": {change: [_unscored_json(i) for i in lost] for change, lost in self.lost_copies.items()},

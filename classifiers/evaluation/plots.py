@@ -121,7 +121,7 @@ def _draw_scores(evaluations: Sequence[Evaluation], level: Level) -> Figure:
     bins = np.linspace(0, 1, 26).tolist()
     for axes, evaluation in zip(all_axes, evaluations, strict=True):
         table, thresholds = evaluation.tables[level], evaluation.spec.thresholds
-        axes.axvspan(thresholds.likely_real, thresholds.likely_fake, color="#f1f2f4", zorder=0)
+        axes.axvspan(max(thresholds.likely_real, 0), min(thresholds.likely_fake, 1), color="#f1f2f4", zorder=0)
         for name, colour, chosen in (
             ("real", REAL_COLOUR, ~table.labels),
             ("fake", FAKE_COLOUR, table.labels),

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from classifiers import Engine
 from extractors import Face, FaceDetector
-from extractors.align import CropGeometry, align_face
+from extractors.face_crop import FaceCrop
 from pipeline.analysis.coverage import doubts, measure
 from pipeline.analysis.crop_queue import CropQueue, FileCrops
 from pipeline.analysis.face_search import FaceSearch, SharedDetector
@@ -77,16 +77,14 @@ class Analyser:
 
     Args:
         detector: finds the faces.
-        geometry: the crop that the classifier was trained on.
+        crop: the one that the classifier was trained on.
         engine: the classifier.
         limits: what each file may take; None for the usual.
     """
 
-    def __init__(
-        self, detector: FaceDetector, geometry: CropGeometry, engine: Engine, limits: Limits | None = None
-    ) -> None:
+    def __init__(self, detector: FaceDetector, crop: FaceCrop, engine: Engine, limits: Limits | None = None) -> None:
         self._detector = SharedDetector(detector)
-        self._geometry = geometry
+        self._crop = crop
         self._queue = CropQueue(engine)
         self._limits = limits
 
@@ -118,7 +116,7 @@ class Analyser:
         except MediaError as error:
             return Analysis(failure=error)
         with self._queue.open() as crops:
-            file = _FileAnalysis(self._detector, self._geometry, crops, stopwatch, stopped)
+            file = _FileAnalysis(self._detector, self._crop, crops, stopwatch, stopped)
             with contextlib.closing(media.source):
                 return file.run(media, plan, None if media.kind == "image" else rounds)
 
@@ -129,12 +127,12 @@ class _FileAnalysis:
     def __init__(
         self,
         detector: SharedDetector,
-        geometry: CropGeometry,
+        crop: FaceCrop,
         crops: FileCrops,
         stopwatch: Stopwatch,
         stopped: threading.Event | None,
     ) -> None:
-        self._geometry = geometry
+        self._crop = crop
         self._crops = crops
         self._stopwatch = stopwatch
         self._search: FaceSearch[Future[npt.NDArray[np.float32]]]
@@ -172,7 +170,7 @@ class _FileAnalysis:
     def _submit(self, pixels: Pixels, face: Face) -> Future[npt.NDArray[np.float32]]:
         """Align a face and hand its crop to the network."""
         with self._stopwatch.stage("align"):
-            crop = align_face(pixels, face.landmarks, self._geometry)
+            crop = self._crop.cut(pixels, face)
         with self._stopwatch.stage("classify"):
             return self._crops.submit(crop)
 

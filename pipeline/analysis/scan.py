@@ -16,7 +16,7 @@ import numpy.typing as npt
 from classifiers import create_engine, find_model
 from classifiers.numerals import counted
 from extractors import create_detector
-from extractors.align import CropGeometry
+from extractors.face_crop import crop_of
 from pipeline.analysis.adaptive import doubted, rounds
 from pipeline.analysis.aggregate import (
     DEFAULT_POOLING,
@@ -83,10 +83,9 @@ class Scanner:
         self.adaptive = adaptive
         self._pooling = pooling
         threads = threads or usable_cores()
-        geometry = CropGeometry.of_model(self.model)
         network = create_engine(engine, self.model, threads, precision, device)
         face_detector = create_detector(detector, threads=threads)
-        self._analyser = Analyser(face_detector, geometry, network, limits)
+        self._analyser = Analyser(face_detector, crop_of(self.model), network, limits)
         self.identity = ModelIdentity(
             name=self.model.name,
             weights_sha256=network.weights_sha256,
@@ -175,8 +174,8 @@ class Scanner:
             label=label_of(scores.fake, self.model.thresholds) if scores else None,
             scores=scores,
             # The calibration was fitted on single tracks; only their maximum keeps it.
-            score_kind="calibrated" if self._pooling == DEFAULT_POOLING else "raw",
-            thresholds=self.model.thresholds,
+            score_kind="calibrated" if self.model.calibration.is_fitted and self._pooling == DEFAULT_POOLING else "raw",
+            thresholds=self.model.thresholds if self.model.thresholds.decides else None,
             tracks=evidence.tracks if evidence else [],
             segments=evidence.segments if evidence and scores else [],
             model=self.identity,

@@ -70,6 +70,5 @@ def _report(calibrated: CalibratedModel) -> str:
         lines.append(f"{title:<8}{error.ece:>8.3f}{error.brier:>8.3f}")
     if calibrated.unscored:
         lines.append(f"left out: {counted(len(calibrated.unscored), 'input')} gave no score")
-    lines += ["", f"fitted on {after.calibration.fitted_on}", after.thresholds.operating_point]
-    lines.append(f"likely_fake from {after.thresholds.likely_fake}, likely_real to {after.thresholds.likely_real}")
+    lines += ["", f"fitted on {after.calibration.fitted_on}", after.thresholds.operating_point, str(after.thresholds)]
     return "\n".join(lines)

@@ -30,10 +30,7 @@ def evaluation_table(evaluations: Sequence[Evaluation]) -> str:
     """Lay the main figures out for a terminal."""
     blocks = []
     for evaluation in evaluations:
-        thresholds = evaluation.spec.thresholds
-        lines = [
-            f"{evaluation.model}: likely_fake from {thresholds.likely_fake}, likely_real to {thresholds.likely_real}"
-        ]
+        lines = [f"{evaluation.model}: {evaluation.spec.thresholds}"]
         for level, classes in evaluation.inputs.items():
             for label, statuses in classes.items():
                 counts = ", ".join(f"{number} {status}" for status, number in statuses.items()) or "none"

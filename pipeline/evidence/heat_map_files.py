@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from classifiers import ModelSpec
 from pipeline.evidence.heat_maps import heat_maps, heat_output
-from pipeline.evidence.pictures import MAX_PERSONS, crop_geometry, cut_face, read_frames, reopen
+from pipeline.evidence.pictures import MAX_PERSONS, cut_face, face_crop, read_frames, reopen
 from pipeline.results.parts import Observation, display_path
 from pipeline.results.verdict import Verdict
 from pipeline.results.writers import WriteError
@@ -44,11 +44,11 @@ def write_heat_maps(verdict: Verdict, source: Path, spec: ModelSpec, folder: Pat
     verdict = verdict.as_stored()
     persons = verdict.judged[:MAX_PERSONS]
     wanted = [seen for person in persons for seen in person.strongest[:EACH]]
-    geometry = crop_geometry(spec)
+    crop_rule = face_crop(spec)
     crops: dict[Observation, npt.NDArray[np.uint8]] = {}
     for image, observations in read_frames(reopen(verdict, source), wanted):
         for seen in observations:
-            if (crop := cut_face(image, seen, geometry)) is not None:
+            if (crop := cut_face(image, seen, crop_rule)) is not None:
                 crops[seen] = crop
     maps = heat_maps(persons, crops, spec)
     images: dict[str, npt.NDArray[np.uint8]] = {}

@@ -3,7 +3,7 @@
     path = find_input(verdict, near=folder_of_the_result)
     media = reopen(verdict, path)
     for image, observations in read_frames(media, chosen):
-        crop = cut_face(image, observations[0], crop_geometry(spec))
+        crop = cut_face(image, observations[0], face_crop(spec))
 
 A picture is shown as evidence, so none is better than a wrong one: the file must have the hash that the result names,
 and a frame must have the time of its observation.
@@ -23,7 +23,8 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers import ModelError, ModelSpec, find_model
-from extractors.align import CropGeometry, align_face
+from extractors.align import CropGeometry
+from extractors.face_crop import FaceCrop, crop_of
 from pipeline.media.decoding import open_frames
 from pipeline.media.limits import Limits
 from pipeline.media.probing import file_sha256, probe
@@ -144,9 +145,9 @@ def model_of(verdict: Verdict, name_or_file: str | None = None) -> ModelSpec | N
     return spec if verdict.model.weights_sha256 in {file.sha256 for file in spec.files.values()} else None
 
 
-def crop_geometry(spec: ModelSpec | None, size: int = 224) -> CropGeometry:
+def face_crop(spec: ModelSpec | None, size: int = 224) -> FaceCrop:
     """Give the crop that a model sees; where the model is not known, the usual one."""
-    return CropGeometry.of_model(spec) if spec else CropGeometry(size)
+    return crop_of(spec) if spec else CropGeometry(size)
 
 
 def read_frames(
@@ -204,21 +205,19 @@ def read_spread(media: MediaInfo, count: int) -> Iterator[Frame]:
         raise PicturesError("unreadable", str(error)) from error
 
 
-def cut_face(
-    image: npt.NDArray[np.uint8], observation: Observation, geometry: CropGeometry
-) -> npt.NDArray[np.uint8] | None:
+def cut_face(image: npt.NDArray[np.uint8], observation: Observation, crop: FaceCrop) -> npt.NDArray[np.uint8] | None:
     """Cut a face out of its frame as the classifier saw it.
 
     Args:
         image: RGB uint8 (height, width, 3).
         observation: its landmarks are in pixels of the image.
-        geometry: the crop of the model.
+        crop: that of the model.
 
     Returns:
         RGB uint8 (size, size, 3), or None where the landmarks span no face.
     """
     try:
-        return align_face(image, observation.face.landmarks, geometry)
+        return crop.cut(image, observation.face)
     except ValueError:
         return None
 

@@ -90,6 +90,10 @@ _TEXTS = {
         "that the model was calibrated on, about {percent} of 100 files with this score would be forged. On "
         "other footage it is less sure than it seems."
     ),
+    "means_undecided": (
+        "Nobody has said which scores of this model are fakes, so every score is inconclusive: calibrate it on clips "
+        "whose truth is known (`facewitness calibrate`)."
+    ),
     "means_raw": "The score of this file is not calibrated: it ranks files, and is no chance.",
     "means_likely_fake": (
         "The evidence is strong enough to look closer: at the frames below, at where the file came from, and "

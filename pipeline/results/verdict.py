@@ -55,7 +55,8 @@ class Verdict:
         label: the verdict, None unless the status is "ok".
         scores: of the file, None unless the status is "ok".
         score_kind: "calibrated" if a score is a chance, "raw" if it is not.
-        thresholds: where a score becomes a label.
+        thresholds: where a score becomes a label; None where nobody has said for this model, and every score is
+            inconclusive.
         tracks: every person seen, also when there is no verdict, in order of appearance.
         segments: where the evidence is strong.
         model: what made the scores.
@@ -195,7 +196,8 @@ class Verdict:
         status, label, scores = parts.get("status", "error"), parts.get("verdict"), _read_scores(parts)
         thresholds = Thresholds(**parts["thresholds"]) if parts.get("thresholds") else None
         # A verdict without its parts, or parts of one without a verdict, would be shown as what they are not.
-        if status == "ok" and (label is None or scores is None or thresholds is None):
+        undecided = label == "inconclusive" and "thresholds" in parts
+        if status == "ok" and (label is None or scores is None or (thresholds is None and not undecided)):
             status = "error"
             unreadable = unreadable or ["verdict"]
         if status != "ok":

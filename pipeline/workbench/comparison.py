@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +22,8 @@ from classifiers.evaluation.scored import scored
 from classifiers.stored_network import load_network
 from classifiers.training.checks import check_config
 from classifiers.training.config import TrainingConfig
-from extractors.align import LANDMARK_TEMPLATE, CropGeometry, align_face
+from extractors.align import LANDMARK_TEMPLATE
+from extractors.face_crop import crop_of, landmark_aligner
 from pipeline.version import __version__
 from pipeline.workbench.checks import check_draws
 from pipeline.workbench.extras import require_training_libraries
@@ -204,7 +204,7 @@ def _measure(
     # Stills and frames of clips count alike.
     tables = [scored("frame", predictions.samples, scores)]
     evaluation = evaluate(name, spec, engine.name, tables, draws=bootstrap)
-    align = partial(align_face, geometry=CropGeometry.of_model(spec))
+    align = landmark_aligner(crop_of(spec))
     sample = predictions.samples[0]
     crop = align(PictureReader().read(sample), sample.known_landmarks)
     parameters = load_network(spec).count_params()

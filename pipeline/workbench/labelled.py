@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,7 @@ import numpy.typing as npt
 from classifiers.calibration import Calibration, Scores, Thresholds
 from classifiers.datasets import DataError, Sample
 from classifiers.datasets.media_types import is_picture
-from extractors import Face
-from extractors.align import CropGeometry
+from extractors.face_crop import face_around
 from extractors.quality import face_quality, frontality
 from pipeline.analysis.aggregate import Evidence, weigh
 from pipeline.batch.output import Output
@@ -29,9 +28,6 @@ from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
 from pipeline.results.input import Input
 from pipeline.results.parts import Observation, Track, logits_of
 from pipeline.results.verdict import Verdict
-
-# A detector's box is this much smaller than the square that the landmark template is measured in.
-_SQUARE_BY_BOX = 1.2
 
 # The nose is at three quarters of the way from one eye to the other, or beyond: turned by some 25 degrees.
 _TURNED_AWAY = 0.8
@@ -132,25 +128,15 @@ def crop_scorer(
     It takes the samples, in order of time, and their float32 (n, 2) logits, and gives None where they are too little
     evidence.
     """
-    geometry = CropGeometry(100)
 
     def score(samples: Sequence[Sample], logits: npt.NDArray[np.float32]) -> Scores | None:
         observations = []
         for number, (sample, row) in enumerate(zip(samples, logits, strict=True)):
-            face = _face(sample.known_landmarks, geometry)
+            face = face_around(sample.known_landmarks)
             observations.append(Observation(number, float(number), face, face_quality(face), row))
         return weigh([Track(1, observations)], len(samples), calibration, thresholds, pooling).scores
 
     return score
-
-
-def _face(landmarks: npt.NDArray[np.floating[Any]], geometry: CropGeometry) -> Face:
-    """Guess the box that a detector gave for these landmarks."""
-    transform = geometry.transform(landmarks)
-    side = geometry.size / float(np.hypot(transform[0, 0], transform[1, 0]))
-    middle = np.linalg.solve(transform[:, :2], np.full(2, geometry.size / 2) - transform[:, 2])
-    box = side / _SQUARE_BY_BOX
-    return Face(np.array([*(middle - box / 2), box, box], np.float32), np.asarray(landmarks, np.float32), 1.0)
 
 
 def _names(samples: Sequence[Sample], root: Path) -> list[Path]:

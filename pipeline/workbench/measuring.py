@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from classifiers import Engine, ModelSpec, create_engine
@@ -13,7 +12,7 @@ from classifiers.datasets.media_types import is_picture
 from classifiers.datasets.selection import select_samples
 from classifiers.evaluation.predictions import ChangePicture, Predictions, Unscored, predict
 from classifiers.evaluation.scored import Level
-from extractors.align import CropGeometry, align_face
+from extractors.face_crop import crop_of, landmark_aligner
 from pipeline.batch.scanner_processes import ScannerSettings
 from pipeline.workbench.checks import check_detector, check_engine, spread_of
 from pipeline.workbench.labelled import LabelledScan, scan_labelled
@@ -172,7 +171,7 @@ def predict_crops(
         engine,
         samples,
         PictureReader(),
-        partial(align_face, geometry=CropGeometry.of_model(spec)),
+        landmark_aligner(crop_of(spec)),
         change=change,
         max_unreadable=max_unreadable,
         progress=lambda crops: progress(crops, len(samples), task, "crop"),

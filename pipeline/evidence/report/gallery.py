@@ -14,7 +14,7 @@ import numpy.typing as npt
 from classifiers import ModelError, ModelSpec
 from extractors.shrink import shrink_to_side
 from pipeline.evidence.heat_maps import heat_maps, heat_output
-from pipeline.evidence.pictures import crop_geometry, cut_face, read_frames, read_spread
+from pipeline.evidence.pictures import cut_face, face_crop, read_frames, read_spread
 from pipeline.evidence.texts import say
 from pipeline.media.types import MediaInfo
 from pipeline.results.parts import Observation, TrackEvidence
@@ -140,7 +140,7 @@ def make_pictures(persons: Sequence[TrackEvidence], media: MediaInfo, spec: Mode
         for seen in person.track.observations
         if seen in strip or seen in large or seen.time_s in shown
     ]
-    geometry = crop_geometry(spec)
+    crop_rule = face_crop(spec)
     still = media.kind == "image"
     faces: dict[Observation, npt.NDArray[np.uint8]] = {}
     for image, observations in read_frames(media, wanted):
@@ -152,7 +152,7 @@ def make_pictures(persons: Sequence[TrackEvidence], media: MediaInfo, spec: Mode
         if time_s in frames and not still:
             made.frames[time_s] = _jpeg(shrink_to_side(image, _FRAME_SIDE)[0], 80)
         for seen in observations:
-            if (seen not in strip and seen not in large) or (crop := cut_face(image, seen, geometry)) is None:
+            if (seen not in strip and seen not in large) or (crop := cut_face(image, seen, crop_rule)) is None:
                 continue
             if seen in strip:
                 made.crops[seen] = _jpeg(shrink_to_side(crop, _STRIP_SIDE)[0], 78)

@@ -175,6 +175,8 @@ def means(verdict: Verdict, kind: str) -> list[str]:
     """Say what the verdict means; nothing where there is none."""
     if verdict.label is None or verdict.score is None:
         return []
+    if verdict.thresholds is None:
+        return [say("means_undecided"), say("means_raw")]
     told = [say(f"means_{verdict.label}")]
     if verdict.label == "likely_fake" and len(verdict.judged) > 1:
         told.append(say("means_likely_fake_person", kind=kind))
