@@ -91,12 +91,10 @@ def _with_open_batch(network: ov.Model, path: Path, wanted: InputRecipe) -> ov.M
     if len(network.inputs) != 1:
         raise ModelError(f"{path} takes {len(network.inputs)} inputs; a detector of single faces takes one")
     shape = network.inputs[0].get_partial_shape()
+    if shape.rank.is_dynamic:
+        raise ModelError(f"{path} does not say how many axes its input has; export it with a fixed number of them")
     sides = {"NCHW": [3, wanted.size, wanted.size], "NHWC": [wanted.size, wanted.size, 3]}[wanted.layout]
-    if (
-        shape.rank.is_dynamic
-        or len(shape) != 4
-        or not ov.PartialShape(sides).compatible(ov.PartialShape(list(shape)[1:]))
-    ):
+    if len(shape) != 4 or not ov.PartialShape(sides).compatible(ov.PartialShape(list(shape)[1:])):
         raise ModelError(
             f"{path} takes {shape}, but its recipe says {wanted.layout} of {wanted.size} pixels: [n, "
             f"{', '.join(map(str, sides))}]"
@@ -218,6 +216,4 @@ def _check(graph: ov.Model, path: Path, size: int) -> None:
     if not np.isfinite(together).all():
         raise ModelError(f"{path} gives what is no number for crops of noise; its weights or its recipe are wrong")
     if np.abs(together - alone).max() > 1e-2 * max(1.0, float(np.abs(together).max())):
-        raise ModelError(
-            f"what {path} says of a crop depends on the others; export it in evaluation mode (model.eval())"
-        )
+        raise ModelError(f"what {path} says of a crop depends on the others; export it in evaluation mode")

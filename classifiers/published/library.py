@@ -159,8 +159,8 @@ def _card(recipe: Recipe, name: str, sha256: str) -> str:
         "",
         f"{recipe.title}. {recipe.paper}. {recipe.repository}",
         "",
-        f"Licence: {recipe.licence} ({use[recipe.commercial_use]}). Added from a file of SHA-256 {sha256} by the recipe "
-        f"`{recipe.name}`.",
+        f"Licence: {recipe.licence} ({use[recipe.commercial_use]}).",
+        f"Added from a file of SHA-256 {sha256} by the recipe `{recipe.name}`.",
     ]
     if recipe.claims:
         lines += ["", "Figures that the authors report; nobody here has measured them:", ""]

@@ -171,7 +171,7 @@ def read_recipe(name_or_file: str) -> Recipe:
         RecipeError: there is none, or it is not as this module says.
     """
     if name_or_file in shipped_recipes():
-        text = resources.files(__package__).joinpath("recipes", f"{name_or_file}.yaml").read_text(encoding="utf-8")
+        text = resources.files(__package__).joinpath(f"recipes/{name_or_file}.yaml").read_text(encoding="utf-8")
         return parse_recipe(text, name_or_file)
     path = Path(name_or_file)
     if path.suffix not in (".yaml", ".yml"):
@@ -207,12 +207,11 @@ def sha256_of(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def _recipe(document: object) -> Recipe:
+def _recipe(document: Any) -> Recipe:
     error = jsonschema.exceptions.best_match(_validator().iter_errors(document))
     if error is not None:
         place = ".".join(str(part) for part in error.absolute_path)
         raise ValueError(f"{place}: {error.message}" if place else error.message)
-    assert isinstance(document, dict), "the schema says so"
     crop, threshold = document["crop"], document.get("threshold")
     made = {
         "input": InputRecipe(**_tuples(document["input"], "mean", "deviation")),
