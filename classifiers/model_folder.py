@@ -15,10 +15,10 @@ def other_models(spec: ModelSpec, folder: Path) -> list[ModelSpec]:
     """Give the other models of the folder that a changed model is to be written to.
 
     Raises:
-        SettingsError: the folder is the model's own, or holds other weights of that name or no manifest that can be
-            read.
+        SettingsError: the folder is that of a model of this project, or holds other weights of that name or no
+            manifest that can be read.
     """
-    if folder.resolve() == spec.folder.resolve():
+    if folder.resolve() == spec.folder.resolve() and spec.origin is None:
         raise SettingsError(f"{folder} is the folder of the model itself; name another one")
     manifest = folder / MANIFEST.name
     if not manifest.exists():

@@ -82,6 +82,7 @@ class Origin:
         repository: address of the authors' code.
         licence: of the weights, in words.
         commercial_use: whether the licence allows it; None where nobody says.
+        protocol: which frames the authors look at and how they pool them, in words; "" where they do not say.
         source_sha256: of the file that was added.
     """
 
@@ -91,6 +92,7 @@ class Origin:
     repository: str
     licence: str
     commercial_use: bool | None
+    protocol: str
     source_sha256: str
 
 

@@ -50,7 +50,7 @@ def add_model(path: Path, recipe: Recipe, name: str | None = None) -> ModelSpec:
             as `adapt` says, or the folder cannot be written to. Then nothing is added.
     """
     name = recipe.name if name is None else name
-    _check_name(name)
+    check_name(name)
     content = _content(path)
     sha256 = sha256_of(content)
     if recipe.sha256 not in (None, sha256):
@@ -84,7 +84,12 @@ def remove_model(name: str) -> None:
         raise ModelError(f"cannot remove model {name!r}: {error.strerror or error}") from error
 
 
-def _check_name(name: str) -> None:
+def check_name(name: str) -> None:
+    """Make sure that a model can be added by a name.
+
+    Raises:
+        ModelError: it is no name, or it is taken.
+    """
     if not _NAME.fullmatch(name):
         raise ModelError(f"{name!r} cannot be the name of a model: take letters, digits, dots, dashes and underscores")
     if name in shipped_names() or name in ARCHITECTURES:
@@ -128,11 +133,20 @@ def _write(graph: object, recipe: Recipe, name: str, sha256: str, folder: Path) 
             repository=recipe.repository,
             licence=recipe.licence,
             commercial_use=recipe.commercial_use,
+            protocol=_protocol(recipe),
             source_sha256=sha256,
         ),
     )
     write_manifest(folder / MANIFEST.name, [spec])
     return spec
+
+
+def _protocol(recipe: Recipe) -> str:
+    parts = [
+        f"{recipe.frames} frames" if recipe.frames else "",
+        f"pooled by {recipe.pooling}" if recipe.pooling else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _raw_calibration(recipe: Recipe) -> Calibration:

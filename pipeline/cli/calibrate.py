@@ -19,7 +19,8 @@ Fit how the logits of a model become scores, and the thresholds of the verdicts,
 
 A score is then the chance of a forgery if half of all clips were forged. platt fits a line for each output,
 temperature a factor, isotonic any rising line (it wants hundreds of clips). DIR gets the files of the model and a new
-manifest.json, which every other command takes as --model.
+manifest.json, which every other command takes as --model. A model that was added with `facewitness models add` needs
+no DIR: it is calibrated where it is.
 
 exit status: 0 calibrated, 1 nothing could be written, 2 wrong usage or unusable data"""
 
@@ -34,7 +35,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     )
     add_measuring_options(parser, "val")
     parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="DIR", help="folder of the new model")
+    parser.add_argument(
+        "-o", "--output", type=Path, metavar="DIR", help="folder of the new model (an added model stays where it is)"
+    )
     parser.add_argument("--method", choices=("platt", "temperature", "isotonic"), default="platt")
     parser.add_argument(
         "--fpr", type=float, default=0.05, metavar="SHARE", help="real clips that may be called likely fake (0.05)"
@@ -45,17 +48,18 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Calibrate, write the model and say what changed."""
-    from pipeline.workbench.calibration import calibrate_model, check_calibration
+    from pipeline.workbench.calibration import calibrate_model, calibration_folder, check_calibration
 
     set_up_logging(options.debug, "classifiers")
     settings = measuring_settings(options)
-    check_calibration(options.model, options.output, options.method, options.fpr)
+    output = calibration_folder(options.model, options.output)
+    check_calibration(options.model, output, options.method, options.fpr)
     data = open_data(options, "val")
     calibrated = calibrate_model(
-        data, options.model, options.output, settings, method=options.method, fpr=options.fpr, progress=bar
+        data, options.model, output, settings, method=options.method, fpr=options.fpr, progress=bar
     )
     print(_report(calibrated))
-    print(f"\nUse it with --model {calibrated.manifest}")
+    print(f"\nUse it with --model {calibrated.manifest if options.output else options.model}")
     return 0
 
 

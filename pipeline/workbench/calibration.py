@@ -61,7 +61,7 @@ class CalibratedModel:
 
 def calibrate(
     dataset: str | Path,
-    output: str | Path,
+    output: str | Path | None = None,
     *,
     model: str | None = None,
     method: str = "platt",
@@ -94,8 +94,9 @@ def calibrate(
 
     Args:
         dataset: folder or index file of a data set that the model was not trained on.
-        output: folder that gets the files of the model and a manifest.
-        model: name of a shipped model or manifest of another; None for the default.
+        output: folder that gets the files of the model and a manifest; None for an added model, which stays where it
+            is.
+        model: name of a shipped or added model or manifest of another; None for the default.
         method: "platt", "temperature" or "isotonic", see `classifiers.calibration.METHODS`.
         fpr: share of the real clips that may be called likely fake.
         layout: one of `classifiers.datasets.LAYOUTS`, or "auto".
@@ -121,9 +122,27 @@ def calibrate(
         OSError: the folder cannot be written to.
     """
     settings = MeasuringSettings(engine, precision, device, detector, frames, workers, max_unreadable)
-    check_calibration(model, Path(output), method, fpr)
+    folder = calibration_folder(model, Path(output) if output is not None else None)
+    check_calibration(model, folder, method, fpr)
     data = open_labelled(dataset, part="val", layout=layout, split=split, split_by=split_by)
-    return calibrate_model(data, model, Path(output), settings, method=method, fpr=fpr, progress=progress)
+    return calibrate_model(data, model, folder, settings, method=method, fpr=fpr, progress=progress)
+
+
+def calibration_folder(model: str | None, output: Path | None) -> Path:
+    """Give the folder that a calibrated model goes to: the one that is named, or that of an added model.
+
+    Raises:
+        SettingsError: none is named, and the model was not added.
+        ModelError: the model cannot be found or loaded.
+    """
+    if output is not None:
+        return output
+    spec = find_model(model)
+    if spec.origin is None:
+        raise SettingsError(
+            f"model {spec.name!r} belongs to this project; name a folder for the calibrated one with -o"
+        )
+    return spec.folder
 
 
 def check_calibration(model: str | None, output: Path, method: str, fpr: float) -> None:
