@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import urllib.error
 import urllib.parse
 import urllib.request
 from http.client import HTTPException
@@ -40,8 +39,7 @@ def fetch_weights(weights: WeightsFile, folder: Path) -> Path:
                 digest.update(chunk)
                 file.write(chunk)
     except (OSError, HTTPException, ValueError) as error:
-        reason = error.reason if isinstance(error, urllib.error.URLError) else error
-        raise ModelError(f"{weights.url} cannot be fetched: {reason}") from error
+        raise ModelError(f"{weights.url} cannot be fetched: {error}") from error
     if weights.sha256 not in (None, digest.hexdigest()):
         raise ModelError(f"{weights.url} is not the file that the recipe means: its SHA-256 is {digest.hexdigest()}")
     return path

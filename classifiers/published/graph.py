@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from classifiers.model_spec import ModelError
+from classifiers.numerals import counted
 from classifiers.published.recipe import InputRecipe, OutputRecipe, Recipe
 
 if TYPE_CHECKING:
@@ -79,10 +81,9 @@ def _from_keras(path: Path) -> ov.Model:
 
 
 def _reason(error: Exception) -> str:
-    """Give the line of a converter's message that says what is wrong."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [line for line in lines if not line.startswith(("Exception from", "Check '", "FrontEnd API"))]
-    return (telling or lines or [type(error).__name__])[0][:200]
+    """Give the line of a library's message that says what is wrong; those before say where in its code."""
+    lines = [line.strip(" -") for line in str(error).splitlines() if line.strip()]
+    return lines[-1][:200] if lines else type(error).__name__
 
 
 def _with_open_batch(network: ov.Model, path: Path, wanted: InputRecipe) -> ov.Model:
@@ -109,13 +110,17 @@ def _with_open_batch(network: ov.Model, path: Path, wanted: InputRecipe) -> ov.M
 
 
 def _output(network: ov.Model, path: Path, wanted: OutputRecipe) -> ov.Output:
-    if wanted.name is None:
-        return network.outputs[0]
-    for output in network.outputs:
-        if wanted.name in output.get_names():
-            return output
-    names = ", ".join(name for output in network.outputs for name in output.get_names())
-    raise ModelError(f"{path} has no output {wanted.name!r}, as its recipe says; it has {names}")
+    found = [output for output in network.outputs if wanted.name is None or wanted.name in output.get_names()]
+    if not found:
+        names = ", ".join(name for output in network.outputs for name in output.get_names())
+        raise ModelError(f"{path} has no output {wanted.name!r}, as its recipe says; it has {names}")
+    shape = found[0].get_partial_shape()
+    sides = [] if shape.rank.is_dynamic else list(shape)[1:]
+    known = bool(sides) and all(side.is_static for side in sides)
+    if known and math.prod(side.get_length() for side in sides) != len(wanted.classes):
+        meanings = counted(len(wanted.classes), "number")
+        raise ModelError(f"{path} gives {shape}, but its recipe is for {meanings}; correct its classes")
+    return found[0]
 
 
 def _wrapped(network: ov.Model, output: ov.Output, recipe: Recipe) -> ov.Model:
@@ -211,8 +216,6 @@ def _check(graph: ov.Model, path: Path, size: int) -> None:
         alone = np.concatenate([np.array(network(crop[None])[0]) for crop in crops])
     except RuntimeError as error:
         raise ModelError(f"{path} cannot be run: {_reason(error)}") from error
-    if together.shape != (_BATCH, 2) or alone.shape != together.shape:
-        raise ModelError(f"{path} gives another number of answers than its recipe has classes; export it with its head")
     if not np.isfinite(together).all():
         raise ModelError(f"{path} gives what is no number for crops of noise; its weights or its recipe are wrong")
     if np.abs(together - alone).max() > 1e-2 * max(1.0, float(np.abs(together).max())):
