@@ -137,6 +137,17 @@ class Calibration:
     generated: Calibrator
     joint: Calibrator
 
+    @classmethod
+    def from_json(cls, entry: Mapping[str, Any]) -> Calibration:
+        """Read the entry of a manifest.
+
+        Raises:
+            KeyError: it lacks a field.
+            ValueError: a calibrator is none.
+        """
+        outputs = {name: calibrator_from_json(entry[name]) for name in ("manipulated", "generated", "joint")}
+        return cls(id=entry["id"], fitted_on=entry["fitted_on"], **outputs)
+
     @property
     def is_fitted(self) -> bool:
         """Whether scores are chances; else they are raw."""

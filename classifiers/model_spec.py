@@ -12,7 +12,7 @@ from typing import Any
 
 from classifiers.architectures import ARCHITECTURES, LABELS
 from classifiers.atomic_file import write_whole
-from classifiers.calibration import Calibration, Thresholds, calibrator_from_json
+from classifiers.calibration import Calibration, Thresholds
 from classifiers.crop_box import CropBox
 from classifiers.file_parts import read_file
 from classifiers.models_of_user import models_folder
@@ -289,7 +289,6 @@ def read_manifest(path: Path) -> dict[str, ModelSpec]:
 
 
 def _spec(entry: dict[str, Any], folder: Path) -> ModelSpec:
-    calibration = entry["calibration"]
     if tuple(entry["labels"]) != LABELS:
         raise ValueError(f"the labels of a model must be {LABELS}, not {entry['labels']}")
     if entry["architecture"] not in ARCHITECTURES and "origin" not in entry:
@@ -310,13 +309,7 @@ def _spec(entry: dict[str, Any], folder: Path) -> ModelSpec:
         crop_template=tuple((float(x), float(y)) for x, y in entry["crop_template"]),
         crop_cut_size=cut_size,
         files={file_format: ModelFile(**file) for file_format, file in entry["files"].items()},
-        calibration=Calibration(
-            id=calibration["id"],
-            fitted_on=calibration["fitted_on"],
-            manipulated=calibrator_from_json(calibration["manipulated"]),
-            generated=calibrator_from_json(calibration["generated"]),
-            joint=calibrator_from_json(calibration["joint"]),
-        ),
+        calibration=Calibration.from_json(entry["calibration"]),
         thresholds=Thresholds.from_json(entry["thresholds"]),
         card=entry["card"],
         folder=folder,

@@ -32,7 +32,7 @@ from pipeline.media.sampling import SamplingPlan
 from pipeline.media.source_file import Origin
 from pipeline.media.types import MediaError, MediaInfo, Pixels
 from pipeline.results.coverage import Coverage
-from pipeline.results.parts import Track
+from pipeline.results.parts import Observation, Track
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,20 +72,38 @@ Rounds = Callable[
 gives what has been seen when the next round is asked for."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Classifier:
+    """A network and the crop that it was trained on."""
+
+    engine: Engine
+    crop: FaceCrop
+
+
+Join = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
+"""From the logits of several networks, float32 (networks, 2), to joint log odds, float32 (2,)."""
+
+
 class Analyser:
     """Analyses files, from any number of threads.
 
     Args:
         detector: finds the faces.
-        crop: the one that the classifier was trained on.
-        engine: the classifier.
+        classifiers: the networks that judge each face, at least one.
+        join: makes joint log odds of what several of them say; None for one.
         limits: what each file may take; None for the usual.
     """
 
-    def __init__(self, detector: FaceDetector, crop: FaceCrop, engine: Engine, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        detector: FaceDetector,
+        classifiers: Sequence[Classifier],
+        join: Join | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self._detector = SharedDetector(detector)
-        self._crop = crop
-        self._queue = CropQueue(engine)
+        self._queues = [(each.crop, CropQueue(each.engine)) for each in classifiers]
+        self._join = join
         self._limits = limits
 
     def analyse(
@@ -115,10 +133,11 @@ class Analyser:
                 media = probe(path, limits=self._limits, stopped=stopped, origin=origin)
         except MediaError as error:
             return Analysis(failure=error)
-        with self._queue.open() as crops:
-            file = _FileAnalysis(self._detector, self._crop, crops, stopwatch, stopped)
-            with contextlib.closing(media.source):
-                return file.run(media, plan, None if media.kind == "image" else rounds)
+        with contextlib.ExitStack() as opened:
+            networks = [(crop, opened.enter_context(queue.open())) for crop, queue in self._queues]
+            file = _FileAnalysis(self._detector, networks, self._join, stopwatch, stopped)
+            opened.enter_context(contextlib.closing(media.source))
+            return file.run(media, plan, None if media.kind == "image" else rounds)
 
 
 class _FileAnalysis:
@@ -127,15 +146,15 @@ class _FileAnalysis:
     def __init__(
         self,
         detector: SharedDetector,
-        crop: FaceCrop,
-        crops: FileCrops,
+        networks: Sequence[tuple[FaceCrop, FileCrops]],
+        join: Join | None,
         stopwatch: Stopwatch,
         stopped: threading.Event | None,
     ) -> None:
-        self._crop = crop
-        self._crops = crops
+        self._networks = networks
+        self._join = join
         self._stopwatch = stopwatch
-        self._search: FaceSearch[Future[npt.NDArray[np.float32]]]
+        self._search: FaceSearch[list[Future[npt.NDArray[np.float32]]]]
         self._search = FaceSearch(detector, self._submit, stopwatch, stopped)
         self._seen = Analysis()
 
@@ -167,17 +186,18 @@ class _FileAnalysis:
             failure=failure,
         )
 
-    def _submit(self, pixels: Pixels, face: Face) -> Future[npt.NDArray[np.float32]]:
-        """Align a face and hand its crop to the network."""
+    def _submit(self, pixels: Pixels, face: Face) -> list[Future[npt.NDArray[np.float32]]]:
+        """Cut the crop that each network wants of a face, each kind once, and hand it in."""
         with self._stopwatch.stage("align"):
-            crop = self._crop.cut(pixels, face)
+            cut = {crop: crop.cut(pixels, face) for crop, _ in self._networks}
         with self._stopwatch.stage("classify"):
-            return self._crops.submit(crop)
+            return [crops.submit(cut[crop]) for crop, crops in self._networks]
 
     def _conclude_round(self, media: MediaInfo) -> None:
         """Wait for the logits of all faces so far, and join these to tracks."""
         with self._stopwatch.stage("classify"):
-            self._crops.finish()
+            for _, crops in self._networks:
+                crops.finish()
         frames, holds = self._search.frames, media.holds(self._search.sampled_s())
         self._seen = replace(
             self._seen,
@@ -187,13 +207,14 @@ class _FileAnalysis:
         )
 
     def _classified(self, tracks: Sequence[Track], holds: Mapping[float, Hold]) -> list[Track]:
-        cuts = self._search.cuts
         return [
-            replace(
-                track,
-                observations=[
-                    replace(o, logits=cuts[o].result(), hold=holds.get(o.time_s)) for o in track.observations
-                ],
-            )
+            replace(track, observations=[self._with_logits(o, holds.get(o.time_s)) for o in track.observations])
             for track in tracks
         ]
+
+    def _with_logits(self, seen: Observation, hold: Hold | None) -> Observation:
+        found = [logits.result() for logits in self._search.cuts[seen]]
+        if self._join is None:
+            return replace(seen, logits=found[0], hold=hold)
+        opinions = np.stack(found)
+        return replace(seen, logits=self._join(opinions), opinions=opinions, hold=hold)

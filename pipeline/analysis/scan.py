@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import json
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from classifiers import create_engine, find_model
+from classifiers import Engine, ModelSpec, create_engine
+from classifiers.model_set import ModelSet, find_models
 from classifiers.numerals import counted
 from extractors import create_detector
 from extractors.face_crop import crop_of
@@ -27,7 +31,7 @@ from pipeline.analysis.aggregate import (
     mean_quality,
     weigh,
 )
-from pipeline.analysis.analyse import Analyser, Analysis
+from pipeline.analysis.analyse import Analyser, Analysis, Classifier
 from pipeline.analysis.concurrency import in_order
 from pipeline.analysis.resources import files_at_a_time, usable_cores
 from pipeline.analysis.stopwatch import Stopwatch
@@ -36,6 +40,7 @@ from pipeline.media.sampling import SLACK, SamplingPlan
 from pipeline.media.source_file import Origin
 from pipeline.media.types import quoted
 from pipeline.results.coverage import percent
+from pipeline.results.opinions import Opinion
 from pipeline.results.parts import InputRecord, ModelIdentity, SamplingRecord, Status, Track, label_of
 from pipeline.results.verdict import Verdict
 
@@ -44,7 +49,8 @@ class Scanner:
     """Scans videos and images for manipulated faces; load it once and use it for any number of files.
 
     Args:
-        model: name of a shipped model, path of a manifest, or None for the default.
+        model: name of a shipped or added model, path of a manifest or of a set, several of them to judge together, or
+            None for the default.
         engine: "auto" or one of `classifiers.ENGINES`.
         precision: "auto", for the fastest that the processor and the model have, or one of
             `classifiers.engines.PRECISIONS`.
@@ -64,7 +70,7 @@ class Scanner:
 
     def __init__(
         self,
-        model: str | None = None,
+        model: str | Sequence[str] | None = None,
         *,
         engine: str = "auto",
         precision: str = "auto",
@@ -78,25 +84,23 @@ class Scanner:
     ) -> None:
         if pooling not in POOLINGS:
             raise ValueError(f"no pooling is called {pooling!r}; there are {', '.join(POOLINGS)}")
-        self.model = find_model(model)
+        self.model = find_models([model] if isinstance(model, str) else model or ())
         self.plan = plan or SamplingPlan.spread(32, SLACK)
         self.adaptive = adaptive
         self._pooling = pooling
         threads = threads or usable_cores()
-        network = create_engine(engine, self.model, threads, precision, device)
+        members = self.model.members if isinstance(self.model, ModelSet) else (self.model,)
+        engines = [create_engine(engine, member, threads, precision, device) for member in members]
         face_detector = create_detector(detector, threads=threads)
-        self._analyser = Analyser(face_detector, crop_of(self.model), network, limits)
-        self.identity = ModelIdentity(
-            name=self.model.name,
-            weights_sha256=network.weights_sha256,
-            engine=network.name,
-            precision=network.precision,
-            device=network.device,
-            calibration_id=self.model.calibration.id,
-            calibrated_on=self.model.calibration.fitted_on,
-            detector=face_detector.name,
-            pooling=pooling,
-        )
+        classifiers = [Classifier(each, crop_of(member)) for each, member in zip(engines, members, strict=True)]
+        join = self.model.joint_logits if isinstance(self.model, ModelSet) else None
+        self._analyser = Analyser(face_detector, classifiers, join, limits)
+        self._members = [
+            (member, _identity(member, each, face_detector.name, pooling))
+            for member, each in zip(members, engines, strict=True)
+        ]
+        identities = [identity for _, identity in self._members]
+        self.identity = _joint(self.model, identities) if isinstance(self.model, ModelSet) else identities[0]
 
     @property
     def sampling(self) -> str:
@@ -173,8 +177,7 @@ class Scanner:
             message=message,
             label=label_of(scores.fake, self.model.thresholds) if scores else None,
             scores=scores,
-            # The calibration was fitted on single tracks; only their maximum keeps it.
-            score_kind="calibrated" if self.model.calibration.is_fitted and self._pooling == DEFAULT_POOLING else "raw",
+            score_kind=self._score_kind(self.model),
             thresholds=self.model.thresholds if self.model.thresholds.decides else None,
             tracks=evidence.tracks if evidence else [],
             segments=evidence.segments if evidence and scores else [],
@@ -183,15 +186,80 @@ class Scanner:
             timing_s=stopwatch.total(),
             warnings=analysis.warnings,
             coverage=analysis.coverage,
+            opinions=self._opinions(analysis, status) if len(self._members) > 1 else [],
         )
 
+    def _score_kind(self, model: ModelSpec | ModelSet) -> Literal["calibrated", "raw"]:
+        # A calibration is fitted on single tracks; only their maximum keeps it.
+        return "calibrated" if model.calibration.is_fitted and self._pooling == DEFAULT_POOLING else "raw"
 
-def scan(path: str | os.PathLike[str], model: str | None = None, **options: Any) -> Verdict:
+    def _opinions(self, analysis: Analysis, status: Status) -> list[Opinion]:
+        """Say what each model makes of what was seen."""
+        found = []
+        for number, (member, identity) in enumerate(self._members):
+            tracks = [_as_judged_by(number, track) for track in analysis.tracks]
+            weighing = (member.calibration, member.thresholds, self._pooling)
+            evidence = weigh(tracks, analysis.asked_for, *weighing) if tracks else None
+            scores = evidence.scores if evidence and status == "ok" else None
+            found.append(
+                Opinion(
+                    model=identity,
+                    label=label_of(scores.fake, member.thresholds) if scores else None,
+                    scores=scores,
+                    score_kind=self._score_kind(member),
+                    thresholds=member.thresholds if member.thresholds.decides else None,
+                    people={item.track.id: item.scores for item in evidence.tracks} if evidence else {},
+                )
+            )
+        return found
+
+
+def _as_judged_by(number: int, track: Track) -> Track:
+    """Give the same track with the logits of one of several models."""
+    seen = [replace(o, logits=o.opinions[number]) for o in track.observations if o.opinions is not None]
+    return replace(track, observations=seen)
+
+
+def _identity(model: ModelSpec, engine: Engine, detector: str, pooling: str) -> ModelIdentity:
+    return ModelIdentity(
+        name=model.name,
+        weights_sha256=engine.weights_sha256,
+        engine=engine.name,
+        precision=engine.precision,
+        device=engine.device,
+        calibration_id=model.calibration.id,
+        calibrated_on=model.calibration.fitted_on,
+        detector=detector,
+        pooling=pooling,
+    )
+
+
+def _joint(models: ModelSet, members: Sequence[ModelIdentity]) -> ModelIdentity:
+    """Identify several models as one: what they share by its name, the rest by a hash of all of it."""
+
+    def shared(values: Iterable[str | None]) -> str:
+        found = set(values)
+        return str(found.pop()) if len(found) == 1 else "mixed"
+
+    weights = json.dumps([models.sha256, [member.weights_sha256 for member in members]])
+    return replace(
+        members[0],
+        name=models.name,
+        weights_sha256=hashlib.sha256(weights.encode()).hexdigest(),
+        engine=shared(member.engine for member in members),
+        precision=shared(member.precision for member in members),
+        device=shared(member.device for member in members),
+        calibration_id=models.calibration.id,
+        calibrated_on=models.calibration.fitted_on,
+    )
+
+
+def scan(path: str | os.PathLike[str], model: str | Sequence[str] | None = None, **options: Any) -> Verdict:
     """Scan one file; for several, load a `Scanner` once.
 
     Args:
         path: the file.
-        model: name of a shipped model, path of a manifest, or None for the default.
+        model: as `Scanner` takes it.
         options: the other arguments of `Scanner`.
 
     Raises:

@@ -37,7 +37,7 @@ class ScannerSettings:
         most_fetched_bytes: that a file may have which is fetched from an address.
     """
 
-    model: str | None
+    model: str | tuple[str, ...] | None
     engine: str
     detector: str
     plan: SamplingPlan

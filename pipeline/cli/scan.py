@@ -76,7 +76,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="look at a few of the frames first, at the others only while the verdict is open, and then more closely",
     )
     add_detector_option(parser)
-    parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME|FILE",
+        help="classifier, see `facewitness models`; given several times, each judges every face, and there is a joint "
+        "verdict too",
+    )
     add_engine_options(parser)
     parser.add_argument("--report", action="store_true", help="also make an HTML page of each result, and index.html")
     parser.add_argument(
@@ -170,7 +176,7 @@ def run(options: argparse.Namespace) -> int:
     if scanned and folder and not to_pipe:
         print(f"\nResults are in {printable(display_path(folder))}")
     if options.report and folder:
-        failed = not _report(folder, options.model) or failed
+        failed = not _report(folder, _only_model(options)) or failed
     return 1 if failed else 0
 
 
@@ -204,14 +210,22 @@ def _expect(output: Output, arguments: Sequence[str]) -> int:
     return total
 
 
+def _only_model(options: argparse.Namespace) -> str | None:
+    """Name the model whose crops and heat maps can be shown; None for the default one, and where several judge."""
+    return options.model[0] if options.model and len(options.model) == 1 else None
+
+
 def _settings(options: argparse.Namespace) -> ScannerSettings | None:
     """Say what is to scan; None where the options ask for what there is not, which is printed."""
-    from classifiers import ModelError, find_model
+    from classifiers import ModelError
+    from classifiers.model_set import ModelSet, find_models
     from pipeline.batch.scanner_processes import ScannerSettings
 
-    model = find_model(options.model)
+    model = find_models(options.model or ())
     try:
         if options.heatmaps:
+            if isinstance(model, ModelSet):
+                raise ModelError("several models would each show another place")
             model.check_heat_maps()
     except ModelError as error:
         remedy = "leave out --heatmaps, or scan with the default model"
@@ -219,7 +233,7 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
         return None
     try:
         return ScannerSettings(
-            options.model,
+            tuple(options.model or ()),
             options.engine,
             options.detector,
             _plan(options),
@@ -255,7 +269,7 @@ def _scan(options: argparse.Namespace, output: Output, scanner: ScannerProcesses
     if options.annotate or options.heatmaps:
         from pipeline.evidence.companion_files import CompanionFiles
 
-        wanted = CompanionFiles(options.annotate, options.heatmaps, options.model, options.overwrite)
+        wanted = CompanionFiles(options.annotate, options.heatmaps, _only_model(options), options.overwrite)
     reuse = Reuse(options.overwrite, options.verify, options.retry_failed)
     failed, undrawn = False, 0
     for finished in bar(scan_batch(output, scanner, reuse), total, "scanning", "file"):

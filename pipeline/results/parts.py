@@ -43,6 +43,8 @@ class Observation:
         turned_deg: degrees, clockwise, by which the frame was turned to find the face, which lies on its side or stands
             upside down in it: 0, 90, 180 or 270.
         hold: how long its frame stays on screen, where that is longer than what other frames stand for.
+        opinions: float32 (models, 2), the logits of each of several models, whose joint log odds `logits` are then;
+            None where one model judged.
     """
 
     frame: int | None
@@ -55,6 +57,7 @@ class Observation:
     frame_size: tuple[int, int] | None = None
     turned_deg: int = 0
     hold: Hold | None = None
+    opinions: npt.NDArray[np.float32] | None = None
 
     @property
     def weight(self) -> float:

@@ -15,6 +15,7 @@ from extractors.face import Face
 from pipeline.media.holds import Hold
 from pipeline.results import notebook
 from pipeline.results.coverage import Coverage, Span, length
+from pipeline.results.opinions import Opinion, components, read_scores
 from pipeline.results.parts import (
     InputRecord,
     Label,
@@ -64,6 +65,7 @@ class Verdict:
         timing_s: seconds spent, by stage and in "total".
         warnings: what the user should know about this result.
         coverage: how much of the file was seen; None if it could not be opened, or an earlier version did not say.
+        opinions: what each of several models says, whose joint verdict this is; none where one model judged.
         tool: what made the result.
         stored_schema: that of the document it was read from, None if it was not.
         unreadable: names of the parts of that document that are missing or not as the schema says.
@@ -83,6 +85,7 @@ class Verdict:
     timing_s: dict[str, float] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
+    opinions: list[Opinion] = field(default_factory=list)
     tool: Tool | None = field(default_factory=Tool)
     stored_schema: str | None = None
     unreadable: tuple[str, ...] = ()
@@ -153,7 +156,7 @@ class Verdict:
             "verdict": self.label,
             "score": rounded(self.score),
             "score_kind": self.score_kind,
-            "components": _components(self.scores),
+            "components": components(self.scores),
             "thresholds": asdict(self.thresholds) if self.thresholds else None,
             "tracks": [_track(item, self.probe.size) for item in self.tracks],
             "segments": [
@@ -167,6 +170,7 @@ class Verdict:
             ],
             "input": _input(self.input),
             "model": _without_none(asdict(self.model)) if self.model else None,
+            **({"opinions": [opinion.to_json() for opinion in self.opinions]} if self.opinions else {}),
             "tool": asdict(self.tool) if self.tool else None,
             "sampling": _sampling(self.sampling) if self.sampling else None,
             "timing_s": {stage: rounded(seconds, 3) for stage, seconds in self.timing_s.items()},
@@ -193,7 +197,7 @@ class Verdict:
         is_short = "tracks" in parts and len(tracks) < len(document["tracks"])
         expected = [name for name in schema()["properties"] if name in document or name in schema()["required"]]
         unreadable = [name for name in expected if name not in parts or (name == "tracks" and is_short)]
-        status, label, scores = parts.get("status", "error"), parts.get("verdict"), _read_scores(parts)
+        status, label, scores = parts.get("status", "error"), parts.get("verdict"), read_scores(parts)
         thresholds = Thresholds(**parts["thresholds"]) if parts.get("thresholds") else None
         # A verdict without its parts, or parts of one without a verdict, would be shown as what they are not.
         undecided = label == "inconclusive" and "thresholds" in parts
@@ -217,6 +221,7 @@ class Verdict:
             timing_s=parts.get("timing_s", {}),
             warnings=parts.get("warnings", []),
             coverage=_read_coverage(parts.get("coverage")),
+            opinions=[Opinion.from_json(item) for item in parts.get("opinions", [])],
             tool=Tool(**parts["tool"]) if parts.get("tool") else None,
             stored_schema=str(document["schema"]),
             unreadable=tuple(unreadable),
@@ -269,13 +274,6 @@ def _input(record: InputRecord) -> dict[str, Any]:
     return {**asdict(record), "confinement": None if record.confinement is None else list(record.confinement)}
 
 
-def _components(scores: Scores | None) -> dict[str, float | None]:
-    return {
-        "manipulated": rounded(scores.manipulated if scores else None),
-        "generated": rounded(scores.generated if scores else None),
-    }
-
-
 def _track(item: TrackEvidence, usual_size: tuple[int, int] | None) -> dict[str, Any]:
     track = item.track
     return {
@@ -283,7 +281,7 @@ def _track(item: TrackEvidence, usual_size: tuple[int, int] | None) -> dict[str,
         "start_s": rounded(track.start_s),
         "end_s": rounded(track.end_s),
         "score": rounded(item.scores.fake),
-        "components": _components(item.scores),
+        "components": components(item.scores),
         "supported": item.supported,
         "observations": [_observation(each, usual_size) for each in track.observations],
     }
@@ -300,6 +298,8 @@ def _observation(seen: Observation, usual_size: tuple[int, int] | None) -> dict[
         optional["frame_size"] = list(seen.frame_size)
     if seen.turned_deg:
         optional["turned_deg"] = seen.turned_deg
+    if seen.opinions is not None:
+        optional["opinions"] = [[float(str(logit)) for logit in row] for row in np.asarray(seen.opinions, np.float32)]
     if seen.hold:
         optional["hold"] = {"shown_s": rounded(seen.hold.shown_s), "weight": seen.hold.weight}
     return {
@@ -337,19 +337,11 @@ def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _read_scores(parts: Mapping[str, Any]) -> Scores | None:
-    components = parts.get("components") or {}
-    fake, manipulated, generated = parts.get("score"), components.get("manipulated"), components.get("generated")
-    if fake is None or manipulated is None or generated is None:
-        return None
-    return Scores(fake, manipulated, generated)
-
-
 def _read_tracks(items: Sequence[Mapping[str, Any]]) -> list[TrackEvidence]:
     # Of two tracks with one id nobody could tell whose faces are whose: the first is kept.
     by_id: dict[int, TrackEvidence] = {}
     for item in items:
-        scores = _read_scores(item)
+        scores = read_scores(item)
         if scores is not None and item["id"] not in by_id:
             track = Track(item["id"], [_read_observation(seen) for seen in item["observations"]])
             by_id[track.id] = TrackEvidence(track, scores, item["supported"])
@@ -369,6 +361,7 @@ def _read_observation(seen: Mapping[str, Any]) -> Observation:
         frame_size=tuple(seen["frame_size"]) if "frame_size" in seen else None,
         turned_deg=seen.get("turned_deg", 0),
         hold=Hold(**seen["hold"]) if "hold" in seen else None,
+        opinions=np.array(seen["opinions"], np.float32) if "opinions" in seen else None,
     )
 
 
