@@ -7,6 +7,7 @@ Braces stand for what is filled in. Of a text with the endings `_one` and `_many
 from __future__ import annotations
 
 from pipeline.evidence.index_texts import INDEX_TEXTS
+from pipeline.evidence.opinion_texts import OPINION_TEXTS
 
 LANGUAGE = "en"
 
@@ -361,6 +362,7 @@ _TEXTS = {
     ),
     "whole_text": "whole text",
     **INDEX_TEXTS,
+    **OPINION_TEXTS,
 }
 
 

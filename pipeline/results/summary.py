@@ -55,6 +55,8 @@ def _note(verdict: Verdict) -> str:
     if verdict.message:
         return verdict.message
     notes = []
+    if verdict.label and verdict.opinions:
+        notes.append(", ".join(f"{each.model.name} {each.scores.fake:.2f}" for each in verdict.opinions if each.scores))
     supported = [item for item in verdict.tracks if item.supported]
     if verdict.label == "likely_fake" and len(supported) > 1:
         worst = max(supported, key=lambda item: item.scores.fake).track
