@@ -49,7 +49,7 @@ _FACEFORENSICS |= dict.fromkeys(("FH", "SH"), "faceshifter")
 _LABEL = re.compile(r"(.+)_(real|fake)([AB]?)", re.IGNORECASE)
 _SWAPS = ("celebdf", "df", "dfd", "dfdc", "dfdcp", "uadfv")
 _SPLITS = ("test", "val", "train")
-_MOST_LEVELS = 5
+_FEWEST_LEVELS, _MOST_LEVELS = 3, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,14 +99,18 @@ def samples(path: Path) -> list[Sample]:
 
 def _lists(path: Path) -> list[Path]:
     if path.suffix.lower() == ".json" and path.is_file():
-        with path.open("rb") as file:
-            return [path] if _A_CLIP.search(file.read(_HEAD_BYTES)) else []
+        try:
+            with path.open("rb") as file:
+                return [path] if _A_CLIP.search(file.read(_HEAD_BYTES)) else []
+        except OSError as error:
+            raise DataError(f"cannot read {path}: {error.strerror}") from error
     folders = (path, path / _LISTS, path / "preprocessing" / _LISTS)
-    return [index for folder in folders if folder.name == _LISTS for index in sorted(folder.glob("*.json"))]
+    return [index for folder in folders if folder.absolute().name == _LISTS for index in sorted(folder.glob("*.json"))]
 
 
 def _root(index: Path) -> Path:
-    above = index.parent.parent if index.parent.name == _LISTS else index.parent
+    folder = index.parent.absolute()
+    above = folder.parent if folder.name == _LISTS else folder
     return above.parent if above.name == "preprocessing" else above
 
 
@@ -127,9 +131,10 @@ def _clips(index: Path, places: _Places) -> Iterator[_Clip]:
 
 
 def _entries(node: object, keys: tuple[str, ...], index: Path) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
-    if not isinstance(node, dict) or len(keys) > _MOST_LEVELS:
+    is_clip = isinstance(node, dict) and isinstance(node.get("frames"), list)
+    if not isinstance(node, dict) or not (_FEWEST_LEVELS if is_clip else 0) <= len(keys) <= _MOST_LEVELS:
         raise DataError(f"{index} is no list of DeepfakeBench: {'/'.join(keys) or 'all of it'} is no table of clips")
-    if isinstance(node.get("frames"), list):
+    if is_clip:
         yield keys, node
         return
     for key, inner in node.items():
@@ -192,7 +197,7 @@ def _is_folder(path: Path) -> bool:
 
 def _known_sets(path: Path) -> list[Path]:
     folders = (path, path / "rgb", path / "datasets" / "rgb")
-    root = next((folder for folder in folders if folder.name == "rgb" and folder.is_dir()), None)
+    root = next((folder for folder in folders if folder.absolute().name == "rgb" and folder.is_dir()), None)
     return [root / name for name in _SETS if (root / name).is_dir()] if root else []
 
 

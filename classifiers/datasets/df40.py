@@ -52,9 +52,9 @@ def samples(path: Path) -> list[Sample]:
     """
     found = []
     for part in _parts(path):
-        methods = [folder for folder in sorted(part.iterdir()) if folder.is_dir() and folder.name[0] not in "._"]
+        methods = [folder for folder in sorted(part.glob("*")) if folder.is_dir() and folder.name[0] not in "._"]
         for method in methods:
-            found += _made_by(method, _SPLITS[part.name])
+            found += _made_by(method, _SPLITS[part.absolute().name])
     found += _originals(path)
     known = origins(Path(s.clip).name for s in found if not s.source)
     found = [s if s.source else _with_origin(s, *known[Path(s.clip).name]) for s in found]
@@ -65,8 +65,8 @@ def samples(path: Path) -> list[Sample]:
 
 def _parts(path: Path) -> list[Path]:
     within = [path / name for name in _SPLITS if (path / name).is_dir()]
-    parts = within or ([path] if path.name in _SPLITS else [])
-    return [part for part in parts if any(folder.name.lower() in FAMILY_OF for folder in part.iterdir())]
+    parts = within or ([path] if path.absolute().name in _SPLITS else [])
+    return [part for part in parts if any(folder.name.lower() in FAMILY_OF for folder in part.glob("*"))]
 
 
 def _made_by(method: Path, split: str) -> list[Sample]:
@@ -80,7 +80,7 @@ def _made_by(method: Path, split: str) -> list[Sample]:
             continue
         fake = "real" not in inside
         sorts = not inside or inside[-1] in _SORTING | {name}
-        clip = "" if sorts else place.relative_to(method.parent.parent).as_posix()
+        clip = "" if sorts else f"{method.absolute().parent.name}/{place.relative_to(method.parent).as_posix()}"
         # What was made neither of FaceForensics++ nor of Celeb-DF says nothing of these by its name.
         has_own = bool({"fake", "real"} & {*inside})
         for file in pictures_in(place):
