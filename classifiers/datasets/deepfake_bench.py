@@ -54,7 +54,7 @@ _FEWEST_LEVELS, _MOST_LEVELS = 3, 5
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    """A clip of a list; `key` is how the list calls it, with label and compression."""
+    """A clip of a list; `key` is how the list calls it, with label and compression, and `name` tells what it is of."""
 
     key: str
     name: str
@@ -127,7 +127,9 @@ def _clips(index: Path, places: _Places) -> Iterator[_Clip]:
         # The list of DFDC has one clip of its "val" without a name.
         name = paths[0].parent.name if keys[-1] == split else keys[-1]
         key = "/".join((label, *(key for key in keys[2:-1] if key != split), name))
-        yield _Clip(key, name, fake, family, split, paths)
+        # Lists of one method or data set alone have numbers of their own; others have those of FaceForensics++.
+        alone = label.lower().startswith(f"{keys[0].lower()}_")
+        yield _Clip(key, f"{keys[0]}/{name}" if alone else name, fake, family, split, paths)
 
 
 def _entries(node: object, keys: tuple[str, ...], index: Path) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:

@@ -16,10 +16,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from classifiers.datasets.index_files import read_columns, read_rows, those_there
+from classifiers.datasets.index_files import read_rows, require_columns, those_there
 from classifiers.datasets.media_types import is_video
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
+from classifiers.numerals import counted
 
 LOOKS_FOR = "video-metadata-publish.csv or image-metadata-publish.csv of Deepfake-Eval-2024"
 
@@ -55,12 +56,11 @@ def _table(path: Path, kind: str) -> Path | None:
 
 
 def _listed(table: Path, folder: Path, label_column: str) -> list[Sample]:
-    lacking = {"Filename", label_column, "Finetuning Set"} - set(read_columns(table))
-    if lacking:
-        raise DataError(f"{table} lacks the columns {', '.join(sorted(lacking))} of Deepfake-Eval-2024")
+    columns = ("Filename", label_column, "Finetuning Set")
+    require_columns(table, columns, "Deepfake-Eval-2024")
     found, unknown = [], 0
     for number, row in enumerate(read_rows(table), start=2):
-        name, label, split = (row[column].strip() for column in ("Filename", label_column, "Finetuning Set"))
+        name, label, split = (row[column].strip() for column in columns)
         if label.lower() in _UNKNOWN:
             unknown += 1
             continue
@@ -78,5 +78,5 @@ def _listed(table: Path, folder: Path, label_column: str) -> list[Sample]:
             )
         )
     if unknown:
-        _LOGGER.warning("%s: %d files are neither called real nor fake and left out", table, unknown)
+        _LOGGER.warning("%s: %s called neither real nor fake, left out", table, counted(unknown, "file"))
     return those_there(found, table)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from classifiers.datasets.index_files import read_columns, read_rows, those_there
+from classifiers.datasets.index_files import read_rows, require_columns, those_there
 from classifiers.datasets.sample import Sample
 from classifiers.datasets.words import known
 from classifiers.errors import DataError
@@ -58,9 +58,7 @@ def samples(path: Path) -> list[Sample]:
     index = path / _INDEX
     if not index.is_file():
         raise DataError(f"{path} lacks {_INDEX} of FakeAVCeleb; copy it there")
-    lacking = set(_COLUMNS) - set(read_columns(index))
-    if lacking:
-        raise DataError(f"{index} lacks the columns {', '.join(sorted(lacking))} of FakeAVCeleb")
+    require_columns(index, _COLUMNS, "FakeAVCeleb")
     # The table of version 1.2 has 22 rows twice.
     found: dict[Path, Sample] = {}
     for row in read_rows(index):

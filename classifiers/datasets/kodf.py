@@ -23,7 +23,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from classifiers.datasets.forgery_methods import FAMILY_OF
-from classifiers.datasets.index_files import read_columns, read_rows, warn_of_missing
+from classifiers.datasets.index_files import read_rows, require_columns, warn_of_missing
 from classifiers.datasets.media_types import is_video
 from classifiers.datasets.sample import Sample
 from classifiers.datasets.words import splits_of
@@ -107,9 +107,7 @@ def _videos(path: Path) -> list[Path]:
 
 def _listed(table: Path, videos: dict[str, Path]) -> list[Sample]:
     kind = _plain(table.name)[:2]
-    lacking = [column for column in _COLUMNS[kind] if column not in read_columns(table)]
-    if lacking:
-        raise DataError(f"{table} lacks the columns {', '.join(lacking)} of KoDF")
+    require_columns(table, _COLUMNS[kind], "KoDF")
     split = next(iter(splits_of(table.stem)), "")
     found, missing = [], []
     rows = read_rows(table)

@@ -135,6 +135,16 @@ def test_lists_of_df40(tree):
     ]
 
 
+def test_number_that_a_method_gives_itself(tree):
+    """071 of HeyGen is not the 071 of FaceForensics++, which is for training."""
+    lists = {
+        "FF-DF": _FF_DF,
+        "heygen": {"heygen_Fake": {"test": {"071": _clip("heygen_Fake", "DF40/heygen/fake/frames/071/000.png")}}},
+    }
+    samples = open_dataset(_write(tree, (*_FRAMES, "DF40/heygen/fake/frames/071/000.png"), **lists))
+    assert {(s.split, s.source) for s in samples} == {("train", "054_071"), ("test", "heygen/071")}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [

@@ -25,7 +25,7 @@ def test_videos_and_pictures(tree, caplog, ending):
         ("d.webp", True, "train", ""),
         ("e.jpg", False, "test", ""),
     ], "the picture counts, not the voice"
-    assert "1 files are neither called real nor fake" in caplog.text
+    assert "1 file called neither real nor fake, left out" in caplog.text
     assert "image-metadata-publish" in caplog.text and "1 of 3 files missing" in caplog.text
 
 
