@@ -15,7 +15,8 @@ class DatasetAdapter(Protocol):
 
     1. Write `classifiers/datasets/NAME.py` with the members below. Its docstring shows what lies where; look at
        `celeb_df.py` for one that goes by folders, at `dfdc.py` for one that goes by an index file.
-       `index_files.py` reads index files, `words.py` knows what the field calls classes and splits.
+       `index_files.py` reads index files, `clip_files.py` finds videos and frames, `clip_names.py` and
+       `forgery_methods.py` know the names of clips and methods, `words.py` what the field calls classes and splits.
     2. Add it to `LAYOUTS` in `classifiers/datasets/__init__.py`, before those that would take it for theirs.
     3. Add a small one to `EXAMPLES` in `tests/classifiers/datasets/test_adapter_conformance.py`: every adapter must
        pass the tests there. What is particular to the data set gets a test file of its own.

@@ -3,6 +3,7 @@
     Celeb-real/id0_0000.mp4             person 0, video 0
     Celeb-synthesis/id0_id1_0000.mp4    the face of person 1 in video 0 of person 0
     YouTube-real/00000.mp4
+    Celeb-real/frames/id0_0000/000.png  where there are no videos, as DeepfakeBench has it
     List_of_testing_videos.txt          "1 YouTube-real/00170.mp4", "0 Celeb-synthesis/id1_id0_0007.mp4"
 
 In the list 1 is real.
@@ -10,10 +11,11 @@ In the list 1 is real.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
-from classifiers.datasets.index_files import is_there, warn_of_missing
+from classifiers.datasets.clip_files import clips_of
+from classifiers.datasets.clip_names import CELEB
+from classifiers.datasets.index_files import warn_of_missing
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
 
@@ -21,8 +23,6 @@ LOOKS_FOR = "the folders Celeb-real and Celeb-synthesis of Celeb-DF"
 
 _TEST_LIST = "List_of_testing_videos.txt"
 _FOLDERS = {"Celeb-real": False, "Celeb-synthesis": True, "YouTube-real": False}
-_REAL = re.compile(r"(id\d+)_(\d+)")
-_FAKE = re.compile(r"(id\d+)_(id\d+)_(\d+)")
 
 
 def recognises(path: Path) -> bool:
@@ -38,38 +38,42 @@ def samples(path: Path) -> list[Sample]:
     Raises:
         DataError: the test list contradicts the folders, or a video has another name.
     """
-    tests = _test_videos(path)
-    found = []
+    tests = _test_clips(path)
+    found: list[Sample] = []
     for folder, fake in _FOLDERS.items():
-        for file in sorted((path / folder).glob("*.mp4")):
-            clip = f"{folder}/{file.stem}"
-            source, person = _origin(file, folder)
-            found.append(
+        for name, files in clips_of(path / folder).items():
+            clip = f"{folder}/{name}"
+            source, person = _origin(files[0], clip)
+            found += [
                 Sample(
                     path=file,
                     fake=fake,
-                    split="" if tests is None else "test" if f"{folder}/{file.name}" in tests else "train",
+                    split="" if tests is None else "test" if clip in tests else "train",
                     family="faceswap" if fake else "",
                     source=source,
                     clip=clip,
                     person=person,
                 )
-            )
+                for file in files
+            ]
+    if tests:
+        missing = tests - {sample.clip for sample in found}
+        warn_of_missing(sorted(missing), len(tests), path / _TEST_LIST)
     return found
 
 
-def _origin(file: Path, folder: str) -> tuple[str, str]:
+def _origin(file: Path, clip: str) -> tuple[str, str]:
     """Give source and person of a video."""
+    folder, _, name = clip.partition("/")
     if folder == "YouTube-real":
-        return f"{folder}/{file.stem}", ""
-    match = (_FAKE if _FOLDERS[folder] else _REAL).fullmatch(file.stem)
-    if not match:
+        return clip, ""
+    match = CELEB.fullmatch(name)
+    if not match or bool(match[2]) is not _FOLDERS[folder]:
         raise DataError(f"{file} is not named as the videos of {folder} are, such as id0_0000.mp4 or id0_id1_0000.mp4")
-    target, *_, number = match.groups()
-    return f"{target}_{number}", match[2] if _FOLDERS[folder] else target
+    return f"{match[1]}_{match[3]}", match[2] or match[1]
 
 
-def _test_videos(path: Path) -> set[str] | None:
+def _test_clips(path: Path) -> set[str] | None:
     index = path / _TEST_LIST
     if not index.is_file():
         return None
@@ -83,6 +87,5 @@ def _test_videos(path: Path) -> set[str] | None:
             raise DataError(f"{index} holds the line {line!r}, which is not a label (0 or 1) and a video of Celeb-DF")
         if fake is not (label == "0"):
             raise DataError(f"{index} gives {name} the label {label}, against its folder (1 is real in this list)")
-        tests.add(name)
-    warn_of_missing(sorted(name for name in tests if not is_there(path / name)), len(tests), index)
+        tests.add(name.removesuffix(".mp4"))
     return tests

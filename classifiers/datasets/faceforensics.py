@@ -4,6 +4,7 @@
     original_sequences/actors/c23/videos/01__exit_phone_room.mp4
     manipulated_sequences/Deepfakes/c23/videos/000_003.mp4          video 000 with the face of video 003
     manipulated_sequences/DeepFakeDetection/c23/videos/01_02__exit_phone_room__YVGY8LOK.mp4
+    manipulated_sequences/Deepfakes/c23/frames/000_003/000.png      where there are no videos, as DeepfakeBench has it
     train.json, val.json, test.json    [["000", "003"], ...], here or in splits/
 
 Every compression that is there (raw or c0, c23, c40) is listed. The split files speak of the YouTube videos and what
@@ -12,12 +13,13 @@ was made from them; there are none for the actors.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from classifiers.datasets.components import connected
+from classifiers.datasets.clip_files import clips_of
+from classifiers.datasets.clip_names import ACTORS, YOUTUBE, joined
+from classifiers.datasets.forgery_methods import FAMILY_OF
 from classifiers.datasets.index_files import read_json
 from classifiers.datasets.sample import Sample
 from classifiers.errors import DataError
@@ -26,28 +28,18 @@ LOOKS_FOR = "the folders original_sequences and manipulated_sequences of FaceFor
 
 _ORIGINAL, _MANIPULATED = "original_sequences", "manipulated_sequences"
 _COMPRESSIONS = frozenset(("raw", "c0", "c23", "c40"))
-_FAMILIES = {
-    "Deepfakes": "faceswap",
-    "FaceSwap": "faceswap",
-    "FaceShifter": "faceswap",
-    "DeepFakeDetection": "faceswap",
-    # The expression of a filmed face is altered; unlike other reenactments no whole face is generated.
-    "Face2Face": "expression_swap",
-    "NeuralTextures": "expression_swap",
-}
-_YOUTUBE = re.compile(r"(\d{3})(?:_(\d{3}))?")
-_ACTORS = re.compile(r"(\d{2})(?:_(\d{2}))?__(.+?)(?:__[A-Z0-9]{8})?")
 
 
 @dataclass(frozen=True, slots=True)
 class _Video:
-    """A video file and what its name says.
+    """A video, or its frames, and what its name says.
 
     `target` is the video or actor that was filmed, `donor` whose face or movement was put in ("" for originals), and
     `scene` what an actor does ("" for YouTube videos).
     """
 
-    path: Path
+    name: str
+    files: list[Path]
     folder: str
     compression: str
     fake: bool
@@ -74,31 +66,33 @@ def samples(path: Path) -> list[Sample]:
     pairs = _official_pairs(path)
     splits = {video: split for pair, split in pairs for video in pair}
     made = [(video.target, video.donor) for video in videos if video.donor and not video.scene]
-    sources = _joined([video.target for video in videos if not video.scene], [*(pair for pair, _ in pairs), *made])
+    sources = joined([video.target for video in videos if not video.scene], [*(pair for pair, _ in pairs), *made])
     return [
         Sample(
-            path=video.path,
+            path=file,
             fake=video.fake,
             split="" if video.scene else splits.get(video.target, ""),
-            family=_FAMILIES.get(video.folder, "") if video.fake else "",
+            family=FAMILY_OF.get(video.folder.lower(), "") if video.fake else "",
             source=f"{video.target}__{video.scene}" if video.scene else sources[video.target],
-            clip=f"{video.folder}/{video.compression}/{video.path.stem}",
+            clip=f"{video.folder}/{video.compression}/{video.name}",
             person=f"actor {video.donor or video.target}" if video.scene else "",
         )
         for video in videos
+        for file in video.files
     ]
 
 
 def _videos(path: Path, kind: str) -> Iterable[_Video]:
-    for file in sorted((path / kind).glob("*/*/videos/*.mp4")):
-        folder, compression = file.parts[-4:-2]
+    for place in sorted((path / kind).glob("*/*")):
+        folder, compression = place.parts[-2:]
         if compression not in _COMPRESSIONS:
             continue
-        match = _YOUTUBE.fullmatch(file.stem) or _ACTORS.fullmatch(file.stem)
-        if not match or bool(match[2]) is not (kind == _MANIPULATED):
-            raise DataError(f"{file} is not named as the videos of FaceForensics++ in {kind} are")
-        scene = match[3] if match.re is _ACTORS else ""
-        yield _Video(file, folder, compression, kind == _MANIPULATED, match[1], match[2] or "", scene)
+        for name, files in clips_of(place).items():
+            match = YOUTUBE.fullmatch(name) or ACTORS.fullmatch(name)
+            if not match or bool(match[2]) is not (kind == _MANIPULATED):
+                raise DataError(f"{files[0]} is not named as the videos of FaceForensics++ in {kind} are")
+            scene = match[3] if match.re is ACTORS else ""
+            yield _Video(name, files, folder, compression, kind == _MANIPULATED, match[1], match[2] or "", scene)
 
 
 def _official_pairs(path: Path) -> list[tuple[tuple[str, str], str]]:
@@ -116,10 +110,3 @@ def _pairs(index: Path) -> list[tuple[str, str]]:
     if not isinstance(content, list) or not all(isinstance(pair, list) and len(pair) == 2 for pair in content):
         raise DataError(f'{index} is no list of pairs of videos such as ["000", "003"]')
     return [(str(first), str(second)) for first, second in content]
-
-
-def _joined(videos: Iterable[str], pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Name, for each video, all that it hangs together with."""
-    pairs = list(pairs)
-    known = dict.fromkeys(sorted({*videos, *(video for pair in pairs for video in pair)}))
-    return {video: "_".join(group) for group in connected(known, pairs) for video in group}

@@ -6,7 +6,7 @@ import csv
 import json
 import logging
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,23 @@ def read_columns(path: Path) -> list[str]:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
     except csv.Error:
         return []
+
+
+def require_columns(path: Path, columns: Iterable[str], data_set: str) -> None:
+    """Make sure that a CSV file has certain columns.
+
+    Args:
+        path: the file.
+        columns: their names, as the header must spell them.
+        data_set: whose file it is, for the message.
+
+    Raises:
+        DataError: the file cannot be opened, or lacks one.
+    """
+    there = read_columns(path)
+    lacking = [column for column in columns if column not in there]
+    if lacking:
+        raise DataError(f"{path} lacks the columns {', '.join(lacking)} of {data_set}")
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:

@@ -254,6 +254,21 @@ _FACEFORENSICS = {
 }
 _CELEB = {"Celeb-real/id0_0000.mp4": b"", "Celeb-synthesis/id0_id1_0000.mp4": b""}
 _CELEB_LIST = b"1 Celeb-real/id0_0000.mp4\n0 Celeb-synthesis/id0_id1_0000.mp4\n"
+_BENCH = {"rgb/a/b/0.png": b"", "rgb/a/c/0.png": b""}
+_BENCH_LIST = (
+    b'{"UADFV": {"UADFV_Real": {"train": {"b": {"label": "UADFV_Real", "frames": ["/x/a/b/0.png"]}}}, '
+    b'"FF-DF": {"test": {"c23": {"000_003": {"label": "FF-DF", "frames": ["T:\\\\a\\\\c\\\\0.png"]}}}}}}'
+)
+_DEEPER = {"manipulated_videos/end_to_end/000_M101.mp4": b"", "source_videos/M101/a.mp4": b""}
+_DEEPER |= {"lists/splits/val.txt": b"", "lists/splits/test.txt": b""}
+_FAKEAV = {"RealVideo-RealAudio/A/men/id1/0.mp4": b"", "FakeVideo-FakeAudio/A/men/id1/1.mp4": b""}
+_FAKEAV_TABLE = b"source,target1,target2,method,category,type,race,gender,path,\n" + (
+    b"id1,-,-,real,A,RealVideo-RealAudio,A,men,0.mp4,x\nid1,id2,-,faceswap,D,FakeVideo-FakeAudio,A,men,1.mp4,x\n"
+)
+_EVAL_TABLE = b"Filename,Ground Truth,Finetuning Set\na.jpg,Real,train\nb.jpg,Fake,Test\nc.jpg,Unknown,test\n"
+_KODF_FAKE = "변조영상_training_메타데이터.csv"
+_KODF = {"원본영상_training_메타데이터.csv": "영상ID,UUID\na.mp4,x\n".encode(), "a.mp4": b"", "b.mp4": b""}
+_KODF_TABLE = "영상ID,타겟영상,타겟UUID,소스UUID,변조모델\nb.mp4,a.mp4,x,y,dfl\n".encode()
 
 TARGETS: dict[str, Target] = {
     "banner": Target(_banner, (_BANNER,)),
@@ -269,5 +284,13 @@ TARGETS: dict[str, Target] = {
     "dfdc": Target(partial(_data_set, "metadata.json", _PICTURES, ""), (_DFDC,), changed_json),
     "faceforensics": Target(partial(_data_set, "train.json", _FACEFORENSICS, ""), (_PAIRS,), changed_json),
     "celeb_df": Target(partial(_data_set, "List_of_testing_videos.txt", _CELEB, ""), (_CELEB_LIST,)),
+    "deepfake_bench": Target(partial(_data_set, "dataset_json/a.json", _BENCH, ""), (_BENCH_LIST,), changed_json),
+    "deeper_forensics": Target(partial(_data_set, "lists/splits/train.txt", _DEEPER, ""), (b"000_M101.mp4\n",)),
+    "fakeavceleb": Target(partial(_data_set, "meta_data.csv", _FAKEAV, ""), (_FAKEAV_TABLE,)),
+    "deepfake_eval_2024": Target(
+        partial(_data_set, "image-metadata-publish.csv", {"image-data/a.jpg": b"", "image-data/b.jpg": b""}, ""),
+        (_EVAL_TABLE,),
+    ),
+    "kodf": Target(partial(_data_set, _KODF_FAKE, _KODF, ""), (_KODF_TABLE,)),
 }
 """What is parsed, by name: what decoders say, stored results, manifests of models, index files of data sets."""

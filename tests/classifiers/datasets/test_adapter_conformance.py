@@ -59,6 +59,83 @@ def real_vs_fake_140k(folder: Path) -> None:
     )
 
 
+def deepfake_bench(folder: Path) -> None:
+    theirs = "/home/them/datasets/rgb/"
+    reals, fakes = "FaceForensics++/original_sequences/youtube/c23/frames/", "Celeb-DF-v2/Celeb-synthesis/frames/"
+    frames = (f"{reals}071/000.png", f"{fakes}id0_id1_0000/000.png")
+    real = {"label": "FF-real", "frames": [theirs + frames[0]]}
+    fake = {"label": "CelebDFv2_fake", "frames": [theirs + frames[1]]}
+    lists = {
+        "FF-DF": {"FF-real": {"train": {"c23": {"071": real}}, "val": {}, "test": {}}},
+        "Celeb-DF-v2": {"CelebDFv2_fake": {"train": {"id0_id1_0000": fake}, "test": {"id0_id1_0000": fake}}},
+    }
+    texts = {f"preprocessing/dataset_json/{name}.json": json.dumps({name: content}) for name, content in lists.items()}
+    write(folder, *(f"datasets/rgb/{frame}" for frame in frames), **texts)
+
+
+def df40(folder: Path) -> None:
+    originals = "FaceForensics++/original_sequences/youtube/c23/frames"
+    write(
+        folder,
+        "DF40_train/simswap/frames/071_054/000.png",
+        "DF40_train/simswap/landmarks/071_054/000.npy",
+        "DF40/simswap/ff/frames/953_974/000.png",
+        "DF40/MidJourney/real/1.png",
+        *(f"{originals}/{video}/000.png" for video in ("071", "953")),
+    )
+
+
+def deeper_forensics(folder: Path) -> None:
+    source = "source_videos/M101/BlendShape/camera_front/M101_BlendShape_camera_front.mp4"
+    lists = {"train": "000_M101.mp4\n", "val": "", "test": "001_W102.mp4\n"}
+    fakes = ("manipulated_videos/end_to_end/000_M101.mp4", "manipulated_videos/end_to_end_level_1/001_W102.mp4")
+    write(folder, *fakes, source, **{f"lists/splits/{split}.txt": text for split, text in lists.items()})
+
+
+def fakeavceleb(folder: Path) -> None:
+    rows = (
+        "id1,-,-,real,A,RealVideo-RealAudio,African,men,00109.mp4,FakeAVCeleb/RealVideo-RealAudio/African/men/id1",
+        "id1,id2,3,wav2lip,D,FakeVideo-FakeAudio,African,men,00109_3_id2_wavtolip.mp4,x",
+    )
+    videos = (
+        "RealVideo-RealAudio/African/men/id1/00109.mp4",
+        "FakeVideo-FakeAudio/African/men/id1/00109_3_id2_wavtolip.mp4",
+    )
+    table = "\n".join(("source,target1,target2,method,category,type,race,gender,path,", *rows))
+    write(folder, *videos, **{"meta_data.csv": table})
+
+
+def ffiw(folder: Path) -> None:
+    masks = ("target_mask/train/train_00000000_mask.mp4", "target_mask/val/val_00000000_mask.mp4")
+    videos = (f"{side}/{split}/{split}_00000000.mp4" for side in ("source", "target") for split in ("train", "val"))
+    write(folder, *videos, *masks)
+
+
+def wild_deepfake(folder: Path) -> None:
+    parts = (f"{label}_{split}/0/{label}/12" for label in ("real", "fake") for split in ("train", "test"))
+    write(folder, *(f"{part}/{frame}.png" for part in parts for frame in (1, 20)))
+
+
+def deepfake_eval_2024(folder: Path) -> None:
+    videos = "Filename,Date,Video Ground Truth,Audio Ground Truth,Public Comments,Finetuning Set\n"
+    videos += "a.mp4,2024-11-14,Fake,Unknown,lips,train\nb.mp4,2024-11-14,Real,Fake,,test\n"
+    pictures = "Filename,Ground Truth,Finetuning Set\nc.webp,Real,Train\n"
+    tables = {"video-metadata-publish.csv": videos, "image-metadata-publish.csv": pictures}
+    write(folder, "video-data/a.mp4", "video-data/b.mp4", "image-data/c.webp", **tables)
+
+
+def kodf(folder: Path) -> None:
+    tables = "1.Training/라벨링데이터/train_meta_data"
+    real, fake = "abcdef01_001.mp4", "abcdef01_23456789_1_0001.mp4"
+    texts = {
+        f"{tables}/원본영상_training_메타데이터.csv": f"영상ID,UUID\n{real},abcdef01\n",
+        f"{tables}/변조영상_training_메타데이터.csv": "영상ID,타겟영상,타겟UUID,소스UUID,변조모델\n"
+        f"{fake},{real},abcdef01,23456789,dfl\n",
+    }
+    videos = "1.Training/원천데이터"
+    write(folder, f"{videos}/train_원본/원본1/abcdef01/{real}", f"{videos}/train_변조/dfl1/abcdef01/{fake}", **texts)
+
+
 def csv_table(folder: Path) -> None:
     write(folder, "a.jpg", "b.mp4", **{"labels.csv": "path,label,split\na.jpg,real,train\nb.mp4,fake,test\n"})
 
@@ -74,6 +151,14 @@ EXAMPLES: dict[str, Callable[[Path], object]] = {
     "celeb_df": celeb_df,
     "dfdc": dfdc,
     "real_vs_fake_140k": real_vs_fake_140k,
+    "deepfake_bench": deepfake_bench,
+    "df40": df40,
+    "deeper_forensics": deeper_forensics,
+    "fakeavceleb": fakeavceleb,
+    "ffiw": ffiw,
+    "wild_deepfake": wild_deepfake,
+    "deepfake_eval_2024": deepfake_eval_2024,
+    "kodf": kodf,
     "csv_table": csv_table,
     "class_folders": class_folders,
 }
@@ -101,6 +186,14 @@ def example(name, tmp_path) -> Path:
     folder.mkdir()
     EXAMPLES[name](folder)
     return folder
+
+
+def test_no_two_take_one_data_set_for_theirs(name, example):
+    """Any table and any tree of named folders may be a published data set as well: these two are asked last."""
+    takers = [other for other, adapter in LAYOUTS.items() if adapter.recognises(example)]
+    assert takers[0] == name
+    assert {*takers[1:]} <= {"csv_table", "class_folders"}
+    assert list(LAYOUTS)[-2:] == ["csv_table", "class_folders"]
 
 
 def facts(samples: list[Sample]) -> list[tuple[object, ...]]:

@@ -57,3 +57,17 @@ def test_name_that_no_file_can_have_is_of_none_that_is_there(tree, caplog):
     samples = open_dataset(tree(*_FILES, **{"List_of_testing_videos.txt": _LIST + line}))
     assert [s.split for s in samples].count("test") == 3
     assert "1 of 4 files missing" in caplog.text
+
+
+def test_frames_where_there_are_no_videos(tree, caplog):
+    frames = ("Celeb-real/frames/id0_0000/000.png", "Celeb-synthesis/frames/id1_id0_0003/000.png")
+    more = ("Celeb-synthesis/frames/id1_id0_0003/009.png", "Celeb-synthesis/landmarks/id1_id0_0003/009.npy")
+    root = tree(*frames, *more, **{"List_of_testing_videos.txt": _LIST})
+    assert [(s.path.relative_to(root).as_posix(), s.split, s.clip) for s in open_dataset(root)] == [
+        (frames[0], "train", "Celeb-real/id0_0000"),
+        (frames[1], "test", "Celeb-synthesis/id1_id0_0003"),
+        (more[0], "test", "Celeb-synthesis/id1_id0_0003"),
+    ]
+    assert "2 of 3 files missing" in caplog.text
+    video = tree("Celeb-synthesis/videos/id1_id0_0003.mp4") / "Celeb-synthesis/videos/id1_id0_0003.mp4"
+    assert [s.path for s in open_dataset(root) if s.fake] == [video], "the frames were made from the video"

@@ -83,3 +83,19 @@ def test_damaged_split_file(tree):
 def test_split_file_that_is_nested_beyond_reading(tree):
     with pytest.raises(DataError, match=r"val\.json is no JSON file"):
         open_dataset(tree(*_FILES, **{"val.json": "[" * 100_000}))
+
+
+def test_frames_where_there_are_no_videos(tree):
+    frames = (
+        "original_sequences/youtube/c23/frames/000/000.png",
+        "manipulated_sequences/Deepfakes/c23/frames/000_003/0.png",
+    )
+    masks = (
+        "manipulated_sequences/Deepfakes/c23/masks/000_003/0.png",
+        "manipulated_sequences/Deepfakes/c23/frames/1.png",
+    )
+    found = [
+        (s.clip, s.fake, s.split, s.source)
+        for s in open_dataset(tree(*frames, *masks, **{"val.json": '[["000", "003"]]'}))
+    ]
+    assert found == [("youtube/c23/000", False, "val", "000_003"), ("Deepfakes/c23/000_003", True, "val", "000_003")]
