@@ -68,6 +68,7 @@ def test_files_hold_a_byte_a_weight(after):
     assert parameters < sum((after.folder / file).stat().st_size for file in files) < 1.1 * parameters
 
 
+@pytest.mark.slow
 def test_an_int8_graph_stays(before, tmp_path):
     for file in before.files.values():
         (tmp_path / file.file).write_bytes((before.folder / file.file).read_bytes())
@@ -125,7 +126,8 @@ def test_damage_is_told(after, tmp_path):
         load_network(replace(after, folder=tmp_path))
 
 
-@pytest.mark.parametrize("file_format", ["openvino", pytest.param("keras", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("file_format", ["openvino", "keras"])
 def test_exports_agree_and_can_be_loaded(after, tmp_path, crops, file_format):
     exported = export_model(after, file_format, tmp_path)
     assert exported.agrees

@@ -33,7 +33,7 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("model", ["mobilenet_efficientnet", "vgg16"])
+@pytest.mark.parametrize("model", ["mobilenet_efficientnet", pytest.param("vgg16", marks=pytest.mark.slow)])
 def test_a_scan_asks_for_no_address_and_leaves_the_home_folder_alone(home, tmp_path, model):
     command = ["scan", str(SAMPLES / "real.mp4"), "-o", str(tmp_path / "out"), "--report", "--model", model]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}

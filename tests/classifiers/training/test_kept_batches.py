@@ -167,6 +167,7 @@ def test_features_are_those_that_the_teacher_decides_by(faces):
     np.testing.assert_array_equal(teacher.predict(crops).logits, seen.logits)
 
 
+@pytest.mark.slow
 def test_a_teacher_with_8_bit_kernels_says_what_the_engine_says_to_every_thread(faces):
     model = find_model("mobilenet_efficientnet")
     engine = create_engine("openvino", model, precision="f32")

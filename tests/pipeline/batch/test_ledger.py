@@ -64,6 +64,7 @@ def test_summaries_come_back_as_they_were(summary):
     ledger.close()
 
 
+@pytest.mark.slow
 def test_many_paths_take_no_memory():
     """Fifty thousand take thirty megabytes as objects; what other tests left running takes some itself."""
     tracemalloc.start()

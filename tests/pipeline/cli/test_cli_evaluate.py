@@ -138,6 +138,7 @@ def test_degraded_copies_are_measured(crops):
     assert len(losses) == 1 + len(degraded), "every change must change the scores"
 
 
+@pytest.mark.slow
 def test_videos_are_measured_as_worse_copies(tmp_path, capsys):
     data, out = tmp_path / "data", tmp_path / "out"
     data.mkdir()
@@ -183,6 +184,7 @@ def test_plots_are_written(crops, scanned):
     assert (scanned / "image_confusion.png").is_file()
 
 
+@pytest.mark.slow
 def test_the_same_command_writes_the_same_files(shards, crops, tmp_path):
     assert run("evaluate", shards, "--split", "train", "-o", tmp_path, "--bootstrap", 20, "--robustness") == 0
     names = sorted(path.name for path in crops.iterdir())

@@ -24,6 +24,7 @@ def test_one_scan_leaves_the_page_the_annotated_copy_and_the_heat_maps(tmp_path)
     assert "data:image" in (tmp_path / "two_people.mp4.html").read_text()
 
 
+@pytest.mark.slow
 def test_what_was_drawn_is_kept_until_the_result_is_newer(tmp_path, capsys):
     arguments = ["scan", str(SAMPLES / "real.mp4"), "-o", str(tmp_path), "--annotate", "--heatmaps", "--frames", "3"]
     assert main(arguments) == 0

@@ -251,6 +251,7 @@ with FaceIndex(out, {"frames": 3}) as index:
 """
 
 
+@pytest.mark.slow
 def test_killed_process_loses_nothing(tmp_path):
     (tmp_path / "set").mkdir()
     for number in range(30):
