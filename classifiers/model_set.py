@@ -1,8 +1,8 @@
 """Several models that judge every face together: one verdict of each, and a joint one.
 
 The joint log odds of a crop are a weighted sum of the calibrated log odds of each model, for both outputs. Weights that
-were fitted on clips whose truth is known are logistic stacking (Wolpert 1992); without them it is the mean, which takes
-no side between the models but is no better calibrated than they are.
+were fitted on clips whose truth is known are logistic stacking (Wolpert 1992); without them it is the mean over the
+calibrated models, which takes no side between them but is no chance itself.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from classifiers.calibration import (
     UNCALIBRATED,
     UNDECIDED,
     Calibration,
+    Calibrator,
+    Platt,
     Thresholds,
 )
 from classifiers.model_spec import NO_MANIFEST, ModelError, ModelSpec, find_model
@@ -49,9 +51,10 @@ class ModelSet:
 
     @classmethod
     def mean(cls, members: Sequence[ModelSpec]) -> ModelSet:
-        """Join models by the mean of their log odds; an output that a model lacks takes no part.
+        """Join models by the mean of their calibrated log odds.
 
-        The limits of the joint score are the means of theirs, if all of them have some.
+        Those that are not calibrated take no part, unless none is, and an output that a model lacks takes none either.
+        Where one model alone takes part, the joint score is its own.
 
         Raises:
             ModelError: two have one name.
@@ -60,16 +63,18 @@ class ModelSet:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise ModelError(f"model {twice!r} is named twice; one verdict of each is enough")
-        speaks = np.array([_outputs(member) for member in members], float)
+        heard = [member for member in members if member.calibration.is_fitted] or list(members)
+        speaks = np.array([_outputs(member) if member in heard else (False, False) for member in members], float)
         weights = speaks / np.maximum(speaks.sum(axis=0), 1)
         calibration = Calibration(
-            UNCALIBRATED.id,
-            f"nothing: the mean of the log odds of {' and '.join(names)}",
+            heard[0].calibration.id if len(heard) == 1 else UNCALIBRATED.id,
+            heard[0].calibration.fitted_on if len(heard) == 1 else _mean_of(heard),
             UNCALIBRATED.manipulated if speaks[:, 0].any() else NEVER,
             UNCALIBRATED.generated if speaks[:, 1].any() else NEVER,
-            UNCALIBRATED.joint,
+            _mean_line([member.calibration.joint for member in heard]),
         )
-        return cls(" + ".join(names), tuple(members), _rows(weights), calibration, _mean_limits(members))
+        limits = heard[0].thresholds if len(heard) == 1 else _mean_limits(heard)
+        return cls(" + ".join(names), tuple(members), _rows(weights), calibration, limits)
 
     @property
     def sha256(self) -> str:
@@ -139,6 +144,18 @@ def write_set(path: Path, models: ModelSet) -> None:
         OSError: it cannot be written.
     """
     write_whole(path, json.dumps(models.to_json(), indent=1) + "\n")
+
+
+def _mean_of(members: Sequence[ModelSpec]) -> str:
+    return f"nothing: the mean of the log odds of {' and '.join(member.name for member in members)}"
+
+
+def _mean_line(calibrators: Sequence[Calibrator]) -> Calibrator:
+    """Give the one calibrator there is, or the mean of the lines that several are over all."""
+    if len(calibrators) == 1:
+        return calibrators[0]
+    slope = sum(each.slope for each in calibrators) / len(calibrators)
+    return Platt(slope, sum(each.logit(0.0) for each in calibrators) / len(calibrators))
 
 
 def _outputs(model: ModelSpec) -> tuple[bool, bool]:

@@ -93,7 +93,7 @@ _TEXTS = {
     ),
     "means_undecided": (
         "Nobody has said which scores of this model are fakes, so every score is inconclusive: calibrate it on clips "
-        "whose truth is known (`facewitness calibrate`)."
+        "whose truth is known, with facewitness calibrate."
     ),
     "means_raw": "The score of this file is not calibrated: it ranks files, and is no chance.",
     "means_likely_fake": (

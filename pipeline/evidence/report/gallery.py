@@ -159,7 +159,9 @@ def make_pictures(persons: Sequence[TrackEvidence], media: MediaInfo, spec: Mode
             if seen in large:
                 faces[seen] = crop
     heat: dict[Observation, npt.NDArray[np.uint8]] = {}
-    if spec is None:
+    if any(seen.opinions is not None for seen in faces):
+        made.no_heat = say("no_heat_several")
+    elif spec is None:
         made.no_heat, made.complete = say("no_heat_model"), False
     else:
         try:

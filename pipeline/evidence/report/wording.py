@@ -94,6 +94,8 @@ def _result(verdict: Verdict, kind: str) -> str:
     judged = verdict.judged
     if verdict.label is None or verdict.scores is None:
         return say(f"{verdict.status}_lead", kind=kind)
+    if verdict.thresholds is None:
+        return say("lead_undecided")
     if verdict.label == "likely_fake":
         drawn = verdict.scores.generated > verdict.scores.manipulated
         what = say("what_generated" if drawn else "what_manipulated")
@@ -113,10 +115,12 @@ def _result(verdict: Verdict, kind: str) -> str:
 def answers(verdict: Verdict) -> list[tuple[str, str, str]]:
     """Answer what a viewer asks first: question, answer, remark."""
     found = []
-    if verdict.label and verdict.thresholds:
+    if verdict.label:
         found += [_answer_who(verdict), _answer_when(verdict)]
-        limits = {"fake": number(verdict.thresholds.likely_fake), "real": number(verdict.thresholds.likely_real)}
-        remark = say(f"sure_{verdict.label.removeprefix('likely_')}", **limits)
+        remark = say("sure_undecided")
+        if verdict.thresholds:
+            limits = {"fake": number(verdict.thresholds.likely_fake), "real": number(verdict.thresholds.likely_real)}
+            remark = say(f"sure_{verdict.label.removeprefix('likely_')}", **limits)
         found.append((say("ask_sure"), say("sure_of", score=number(verdict.score)), remark))
     else:
         found.append((say("ask_found"), *_found(verdict)))
