@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,9 +18,13 @@ import numpy.typing as npt
 from classifiers.calibration import METHODS, NEVER, UNCALIBRATED, Calibration, Calibrator, Thresholds, log_odds_sum
 from classifiers.datasets import GENERATED_FAMILIES, DataError, Sample
 from classifiers.evaluation.predictions import Predictions
+from classifiers.model_set import ModelSet
 from classifiers.model_spec import ModelSpec
 
 log = logging.getLogger(__name__)
+
+Judge = TypeVar("Judge", ModelSpec, ModelSet)
+"""What has scores to calibrate: a model, or several together."""
 
 MISSED_SHARE = 0.10
 """Share of the forgeries that may be called likely real."""
@@ -31,8 +35,8 @@ _NARROWEST_BAND = 0.02
 _STEP = 1e-4
 
 
-def calibrate(spec: ModelSpec, predictions: Predictions, method: str = "platt", fpr: float = 0.05) -> ModelSpec:
-    """Fit the calibration and the thresholds of a model on clips that it was not trained on.
+def calibrate(spec: Judge, predictions: Predictions, method: str = "platt", fpr: float = 0.05) -> Judge:
+    """Fit the calibration and the thresholds of a model, or of several, on clips that it was not trained on.
 
     The mean logits of each clip are what is fitted. Real and forged clips weigh alike in all, and so do both kinds
     of forgery, manipulated and generated. An output whose kind of forgery the clips do not hold cannot be
@@ -46,7 +50,7 @@ def calibrate(spec: ModelSpec, predictions: Predictions, method: str = "platt", 
     inconclusive.
 
     Args:
-        spec: the model.
+        spec: the model, or a set of them.
         predictions: its logits, of real and forged clips or stills.
         method: one of `classifiers.calibration.METHODS`.
         fpr: wanted share of real clips at or above `likely_fake`.
@@ -64,7 +68,7 @@ def calibrate(spec: ModelSpec, predictions: Predictions, method: str = "platt", 
     if not clips:
         raise DataError("there is nothing to calibrate on: no clip gave a score")
     logits = np.array([predictions.logits[rows].mean(axis=0) for rows in clips], dtype=float)
-    kinds = np.array([_kind(predictions.samples[rows[0]]) for rows in clips], dtype=object)
+    kinds = np.array([kind_of(predictions.samples[rows[0]]) for rows in clips], dtype=object)
     real = kinds == "real"
     if not real.any() or real.all():
         missing = "forged" if real.any() else "real"
@@ -164,7 +168,7 @@ def choose_thresholds(
     return likely_fake, likely_real
 
 
-def with_calibration(spec: ModelSpec, calibration: Calibration, thresholds: Thresholds) -> ModelSpec:
+def with_calibration(spec: Judge, calibration: Calibration, thresholds: Thresholds) -> Judge:
     """Give a model another calibration, whose id changes whenever the numbers do.
 
     How far its int8 files agree with the others was measured in scores, and is not known any more.
@@ -172,10 +176,12 @@ def with_calibration(spec: ModelSpec, calibration: Calibration, thresholds: Thre
     calibration = replace(calibration, id="")
     numbers = json.dumps([repr(calibration), repr(thresholds), spec.sha256])
     calibration = replace(calibration, id=hashlib.sha256(numbers.encode()).hexdigest()[:12])
-    return replace(spec, calibration=calibration, thresholds=thresholds, agreement=None)
+    fitted = replace(spec, calibration=calibration, thresholds=thresholds)
+    return replace(fitted, agreement=None) if isinstance(fitted, ModelSpec) else fitted
 
 
-def _kind(sample: Sample) -> str:
+def kind_of(sample: Sample) -> str:
+    """Say what a sample is for a calibration: "real", "manipulated", "generated", or "unknown" if forged somehow."""
     if not sample.fake:
         return "real"
     if not sample.family:

@@ -13,6 +13,7 @@ from pipeline.cli.progress_bar import bar
 
 if TYPE_CHECKING:
     from pipeline.workbench import CalibratedModel
+    from pipeline.workbench.measuring import MeasuringSettings
 
 _DESCRIPTION = """\
 Fit how the logits of a model become scores, and the thresholds of the verdicts, on data that it was not trained on.
@@ -34,7 +35,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     add_measuring_options(parser, "val")
-    parser.add_argument("--model", metavar="NAME|FILE", help="classifier; see `facewitness models`")
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME|FILE",
+        help="classifier, see `facewitness models`; given several times, how much each counts for a joint verdict",
+    )
     parser.add_argument(
         "-o", "--output", type=Path, metavar="DIR", help="folder of the new model (an added model stays where it is)"
     )
@@ -52,14 +58,38 @@ def run(options: argparse.Namespace) -> int:
 
     set_up_logging(options.debug, "classifiers")
     settings = measuring_settings(options)
-    output = calibration_folder(options.model, options.output)
-    check_calibration(options.model, output, options.method, options.fpr)
+    if options.model and len(options.model) > 1:
+        return _stack(options, settings)
+    model = options.model[0] if options.model else None
+    output = calibration_folder(model, options.output)
+    check_calibration(model, output, options.method, options.fpr)
     data = open_data(options, "val")
-    calibrated = calibrate_model(
-        data, options.model, output, settings, method=options.method, fpr=options.fpr, progress=bar
-    )
+    calibrated = calibrate_model(data, model, output, settings, method=options.method, fpr=options.fpr, progress=bar)
     print(_report(calibrated))
-    print(f"\nUse it with --model {calibrated.manifest if options.output else options.model}")
+    print(f"\nUse it with --model {calibrated.manifest if options.output else model}")
+    return 0
+
+
+def _stack(options: argparse.Namespace, settings: MeasuringSettings) -> int:
+    from classifiers.errors import SettingsError
+    from pipeline.workbench.stacking import stack_models
+
+    if options.output is None:
+        raise SettingsError("name a folder for the joint verdict of several models with -o")
+    data = open_data(options, "val")
+    stacked = stack_models(
+        data, options.model, options.output, settings, method=options.method, fpr=options.fpr, progress=bar
+    )
+    lines = [
+        f"how much each counts, fitted on {counted(stacked.clips, 'clip')} or stills:",
+        f"{'':<24}{'manipulated':>11}{'generated':>11}",
+    ]
+    for member, (manipulated, generated) in zip(stacked.models.members, stacked.models.weights, strict=True):
+        lines.append(f"{member.name:<24}{manipulated:>11.3f}{generated:>11.3f}")
+    if stacked.unscored:
+        lines.append(f"left out: {counted(len(stacked.unscored), 'input')} gave no score")
+    print("\n".join([*lines, stacked.models.thresholds.operating_point, str(stacked.models.thresholds)]))
+    print(f"\nUse it with --model {stacked.file}")
     return 0
 
 

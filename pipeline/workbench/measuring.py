@@ -140,8 +140,8 @@ class MeasuringSettings:
         """
         return create_engine(self.engine, spec, None, self.precision, self.device)
 
-    def scanner(self, model: str | None) -> ScannerSettings:
-        """Say how files are scanned with a model."""
+    def scanner(self, model: str | tuple[str, ...] | None) -> ScannerSettings:
+        """Say how files are scanned with a model, or with several."""
         return ScannerSettings(
             model,
             self.engine,
@@ -179,7 +179,7 @@ def predict_crops(
 
 
 def scan_files(
-    model: str | None,
+    model: str | tuple[str, ...] | None,
     samples: Sequence[Sample],
     root: Path,
     settings: MeasuringSettings,
