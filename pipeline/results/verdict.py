@@ -193,6 +193,8 @@ class Verdict:
         if not isinstance(document, dict) or not str(document.get("schema", "")).startswith("facewitness/verdict/"):
             raise NotAResultError("is not a result of `facewitness scan`")
         parts = valid_parts(document)
+        if parts.get("score_kind") != "raw" and parts.get("thresholds", ...) is None:
+            del parts["thresholds"]  # only raw scores are without limits
         tracks = _read_tracks(parts.get("tracks", []))
         is_short = "tracks" in parts and len(tracks) < len(document["tracks"])
         expected = [name for name in schema()["properties"] if name in document or name in schema()["required"]]
@@ -201,7 +203,7 @@ class Verdict:
         thresholds = Thresholds(**parts["thresholds"]) if parts.get("thresholds") else None
         # A verdict without its parts, or parts of one without a verdict, would be shown as what they are not.
         undecided = label == "inconclusive" and "thresholds" in parts
-        if status == "ok" and (label is None or scores is None or (thresholds is None and not undecided)):
+        if status == "ok" and (label is None or scores is None or not (thresholds or undecided)):
             status = "error"
             unreadable = unreadable or ["verdict"]
         if status != "ok":
