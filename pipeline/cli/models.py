@@ -63,10 +63,11 @@ def run(options: argparse.Namespace) -> int:
     for position, model in enumerate(shipped.values()):
         marks = (", default" if position == 0 else "") + (", also called fast" if model.name == FAST else "")
         print(_entry(model, marks))
-    for name in sorted(set(ARCHITECTURES) - {model.architecture for model in shipped.values()}):
+    added = added_models()
+    for name in sorted(set(ARCHITECTURES) - {model.architecture for model in shipped.values()} - set(added)):
         print(f"{name:<22} no trained weights in this release")
-    for name, model in added_models().items():
-        print(_entry(model, f", added as {name}"))
+    for model in added.values():
+        print(_entry(model, ", added"))
     return 0
 
 
