@@ -117,10 +117,8 @@ def _fetch(options: argparse.Namespace) -> int:
 def _tell_added(model: ModelSpec, recipe: Recipe) -> None:
     print(f"added {model.name}: {recipe.title}, by recipe {recipe.name}, to {model.folder}")
     if recipe.commercial_use is not True:
-        why = (
-            "forbids commercial use" if recipe.commercial_use is False else "may forbid commercial use; ask its authors"
-        )
-        print(f"its licence ({recipe.licence}) {why}", file=sys.stderr)
+        verb = "forbids" if recipe.commercial_use is False else "may forbid"
+        print(f"its licence ({recipe.licence}) {verb} commercial use; see {recipe.repository}", file=sys.stderr)
     print(f"its scores are raw until they are calibrated: facewitness calibrate DATA --model {model.name}")
 
 
