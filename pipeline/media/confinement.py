@@ -24,6 +24,7 @@ import sysconfig
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -46,6 +47,26 @@ _OPEN_FILES = 64
 _FRUGAL = {"MALLOC_ARENA_MAX": "2"}
 
 _Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Grants:
+    """What a program is left beside its libraries and what it gets open.
+
+    Attributes:
+        output: the one file that it may write.
+        device: the one device that it may read and control, such as a camera.
+        port: the one TCP port, of addresses of version 4, that it may connect to.
+    """
+
+    output: Path | None = None
+    device: Path | None = None
+    port: int | None = None
+
+    @property
+    def writes(self) -> bool:
+        """Whether it opens anything for writing; a device is, to be told what it is to give."""
+        return self.output is not None or self.device is not None
 
 
 @functools.cache
@@ -83,8 +104,7 @@ def start(
     command: Sequence[str | bytes],
     measures: Sequence[str],
     limits: Limits,
-    *,
-    output: Path | None = None,
+    grants: Grants | None = None,
     **streams: Any,
 ) -> subprocess.Popen[bytes]:
     """Start a program that can use what it was given open, and its libraries, but nothing else.
@@ -96,25 +116,26 @@ def start(
         command: the path of the program and its arguments.
         measures: which of `MEASURES` to take; the system must offer them.
         limits: what it may take.
-        output: the one file that it may write.
-        streams: `stdin`, `stdout`, `stderr` and `pass_fds` of `subprocess.Popen`.
+        grants: what it is left beside; None for nothing.
+        streams: `stdin`, `stdout`, `stderr`, `pass_fds` and `start_new_session` of `subprocess.Popen`.
 
     Raises:
         OSError: it does not start.
     """
+    grants = grants or Grants()
 
     def launch() -> subprocess.Popen[bytes]:
-        left = {**_library_rights(), **_program_rights(Path(os.fsdecode(command[0]))), **_output_rights(output)}
+        left = {**_library_rights(), **_program_rights(Path(os.fsdecode(command[0]))), **_granted_rights(grants)}
         for descriptor in (streams.get("stdin"), *streams.get("pass_fds", ())):
             if isinstance(descriptor, int) and descriptor >= 0:  # else it is a constant that asks for a pipe
                 left[Path(f"/proc/self/fd/{descriptor}")] = Access.READ_FILE
-        _enter(measures, left, writes=output is not None, executes=True)
+        _enter(measures, left, writes=grants.writes, executes=True, port=grants.port)
         return subprocess.Popen(command, env={**os.environ, **_FRUGAL}, **streams)
 
     process: subprocess.Popen[bytes] = _in_own_thread(launch)
     if "limits" in measures:
         # A moment late, but in time: so far it has loaded its libraries, and limits count what it has already.
-        _limit(process.pid, limits, writes=output is not None)
+        _limit(process.pid, limits, writes=grants.output is not None)
     return process
 
 
@@ -136,13 +157,20 @@ def python_rights() -> dict[Path, Access]:
     return {**_library_rights(), **{Path(place): Access.READ for place in places if place}}
 
 
-def _enter(measures: Sequence[str], left: Mapping[Path, Access], *, writes: bool, executes: bool) -> None:
+def _enter(
+    measures: Sequence[str],
+    left: Mapping[Path, Access],
+    *,
+    writes: bool,
+    executes: bool,
+    port: int | None = None,
+) -> None:
     if "no_new_privs" in measures:
         _give_up_new_rights()
     if "landlock" in measures:
-        landlock.restrict(left)
+        landlock.restrict(left, port)
     if "seccomp" in measures:
-        seccomp.restrict(writes=writes, executes=executes)
+        seccomp.restrict(writes=writes, executes=executes, connects=port is not None)
 
 
 def _give_up_new_rights() -> None:
@@ -184,11 +212,14 @@ def _program_rights(program: Path) -> dict[Path, Access]:
     return {program.parent.parent / "lib": Access.READ, **started}
 
 
-def _output_rights(output: Path | None) -> dict[Path, Access]:
-    if output is None:
-        return {}
-    both = Access.READ_FILE | Access.WRITE
-    return {output: both, Path(os.devnull): both}
+def _granted_rights(grants: Grants) -> dict[Path, Access]:
+    rights = {}
+    if grants.output is not None:
+        both = Access.READ_FILE | Access.WRITE
+        rights.update({grants.output: both, Path(os.devnull): both})
+    if grants.device is not None:
+        rights[grants.device] = Access.READ_FILE | Access.WRITE_FILE | Access.IOCTL_DEV
+    return rights
 
 
 def _in_own_thread(task: Callable[[], _Result]) -> _Result:

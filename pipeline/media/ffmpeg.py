@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from pipeline.media import confinement
+from pipeline.media.confinement import Grants
 from pipeline.media.errors import MediaError, nonsense, quoted
 from pipeline.media.limits import Limits
-from pipeline.media.source_file import SourceFile
+from pipeline.media.source_file import Readable
 
 log = logging.getLogger(__name__)
 
@@ -156,13 +157,14 @@ class Process:
 
     Args:
         arguments: command line without the program; its first input is `pipeline.media.ffmpeg_input.source_input`.
-        source: the file that it reads.
+        source: what it reads.
         on_log: called with every line of its log, in another thread; a ValueError or ArithmeticError says that it makes
             no sense.
         stall_timeout_s: seconds without a line of log or a byte of output, while one is waited for, after which it is
             killed.
         errors_from: the first line of log in which it is found, if there is one, makes good all errors before it.
-        output: the one file that it may write.
+        grants: what it may use beside; None for nothing.
+        own_session: whether an interrupt from the terminal does not reach it, but only whoever waits for it.
 
     Attributes:
         refused_codecs: names of decoders that the file asks for but that are not let read it.
@@ -172,11 +174,12 @@ class Process:
     def __init__(
         self,
         arguments: list[str | bytes],
-        source: SourceFile,
+        source: Readable,
         on_log: Callable[[str], None],
         stall_timeout_s: float,
         errors_from: re.Pattern[str] | None = None,
-        output: Path | None = None,
+        grants: Grants | None = None,
+        own_session: bool = False,
     ):
         self.refused_codecs: set[str] = set()
         self.error_count = 0
@@ -203,10 +206,11 @@ class Process:
                 command,
                 binary.confinement,
                 source.limits,
-                output=output,
+                grants,
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
+                start_new_session=own_session,
             )
         except OSError as error:
             raise MediaError(

@@ -16,7 +16,8 @@ from pathlib import Path
 
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _ASK_VERSION = 1
-_PATH_BENEATH = 1
+_PATH_BENEATH, _NET_PORT = 1, 2
+_CONNECT_TCP = 1 << 1
 
 
 class Access(IntFlag):
@@ -28,6 +29,7 @@ class Access(IntFlag):
     READ_FILE = 1 << 2
     READ_DIR = 1 << 3
     TRUNCATE = 1 << 14
+    IOCTL_DEV = 1 << 15
     READ = READ_FILE | READ_DIR
     WRITE = WRITE_FILE | TRUNCATE
 
@@ -36,10 +38,10 @@ class Access(IntFlag):
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
 _NET_RIGHTS = {4: 2}
 _SCOPES = {6: 2}
-_OF_ONE_FILE = Access.EXECUTE | Access.READ_FILE | Access.WRITE
+_OF_ONE_FILE = Access.EXECUTE | Access.READ_FILE | Access.WRITE | Access.IOCTL_DEV
 
 
-def restrict(left: Mapping[Path, Access]) -> None:
+def restrict(left: Mapping[Path, Access], port: int | None = None) -> None:
     """Take all rights to files from the calling thread but those that are left. It needs `no_new_privs`.
 
     Files that are open already stay so. Network by TCP, signals and abstract sockets to processes outside are taken as
@@ -47,6 +49,7 @@ def restrict(left: Mapping[Path, Access]) -> None:
 
     Args:
         left: files, and folders with all that is in them; what does not exist is passed over.
+        port: the one TCP port, of whatever machine, that it may still connect to.
 
     Raises:
         OSError: the kernel does not offer it.
@@ -58,6 +61,8 @@ def restrict(left: Mapping[Path, Access]) -> None:
     try:
         for path, access in left.items():
             _leave(rules, path, access & files)
+        if port is not None and net:
+            _call(_ADD_RULE, rules, _NET_PORT, struct.pack("=QQ", _CONNECT_TCP, port), 0)
         _call(_RESTRICT_SELF, rules, 0)
     finally:
         os.close(rules)
@@ -87,7 +92,6 @@ def _libc() -> ctypes.CDLL:
 
 def _call(number: int, *arguments: int | bytes | None) -> int:
     # What is not said to be long would be cut to 32 bits.
-    passed = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
     passed = [ctypes.c_long(each) if isinstance(each, int) else each for each in arguments]
     result = _libc().syscall(number, *passed)
     if result < 0:

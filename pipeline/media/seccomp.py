@@ -15,10 +15,9 @@ import struct
 
 _PR_SET_SECCOMP, _MODE_FILTER = 22, 2
 
+_CONNECT = {"socket": (41, 198), "connect": (42, 203)}
 _NETWORK = {
-    "socket": (41, 198),
     "socketpair": (53, 199),
-    "connect": (42, 203),
     "accept": (43, 202),
     "accept4": (288, 242),
     "bind": (49, 200),
@@ -137,6 +136,9 @@ _NUMBER_AT, _ARCHITECTURE_AT = 0, 4
 _ARGUMENT_AT = (16, 24, 32)
 """Their lower halves; the upper ones follow."""
 _ALLOW, _REFUSE = 0x7FFF0000, 0x00050000
+_BITS = 0xFFFFFFFF
+# Family, kind and protocol of a socket: TCP by addresses of version 4.
+_TCP_SOCKET = (2, 1 | os.O_NONBLOCK | getattr(os, "O_CLOEXEC", 0), 6)
 _WRITE_FLAGS = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 
 
@@ -144,17 +146,18 @@ class _Program(ctypes.Structure):
     _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
 
 
-def restrict(*, writes: bool, executes: bool) -> None:
+def restrict(*, writes: bool, executes: bool, connects: bool = False) -> None:
     """Refuse the calling thread network, other processes and what is for administrators. It needs `no_new_privs`.
 
     Args:
         writes: whether it may create, change and delete files, as far as it has the right.
         executes: whether it may start programs.
+        connects: whether it may connect by TCP to addresses of version 4, and nothing else of a network.
 
     Raises:
         OSError: the kernel does not offer it, or has numbers for its calls that are not known here.
     """
-    code = _filter(writes, executes)
+    code = _filter(writes, executes, connects)
     program = _Program(len(code) // 8, code)
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(_PR_SET_SECCOMP, _MODE_FILTER, ctypes.byref(program), 0, 0) != 0:
@@ -163,7 +166,7 @@ def restrict(*, writes: bool, executes: bool) -> None:
 
 
 @functools.cache
-def _filter(writes: bool, executes: bool) -> bytes:
+def _filter(writes: bool, executes: bool, connects: bool) -> bytes:
     """Write the filter in the language of the kernel's packet filters."""
     if platform.machine() not in _ARCHITECTURES:
         raise OSError(errno.ENOSYS, f"no numbers of system calls are known for {platform.machine()}")
@@ -171,6 +174,7 @@ def _filter(writes: bool, executes: bool) -> bytes:
     refused = {**_NETWORK, **_OTHER_PROCESSES, **_KERNEL}
     refused |= {} if writes else _WRITE
     refused |= {} if executes else _EXECUTE
+    refused |= {} if connects else _CONNECT
     deny = _step(_RETURN, _REFUSE | errno.EPERM)
     steps = [
         _step(_LOAD, _ARCHITECTURE_AT),
@@ -186,8 +190,11 @@ def _filter(writes: bool, executes: bool) -> bytes:
     steps += [_step(_EQUAL, _CLONE3[column], 0, 1), _step(_RETURN, _REFUSE | errno.ENOSYS)]
     steps += _refused_with(_CLONE[column], _ARGUMENT_AT[0], _NEW_USER)
     # Limits may be asked for, which names no place in memory for new ones.
-    steps += _refused_with(_PRLIMIT[column], _ARGUMENT_AT[2], 0xFFFFFFFF)
-    steps += _refused_with(_PRLIMIT[column], _ARGUMENT_AT[2] + 4, 0xFFFFFFFF)
+    steps += _refused_with(_PRLIMIT[column], _ARGUMENT_AT[2], _BITS)
+    steps += _refused_with(_PRLIMIT[column], _ARGUMENT_AT[2] + 4, _BITS)
+    if connects and (number := _CONNECT["socket"][column]) is not None:
+        for offset, allowed in zip(_ARGUMENT_AT, _TCP_SOCKET, strict=True):
+            steps += _refused_with(number, offset, _BITS & ~allowed)
     for name, numbers in ({} if writes else _OPEN).items():
         if (number := numbers[column]) is not None:
             steps += _refused_with(number, _ARGUMENT_AT[1 if name == "open" else 2], _WRITE_FLAGS)

@@ -11,6 +11,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from pipeline.media.errors import MediaError, is_address, quoted
 from pipeline.media.limits import Limits, TimeLimit
@@ -32,6 +33,24 @@ class Origin:
 
     name: Path
     spent_s: float
+
+
+class Readable(Protocol):
+    """What a decoder reads.
+
+    Attributes:
+        path: its name, for sentences.
+        limits: what reading it may take.
+        time: what is left of the time that it may take.
+    """
+
+    path: Path
+    limits: Limits
+    time: TimeLimit
+
+    def reopen(self) -> int:
+        """Give a descriptor for the decoder's standard input; whoever asks for it closes it."""
+        ...
 
 
 class SourceFile:

@@ -7,6 +7,7 @@ from typing import Any
 
 import ffmpeg
 
+from pipeline.media.confinement import Grants
 from pipeline.media.ffmpeg import Process
 from pipeline.media.ffmpeg_input import file_url, source_input
 from pipeline.media.source_file import SourceFile
@@ -56,7 +57,7 @@ def write_degraded(source: Path, change: str, target: Path) -> None:
     # Its progress on standard output tells slow from stuck.
     arguments = ["-y", "-progress", "pipe:1", *ffmpeg.get_args(output)]
     target.touch()
-    with Process(arguments, SourceFile(source), lambda line: None, STALL_TIMEOUT_S, output=target) as process:
+    with Process(arguments, SourceFile(source), lambda line: None, STALL_TIMEOUT_S, grants=Grants(target)) as process:
         for _ in process.lines():
             pass
         if process.finish() != 0:

@@ -183,7 +183,7 @@ class VideoWriter:
                 command,
                 find_binary().confinement,
                 Limits(self._source.source.limits.memory_bytes + _ENCODER_BYTES, math.inf),
-                output=self._part,
+                confinement.Grants(self._part),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
