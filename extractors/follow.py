@@ -118,6 +118,10 @@ class FaceFollower:
             frame.image = _NO_IMAGE
         return [frame.faces for frame in frames]
 
+    def forget(self, before_s: float) -> None:
+        """Give up the faces of frames before a time, between which none are going to be asked for any more."""
+        del self._clip[: bisect_left(self._clip, before_s, key=_time)]
+
     def _around(self, first_s: float, last_s: float) -> list[_Frame]:
         """The frames between two times, and those before and after from which faces can be followed to them."""
         start = bisect_left(self._clip, first_s, key=_time) - SEARCH_EVERY

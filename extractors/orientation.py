@@ -81,6 +81,11 @@ class FaceFinder:
             self._turn = mode(used)
         return found
 
+    def forget(self, before_s: float) -> None:
+        """Give up the faces of frames before a time; see `FaceFollower.forget`."""
+        for follower in self._followers.values():
+            follower.forget(before_s)
+
     def _search(
         self, turn: int, images: Sequence[NDArray[np.uint8]], times_s: Sequence[float], starts_shot: Sequence[bool]
     ) -> list[FoundFaces]:

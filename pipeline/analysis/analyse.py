@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,22 +16,22 @@ import numpy as np
 import numpy.typing as npt
 
 from classifiers import Engine
-from extractors import Face, FaceDetector
+from extractors import FaceDetector
 from extractors.face_crop import FaceCrop
 from pipeline.analysis.coverage import doubts, measure
-from pipeline.analysis.crop_queue import CropQueue, FileCrops
-from pipeline.analysis.face_search import FaceSearch, SharedDetector
+from pipeline.analysis.crop_queue import CropQueue
+from pipeline.analysis.face_search import SharedDetector
+from pipeline.analysis.judged_search import Join, JudgedSearch
 from pipeline.analysis.orientation import turn_warnings
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.frame_source import FrameSource
-from pipeline.media.holds import Hold
 from pipeline.media.limits import Limits
 from pipeline.media.probing import probe
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.source_file import Origin
-from pipeline.media.types import MediaError, MediaInfo, Pixels
+from pipeline.media.types import MediaError, MediaInfo
 from pipeline.results.coverage import Coverage
-from pipeline.results.parts import Observation, Track
+from pipeline.results.parts import Track
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +77,6 @@ class Classifier:
 
     engine: Engine
     crop: FaceCrop
-
-
-Join = Callable[[npt.NDArray[np.float32]], npt.NDArray[np.float32]]
-"""From the logits of several networks, float32 (networks, 2), to joint log odds, float32 (2,)."""
 
 
 class Analyser:
@@ -133,29 +128,27 @@ class Analyser:
                 media = probe(path, limits=self._limits, stopped=stopped, origin=origin)
         except MediaError as error:
             return Analysis(failure=error)
+        with self.open(stopwatch, stopped) as search, contextlib.closing(media.source):
+            return _FileAnalysis(search).run(media, plan, None if media.kind == "image" else rounds)
+
+    @contextlib.contextmanager
+    def open(self, stopwatch: Stopwatch, stopped: threading.Event | None = None) -> Iterator[JudgedSearch]:
+        """Begin a clip, whose frames may come from anywhere; it ends with the block.
+
+        Args:
+            stopwatch: gets the seconds of each stage.
+            stopped: breaks the search off once it is set.
+        """
         with contextlib.ExitStack() as opened:
             networks = [(crop, opened.enter_context(queue.open())) for crop, queue in self._queues]
-            file = _FileAnalysis(self._detector, networks, self._join, stopwatch, stopped)
-            opened.enter_context(contextlib.closing(media.source))
-            return file.run(media, plan, None if media.kind == "image" else rounds)
+            yield JudgedSearch(self._detector, networks, self._join, stopwatch, stopped)
 
 
 class _FileAnalysis:
     """The analysis of one file while it is under way."""
 
-    def __init__(
-        self,
-        detector: SharedDetector,
-        networks: Sequence[tuple[FaceCrop, FileCrops]],
-        join: Join | None,
-        stopwatch: Stopwatch,
-        stopped: threading.Event | None,
-    ) -> None:
-        self._networks = networks
-        self._join = join
-        self._stopwatch = stopwatch
-        self._search: FaceSearch[list[Future[npt.NDArray[np.float32]]]]
-        self._search = FaceSearch(detector, self._submit, stopwatch, stopped)
+    def __init__(self, search: JudgedSearch) -> None:
+        self._search = search
         self._seen = Analysis()
 
     def run(self, media: MediaInfo, plan: SamplingPlan, rounds: Rounds | None) -> Analysis:
@@ -186,35 +179,12 @@ class _FileAnalysis:
             failure=failure,
         )
 
-    def _submit(self, pixels: Pixels, face: Face) -> list[Future[npt.NDArray[np.float32]]]:
-        """Cut the crop that each network wants of a face, each kind once, and hand it in."""
-        with self._stopwatch.stage("align"):
-            cut = {crop: crop.cut(pixels, face) for crop, _ in self._networks}
-        with self._stopwatch.stage("classify"):
-            return [crops.submit(cut[crop]) for crop, crops in self._networks]
-
     def _conclude_round(self, media: MediaInfo) -> None:
-        """Wait for the logits of all faces so far, and join these to tracks."""
-        with self._stopwatch.stage("classify"):
-            for _, crops in self._networks:
-                crops.finish()
+        """Join all faces so far to tracks."""
         frames, holds = self._search.frames, media.holds(self._search.sampled_s())
         self._seen = replace(
             self._seen,
             frames=frames,
             rounds=(*self._seen.rounds, frames - self._seen.frames),
-            tracks=self._classified(self._search.tracks(holds), holds),
+            tracks=self._search.tracks(holds),
         )
-
-    def _classified(self, tracks: Sequence[Track], holds: Mapping[float, Hold]) -> list[Track]:
-        return [
-            replace(track, observations=[self._with_logits(o, holds.get(o.time_s)) for o in track.observations])
-            for track in tracks
-        ]
-
-    def _with_logits(self, seen: Observation, hold: Hold | None) -> Observation:
-        found = [logits.result() for logits in self._search.cuts[seen]]
-        if self._join is None:
-            return replace(seen, logits=found[0], hold=hold)
-        opinions = np.stack(found)
-        return replace(seen, logits=self._join(opinions), opinions=opinions, hold=hold)

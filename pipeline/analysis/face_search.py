@@ -98,6 +98,19 @@ class FaceSearch(Generic[Cut]):
         """Give what was seen in all frames so far, in order of time."""
         return [self._seen[time_s] for time_s in self._times_s]
 
+    def latest(self) -> SeenFrame:
+        """Give what was seen in the latest frame, of which there must be one."""
+        return self._seen[self._times_s[-1]]
+
+    def forget(self, before_s: float) -> None:
+        """Give up what was seen before a time, but for the latest frame; `tracks` then begin there."""
+        gone = min(bisect_left(self._times_s, before_s), len(self._times_s) - 1)
+        for time_s in self._times_s[: max(gone, 0)]:
+            for seen in self._seen.pop(time_s).observations:
+                del self.cuts[seen]
+        del self._times_s[: max(gone, 0)]
+        self._finder.forget(before_s)
+
     def sampled_s(self) -> list[float]:
         """Give the presentation times of all frames so far but those of a closer look, ascending."""
         return [frame.time_s for frame in self.seen() if not frame.refinement]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import cv2
 import numpy as np
@@ -60,6 +62,7 @@ class Tracker:
         self._latest: SeenFrame | None = None
         self._open: list[Track] = []
         self._tracks: list[Track] = []
+        self._count = 0
 
     def add(self, frame: SeenFrame) -> None:
         """Take in the faces of a frame that is later than every one before it."""
@@ -71,7 +74,8 @@ class Tracker:
             if position in matched:
                 matched[position].observations.append(observation)
             else:
-                track = Track(len(self._tracks) + 1, [observation])
+                self._count += 1
+                track = Track(self._count, [observation])
                 self._tracks.append(track)
                 self._open.append(track)
         if not frame.refinement:
@@ -87,6 +91,18 @@ class Tracker:
     def tracks(self) -> list[Track]:
         """Give all tracks so far, in order of appearance."""
         return self._tracks
+
+    def open(self) -> list[Track]:
+        """Give the tracks that may still go on, in order of appearance."""
+        return self._open
+
+    def forget(self, before_s: float) -> None:
+        """Give up what was seen before a time: tracks that have ended, and faces of the others but the last two."""
+        self._tracks = [track for track in self._tracks if track.end_s >= before_s or track in self._open]
+        for track in self._tracks:
+            old = bisect_left(track.observations, before_s, key=attrgetter("time_s"))
+            # By two, the next place is guessed.
+            del track.observations[: max(0, min(old, len(track.observations) - 2))]
 
 
 # Shapes of pictures that differ by less than this share are the same, but for what rounding to whole pixels does.
