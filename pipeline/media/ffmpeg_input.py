@@ -13,10 +13,11 @@ from pipeline.media.types import MAX_PIXELS
 
 # Only formats that hold the media themselves. Left out are those that name other files or addresses to read (HLS, DASH,
 # concat scripts, SDP, image sequences), which a hostile file would use, and those that draw text as a video.
-_CONTAINERS = (
+CONTAINERS = (
     "mov,matroska,avi,asf,flv,live_flv,mpegts,mpeg,mpegvideo,m4v,h261,h263,h264,hevc,vvc,av1,obu,vc1,ivf,ogg,mxf,"
     "gxf,rm,nut,wtv,dv,mjpeg,jpegxl_pipe,yuv4mpegpipe,mp3,wav,w64,aac,flac,aiff,caf,ac3,eac3,dts,amr,ape,wv,tta"
 )
+"""ffmpeg's names of the formats of files that are read."""
 
 # What videos are coded with, and their sound: a third of the decoders that ffmpeg has. Left out are those of games of
 # the nineties, of text, of subtitles, and what nobody looks after.
@@ -54,11 +55,26 @@ def source_input(descriptor: int = 0, **options: Any) -> ffmpeg.nodes.Filterable
     return ffmpeg.input(
         "fd:" if is_new else f"file:/dev/fd/{descriptor}",
         protocol_whitelist="fd" if is_new else "file",
-        format_whitelist=_CONTAINERS,
+        format_whitelist=CONTAINERS,
         codec_whitelist=_CODECS,
         max_pixels=MAX_PIXELS,
         **numbered,
         **options,
+    )
+
+
+def live_input(url: str, formats: str, protocols: str = "", **options: Any) -> ffmpeg.nodes.FilterableStream:
+    """Give the input of a graph for what plays by itself: with the codecs of files, and no picture too large.
+
+    Args:
+        url: a device, or where a stream is.
+        formats: ffmpeg's names of those that it may have, separated by commas; `CONTAINERS` are those of files.
+        protocols: what ffmpeg may use to get at it.
+        options: of ffmpeg, for this input.
+    """
+    whitelist = {"protocol_whitelist": protocols} if protocols else {}
+    return ffmpeg.input(
+        url, format_whitelist=formats, codec_whitelist=_CODECS, max_pixels=MAX_PIXELS, **whitelist, **options
     )
 
 

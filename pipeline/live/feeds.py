@@ -1,0 +1,168 @@
+"""What can be watched: a camera, a file that plays in real time, a stream from a network."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import ffmpeg
+
+from pipeline.live.addresses import StreamAddress, find, is_address
+from pipeline.live.errors import SourceError
+from pipeline.live.tunnel import Tunnel
+from pipeline.media.confinement import Grants
+from pipeline.media.errors import MediaError, quoted
+from pipeline.media.ffmpeg_input import CONTAINERS, live_input, source_input
+from pipeline.media.limits import Limits, TimeLimit
+from pipeline.media.source_file import Readable, SourceFile
+
+Kind = Literal["camera", "file", "stream"]
+
+_CAMERAS = {"linux": ("v4l2", "video4linux2,v4l2"), "darwin": ("avfoundation",) * 2, "win32": ("dshow",) * 2}
+"""What ffmpeg calls the cameras of a system, and the formats that it may take."""
+
+# Several threads would each keep a picture back.
+_AT_ONCE = {"threads": 1, "fflags": "nobuffer"}
+
+# More formats that cameras of a network speak: pictures one after the other, and playlists.
+_STREAMED = f"{CONTAINERS},mpjpeg"
+_ANALYSED_US = 1_000_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Feed:
+    """What is watched, ready to be decoded as often as it is lost.
+
+    Attributes:
+        name: as it may be written down.
+        kind: of source.
+        input: of ffmpeg's graph.
+        readable: what ffmpeg gets open.
+        grants: what it may use beside.
+        is_paced: whether it would come faster than it plays if it were let.
+        failure: why the network did not lead to it, in words, or "".
+    """
+
+    name: str
+    kind: Kind
+    input: ffmpeg.nodes.FilterableStream
+    readable: Readable
+    grants: Grants
+    is_paced: bool = False
+    failure: Callable[[], str] = str
+
+    @property
+    def comes_back(self) -> bool:
+        """Whether it is waited for when it ends: a file is over."""
+        return self.kind != "file"
+
+    def __str__(self) -> str:
+        return quoted(self.name)
+
+
+class _NothingOpen:
+    """In place of a file that a decoder gets open, where it opens something itself."""
+
+    def __init__(self, name: str, memory_bytes: int) -> None:
+        self.path = Path(name)
+        self.limits = Limits(memory_bytes, math.inf)
+        self.time = TimeLimit(math.inf)
+
+    def reopen(self) -> int:
+        return os.open(os.devnull, os.O_RDONLY)
+
+
+@contextlib.contextmanager
+def open_feed(source: str, *, allow_private: bool = False, memory_bytes: int = Limits().memory_bytes) -> Iterator[Feed]:
+    """Find out what a source is, and make it ready to be decoded.
+
+    Args:
+        source: the number or device of a camera, the path of a file, or an address.
+        allow_private: whether an address may lie in a private network or on this machine.
+        memory_bytes: what its decoder may take.
+
+    Raises:
+        SourceError: there is no such source; it is a `RefusedSourceError` where it may not be opened like this.
+    """
+    if is_address(source):
+        address = find(source, allow_private=allow_private)
+        with contextlib.closing(Tunnel(address)) as tunnel:
+            yield _stream(address, tunnel, memory_bytes)
+    elif (camera := _camera_name(source)) is not None:
+        yield _camera(camera, memory_bytes)
+    else:
+        try:
+            file = SourceFile(Path(source), Limits(memory_bytes, math.inf))
+        except MediaError as error:
+            raise SourceError(str(error)) from error
+        with contextlib.closing(file):
+            yield Feed(source, "file", source_input(threads=1), file, Grants(), is_paced=True)
+
+
+def _camera_name(source: str) -> str | None:
+    """Give what ffmpeg calls a camera; None if the source is none."""
+    if sys.platform == "linux":
+        # A number is a camera, also where a file is called so: a file can be given as ./0.
+        return f"/dev/video{source}" if source.isdecimal() else source if source.startswith("/dev/video") else None
+    if sys.platform == "win32":
+        return source if source.startswith("video=") else None
+    return source if source.isdecimal() else None
+
+
+def _camera(name: str, memory_bytes: int) -> Feed:
+    if sys.platform == "linux" and not Path(name).exists():
+        found = ", ".join(sorted(map(str, Path("/dev").glob("video*"))))
+        raise SourceError(f"there is no camera {quoted(name)}: {f'there are {found}' if found else 'there is none'}")
+    if sys.platform not in _CAMERAS:
+        raise SourceError(f"cameras of this system ({sys.platform}) are not known")
+    form, formats = _CAMERAS[sys.platform]
+    device = Path(name) if sys.platform == "linux" else None
+    feed = live_input(name, formats, f=form, **_AT_ONCE)
+    return Feed(name, "camera", feed, _NothingOpen(name, memory_bytes), Grants(device=device))
+
+
+def _stream(address: StreamAddress, tunnel: Tunnel, memory_bytes: int) -> Feed:
+    is_rtsp = address.scheme.startswith("rtsp")
+    url = f"{'rtsp' if is_rtsp else 'http'}://{address.user}127.0.0.1:{tunnel.port}{address.path}"
+    if is_rtsp:
+        feed = live_input(url, "rtsp,rtp,sdp,mpegts", "rtp,tcp", rtsp_transport="tcp", **_AT_ONCE)
+    else:
+        options = {"headers": f"Host: {address.authority}\r\n", "analyzeduration": _ANALYSED_US}
+        playlists, keys = (",hls", ",crypto") if address.is_playlist else ("", "")
+        feed = live_input(url, _STREAMED + playlists, f"http,tcp{keys}", **options, **_AT_ONCE)
+    readable = _NothingOpen(str(address), memory_bytes)
+    # A playlist names seconds at a time.
+    grants, paced = Grants(port=tunnel.port), address.is_playlist
+    return Feed(str(address), "stream", feed, readable, grants, paced, lambda: tunnel.failure)
+
+
+def plain_reason(said: str, name: str) -> str:
+    """Say in plain words what ffmpeg complained of.
+
+    Args:
+        said: what it said first.
+        name: of the source.
+    """
+    for pattern, words in _REASONS:
+        if re.search(pattern, said, re.I):
+            return words
+    return re.sub(r"\S*127\.0\.0\.1:\d+\S*", name, said)
+
+
+_REASONS = (
+    (r"device or resource busy", "it is in use by another program"),
+    (r"permission denied|operation not permitted", "its permissions forbid it"),
+    (r"401|unauthorized", "it wants a user and a password: write them before the host, as in rtsp://user:password@host"),
+    (r"403|forbidden", "the server forbids it"),
+    (r"404|not found", "there is nothing at this address"),
+    (r"5\d\d server error|server returned 5", "the server has an error"),
+    (r"not on whitelist", "it is of no kind that is read"),
+    (r"invalid data found", "it sends no video that can be read"),
+)
