@@ -33,6 +33,7 @@ from pipeline.analysis.aggregate import (
 )
 from pipeline.analysis.analyse import Analyser, Analysis, Classifier
 from pipeline.analysis.concurrency import in_order
+from pipeline.analysis.judged_search import JudgedSearch
 from pipeline.analysis.resources import files_at_a_time, usable_cores
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.limits import Limits
@@ -127,9 +128,27 @@ class Scanner:
             stopwatch.add("fetch", origin.spent_s)
         rounds_of = self._rounds if self.adaptive else None
         analysis = self._analyser.analyse(Path(path), self.plan, stopwatch, rounds_of, stopped, origin)
+        return self.conclude(origin.name if origin else path, analysis, stopwatch)
+
+    def open(self, stopwatch: Stopwatch) -> contextlib.AbstractContextManager[JudgedSearch]:
+        """Begin a clip whose frames come from elsewhere than a file; its search ends with the block.
+
+        Args:
+            stopwatch: gets the seconds of each stage.
+        """
+        return self._analyser.open(stopwatch)
+
+    def conclude(self, name: str | os.PathLike[str], analysis: Analysis, stopwatch: Stopwatch) -> Verdict:
+        """Weigh what was seen.
+
+        Args:
+            name: of what it was seen in.
+            analysis: what was seen; it has a failure or its coverage.
+            stopwatch: what has counted the seconds.
+        """
         evidence = self._weigh(analysis, analysis.tracks)
-        status, message = _status(analysis, evidence)
-        return self._verdict(origin.name if origin else path, analysis, status, message, evidence, stopwatch)
+        status, message = _status(name, analysis, evidence)
+        return self._verdict(name, analysis, status, message, evidence, stopwatch)
 
     def failure(self, path: str | os.PathLike[str], message: str) -> Verdict:
         """Give the result of a file whose scan broke off for a reason that lies not in the file."""
@@ -270,17 +289,19 @@ def scan(path: str | os.PathLike[str], model: str | Sequence[str] | None = None,
     return Scanner(model, **options).scan(path)
 
 
-def _status(analysis: Analysis, evidence: Evidence | None) -> tuple[Status, str | None]:
+def _status(
+    name: str | os.PathLike[str], analysis: Analysis, evidence: Evidence | None
+) -> tuple[Status, str | None]:
     """Say what came of a file, and in a sentence why there is no verdict."""
     if analysis.failure:
         # What was seen before decoding broke off is told, without a verdict.
         return analysis.failure.status, str(analysis.failure)
-    assert analysis.media and analysis.coverage, "all that can be probed has them"
+    assert analysis.coverage, "all that can be probed has it"
     coverage = analysis.coverage
     if not coverage.seen:
         return (
             "undecodable",
-            f"{quoted(analysis.media.path)} is damaged: not one of the frames that were looked at could be read.",
+            f"{quoted(name)} is damaged: not one of the frames that were looked at could be read.",
         )
     if not coverage.allows_verdict:
         return "insufficient_evidence", f"only {percent(coverage.readable)} of the pictures could be read"
