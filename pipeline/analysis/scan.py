@@ -289,9 +289,7 @@ def scan(path: str | os.PathLike[str], model: str | Sequence[str] | None = None,
     return Scanner(model, **options).scan(path)
 
 
-def _status(
-    name: str | os.PathLike[str], analysis: Analysis, evidence: Evidence | None
-) -> tuple[Status, str | None]:
+def _status(name: str | os.PathLike[str], analysis: Analysis, evidence: Evidence | None) -> tuple[Status, str | None]:
     """Say what came of a file, and in a sentence why there is no verdict."""
     if analysis.failure:
         # What was seen before decoding broke off is told, without a verdict.

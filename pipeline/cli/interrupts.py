@@ -32,6 +32,25 @@ def orderly_end() -> Iterator[threading.Event]:
 
 
 @contextmanager
+def asked_to_end() -> Iterator[threading.Event]:
+    """Let the first interrupt in the block only ask for an end, and leave the second to the system.
+
+    For what must not be broken off amid a picture.
+
+    Yields:
+        An event that is set by the first interrupt.
+    """
+    asked = threading.Event()
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        asked.set()
+
+    with _handling(ask):
+        yield asked
+
+
+@contextmanager
 def end_at_once() -> Iterator[None]:
     """Leave also the first interrupt in the block to the system, where long calls of libraries would hold it back.
 

@@ -74,7 +74,7 @@ class Connection:
                 while process.has_output():
                     logged = self._log.next()
                     samples = buffer(pictures.nbytes(logged.form))
-                    if not process.read_into(memoryview(samples)):
+                    if not process.read_into(memoryview(samples.data)):
                         break
                     yield Raw(logged.time_s, logged.form, samples)
                 process.finish()

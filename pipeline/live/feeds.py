@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ffmpeg
 
@@ -134,7 +134,7 @@ def _stream(address: StreamAddress, tunnel: Tunnel, memory_bytes: int) -> Feed:
     if is_rtsp:
         feed = live_input(url, "rtsp,rtp,sdp,mpegts", "rtp,tcp", rtsp_transport="tcp", **_AT_ONCE)
     else:
-        options = {"headers": f"Host: {address.authority}\r\n", "analyzeduration": _ANALYSED_US}
+        options: dict[str, Any] = {"headers": f"Host: {address.authority}\r\n", "analyzeduration": _ANALYSED_US}
         playlists, keys = (",hls", ",crypto") if address.is_playlist else ("", "")
         feed = live_input(url, _STREAMED + playlists, f"http,tcp{keys}", **options, **_AT_ONCE)
     readable = _NothingOpen(str(address), memory_bytes)
@@ -159,7 +159,10 @@ def plain_reason(said: str, name: str) -> str:
 _REASONS = (
     (r"device or resource busy", "it is in use by another program"),
     (r"permission denied|operation not permitted", "its permissions forbid it"),
-    (r"401|unauthorized", "it wants a user and a password: write them before the host, as in rtsp://user:password@host"),
+    (
+        r"401|unauthorized",
+        "it wants a user and a password: write them before the host, as in rtsp://user:password@host",
+    ),
     (r"403|forbidden", "the server forbids it"),
     (r"404|not found", "there is nothing at this address"),
     (r"5\d\d server error|server returned 5", "the server has an error"),

@@ -11,7 +11,7 @@ from extractors import Face
 from pipeline.analysis.aggregate import MIN_OBSERVATIONS
 from pipeline.analysis.tracks import SeenFrame, Tracker
 from pipeline.live.rolling import RollingScore, next_label
-from pipeline.results.parts import Label, Track
+from pipeline.results.parts import Label, Observation, Track
 
 COMES_BACK_S = 5.0
 """Who is taken up again where they were expected within this time has never left."""
@@ -65,9 +65,13 @@ class People:
     Args:
         calibration: of the model.
         thresholds: of the model.
+
+    Attributes:
+        latest: the faces of the last frame, each with the number of its person.
     """
 
     def __init__(self, calibration: Calibration, thresholds: Thresholds) -> None:
+        self.latest: list[tuple[int, Observation]] = []
         self._calibration, self._thresholds = calibration, thresholds
         self._tracker = Tracker(max_missed=_ANY_NUMBER, max_gap_s=COMES_BACK_S)
         self._followed: dict[int, Person] = {}
@@ -82,9 +86,10 @@ class People:
         tracks = self._tracker.open()
         gone = [self._followed.pop(number) for number in self._followed.keys() - {track.id for track in tracks}]
         changes = [Change("leaves", person) for person in sorted(gone, key=lambda who: who.id) if person.is_certain]
-        for track in tracks:
-            if track.observations[-1].time_s == frame.time_s:
-                changes += self._see(track)
+        seen = [track for track in tracks if track.observations[-1].time_s == frame.time_s]
+        self.latest = [(track.id, track.observations[-1]) for track in seen]
+        for track in seen:
+            changes += self._see(track)
         self._tracker.forget(frame.time_s - _KEPT_S)
         return changes
 

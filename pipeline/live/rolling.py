@@ -13,7 +13,7 @@ from pipeline.analysis.stretches import MIN_QUALITY
 from pipeline.results.parts import Label, label_of
 
 WINDOW_S = 4.0
-"""A score is that of so many seconds: faces of neighbouring frames err alike, so fewer would say little more than one."""
+"""A score is that of so many seconds: neighbouring frames err alike, so fewer would say little more than one frame."""
 
 SETTLED_S = 1.0
 """A person who has been seen for less is not judged yet."""
@@ -59,6 +59,7 @@ class RollingScore:
         weights = np.maximum(quality, _LEAST_QUALITY)
         return self._calibration.scores(*np.average(np.stack(logits), axis=0, weights=weights))
 
+
 def next_label(label: Label | None, score: float, thresholds: Thresholds) -> Label:
     """Give the label of a score that follows on one with another label.
 
@@ -82,4 +83,3 @@ def _eased(threshold: float, log_odds: float) -> float:
     if not 0 < threshold < 1:
         return threshold
     return sigmoid(math.log(threshold / (1 - threshold)) + log_odds)
-

@@ -88,7 +88,7 @@ class Tunnel:
                     ),
                     _CONNECT_TIMEOUT_S,
                 )
-            except (asyncio.TimeoutError, OSError) as error:  # noqa: UP041 - the two are one only since Python 3.11
+            except (asyncio.TimeoutError, OSError) as error:
                 failure = error if isinstance(error, OSError) else TimeoutError("it does not answer")
         raise failure
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,6 @@ from datetime import datetime
 from pipeline.analysis.judged_search import JudgedSearch
 from pipeline.analysis.scan import Scanner
 from pipeline.analysis.stopwatch import Stopwatch
-from pipeline.analysis.tracks import SeenFrame
 from pipeline.live.conditions import Conditions
 from pipeline.live.delays import Delays
 from pipeline.live.errors import SourceError
@@ -19,6 +19,7 @@ from pipeline.live.feeds import Feed
 from pipeline.live.people import Change, People, Person
 from pipeline.live.reader import LiveFrame, Notice, Reader
 from pipeline.media.types import Frame
+from pipeline.results.parts import Observation
 
 USUAL_RATE = 10.0
 """Frames a second that are looked at: more would say the same of a face, at the cost of whatever else runs."""
@@ -35,12 +36,12 @@ class Picture:
 
     Attributes:
         frame: the picture.
-        seen: its faces, with their logits.
+        faces: what was seen in it, with their logits, each with the number of its person.
         delay_s: seconds from when it was due until its faces were judged.
     """
 
     frame: Frame
-    seen: SeenFrame
+    faces: Sequence[tuple[int, Observation]]
     delay_s: float
 
 
@@ -76,6 +77,7 @@ class Watch:
         rate: frames a second to look at, at most.
         timeout_s: seconds without a picture after which the source counts as lost, or at the start as a failure.
         seconds: how long to watch, from the first picture on; None for as long as there are pictures.
+        stopped: ends the watch once it is set.
     """
 
     def __init__(
@@ -86,7 +88,9 @@ class Watch:
         rate: float = USUAL_RATE,
         timeout_s: float = USUAL_TIMEOUT_S,
         seconds: float | None = None,
+        stopped: threading.Event | None = None,
     ) -> None:
+        self._stopped = stopped or threading.Event()
         self._feed = feed
         self._scanner = scanner
         self._step_s = 1 / rate
@@ -115,7 +119,7 @@ class Watch:
         with self._scanner.open(Stopwatch()) as search:
             next_look = time.monotonic()
             while not self._is_over():
-                time.sleep(max(0.0, next_look - time.monotonic()))
+                self._stopped.wait(max(0.0, next_look - time.monotonic()))
                 found = self._reader.next()
                 if isinstance(found, LiveFrame):
                     # Not from when it was taken: it may have been waited for.
@@ -139,6 +143,8 @@ class Watch:
         return Totals(self._reader.came, self._delays.count, self._delays.quantile(0.5), self._delays.quantile(0.95))
 
     def _is_over(self) -> bool:
+        if self._stopped.is_set():
+            return True
         if self._began is None or self._seconds is None:
             return False
         return time.monotonic() - self._began >= self._seconds
@@ -155,7 +161,9 @@ class Watch:
         self._time_s = frame.time_s
         events = [self._event(kind, message) for kind, message in self._conditions.look(frame, seen)]
         events += [self._event_of_change(change) for change in changes]
-        return self._moment([replace(event, delay_s=delay_s) for event in events], Picture(frame, seen, delay_s))
+        return self._moment(
+            [replace(event, delay_s=delay_s) for event in events], Picture(frame, self._people.latest, delay_s)
+        )
 
     def _moment(self, events: Sequence[Event], picture: Picture | None = None) -> Moment:
         return Moment(

@@ -192,9 +192,9 @@ def _filter(writes: bool, executes: bool, connects: bool) -> bytes:
     # Limits may be asked for, which names no place in memory for new ones.
     steps += _refused_with(_PRLIMIT[column], _ARGUMENT_AT[2], _BITS)
     steps += _refused_with(_PRLIMIT[column], _ARGUMENT_AT[2] + 4, _BITS)
-    if connects and (number := _CONNECT["socket"][column]) is not None:
+    if connects:
         for offset, allowed in zip(_ARGUMENT_AT, _TCP_SOCKET, strict=True):
-            steps += _refused_with(number, offset, _BITS & ~allowed)
+            steps += _refused_with(_CONNECT["socket"][column], offset, _BITS & ~allowed)
     for name, numbers in ({} if writes else _OPEN).items():
         if (number := numbers[column]) is not None:
             steps += _refused_with(number, _ARGUMENT_AT[1 if name == "open" else 2], _WRITE_FLAGS)

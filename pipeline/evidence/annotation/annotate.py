@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evidence.annotation.drawing import Annotation, Canvas, Lane, Mark
+from pipeline.evidence.annotation.drawing import Annotation, Canvas, Lane
+from pipeline.evidence.annotation.face_marks import Mark
+from pipeline.evidence.annotation.placement import Placement, playable_size
 from pipeline.evidence.annotation.stream_facts import StreamFacts, find_stream_facts
 from pipeline.evidence.annotation.video_writer import VideoWriter
 from pipeline.evidence.pictures import PicturesError, box_of, reopen
@@ -33,9 +34,6 @@ from pipeline.results.writers import WriteError
 
 LONGEST_BRIDGE_S = 1.0
 """Observations further apart are not joined: a head does not move in a straight line for so long."""
-
-MAX_SIDE = 3840
-"""Larger videos are scaled down, because browsers do not play H.264 beyond 4K."""
 
 _SHORT_BRIDGE_S = 0.25
 _MISSED_STEPS = 1.6
@@ -145,53 +143,11 @@ class _Path:
         return pieces
 
 
-@dataclass(frozen=True, slots=True)
-class _Placement:
-    """Where frames of one size lie in the copy.
-
-    Attributes:
-        size: width and height of the frames.
-        left: pixels of the copy beside them.
-        top: pixels of the copy above them.
-        width: pixels of the copy that they take.
-        height: pixels of the copy that they take.
-    """
-
-    size: tuple[int, int]
-    left: int
-    top: int
-    width: int
-    height: int
-
-    @classmethod
-    def of(cls, size: tuple[int, int], usual: tuple[int, int], copy: tuple[int, int]) -> _Placement:
-        """Let frames of the usual size fill the copy, and others lie in its middle, as large as they fit."""
-        if size == usual:
-            return cls(size, 0, 0, *copy)
-        scale = min(copy[0] / size[0], copy[1] / size[1])
-        width, height = (max(1, min(round(side * scale), most)) for side, most in zip(size, copy, strict=True))
-        return cls(size, (copy[0] - width) // 2, (copy[1] - height) // 2, width, height)
-
-    def box(self, box: Sequence[float]) -> npt.NDArray[np.float64]:
-        """Give a box of the frame in pixels of the copy."""
-        scale = np.array([self.width / self.size[0], self.height / self.size[1]])
-        return np.array(box, np.float64) * [*scale, *scale] + [self.left, self.top, 0, 0]
-
-    def picture(self, image: npt.NDArray[np.uint8], copy: tuple[int, int]) -> npt.NDArray[np.uint8]:
-        """Lay a frame on black, RGB uint8 of the size of the copy."""
-        fitted = _fitted(image, self.width, self.height)
-        if (self.width, self.height) == copy:
-            return fitted
-        whole = np.zeros((copy[1], copy[0], 3), np.uint8)
-        whole[self.top : self.top + self.height, self.left : self.left + self.width] = fitted
-        return whole
-
-
 def _paths(verdict: Verdict, usual: tuple[int, int], copy: tuple[int, int]) -> list[_Path]:
     """Give the ways of all persons through a copy; `usual` is the size of most frames."""
 
     def box(seen: Observation) -> npt.NDArray[np.float64]:
-        return _Placement.of(verdict.frame_size(seen) or usual, usual, copy).box(box_of(seen))
+        return Placement.of(verdict.frame_size(seen) or usual, usual, copy).box(box_of(seen))
 
     bridge_s = _bridge([seen.time_s for item in verdict.tracks for seen in item.track.observations])
     return [
@@ -219,15 +175,18 @@ def _bridge(times_s: Sequence[float]) -> float:
     return min(LONGEST_BRIDGE_S, max(_SHORT_BRIDGE_S, _MISSED_STEPS * usual))
 
 
-def _marks(paths: Sequence[_Path], time_s: float) -> list[Mark]:
-    found = [(path, seen) for path in paths if (seen := path.at(time_s)) is not None]
-    return [Mark(path.track, path.judged, box, score) for path, (box, score) in found]
+def _marks(verdict: Verdict, paths: Sequence[_Path], time_s: float) -> list[Mark]:
+    found = [(path, *seen) for path in paths if (seen := path.at(time_s)) is not None]
+    return [
+        Mark(path.track, verdict.label_of(score) if path.judged else "not_judged", box, score)
+        for path, box, score in found
+    ]
 
 
 def _annotate_video(verdict: Verdict, media: MediaInfo, target: Path) -> None:
     stream_facts = find_stream_facts(media) if media.decoder.startswith("ffmpeg") else StreamFacts()
     usual = (media.width, media.height)
-    copy = _playable_size(*usual)
+    copy = playable_size(*usual)
     paths = _paths(verdict, usual, copy)
     start_s = float(media.frame_times_s[0])
     lanes = [Lane(path.judged, path.stretches()) for path in paths]
@@ -238,8 +197,8 @@ def _annotate_video(verdict: Verdict, media: MediaInfo, target: Path) -> None:
     ):
         for frame in reader:
             height, width, _ = frame.pixels.shape
-            picture = _Placement.of((width, height), usual, copy).picture(frame.image, copy)
-            annotation = Annotation(frame.time_s, _marks(paths, frame.time_s))
+            picture = Placement.of((width, height), usual, copy).picture(frame.image, copy)
+            annotation = Annotation(frame.time_s, _marks(verdict, paths, frame.time_s))
             writer.write(canvas.draw(picture, annotation), frame.time_s)
         writer.finish(media.end_s)
 
@@ -251,7 +210,9 @@ def _annotate_image(verdict: Verdict, media: MediaInfo, target: Path) -> None:
         frame = next(iter(reader))
     height, width, _ = frame.image.shape
     paths = _paths(verdict, (width, height), (width, height))
-    picture = Canvas((width, height), verdict, _boxes(paths)).draw(frame.image, Annotation(0.0, _marks(paths, 0.0)))
+    picture = Canvas((width, height), verdict, _boxes(paths)).draw(
+        frame.image, Annotation(0.0, _marks(verdict, paths, 0.0))
+    )
     part = target.with_name(f".facewitness-{os.getpid()}-{secrets.token_hex(4)}{target.suffix}")
     try:
         Image.fromarray(picture).save(part, quality=_JPEG_QUALITY, optimize=True)
@@ -262,16 +223,3 @@ def _annotate_image(verdict: Verdict, media: MediaInfo, target: Path) -> None:
         raise WriteError(f"cannot write {quoted(target)}: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)
-
-
-def _playable_size(width: int, height: int) -> tuple[int, int]:
-    """Give the largest even size within what browsers play."""
-    shrink = min(1.0, MAX_SIDE / max(width, height))
-    return max(2, int(width * shrink) // 2 * 2), max(2, int(height * shrink) // 2 * 2)
-
-
-def _fitted(picture: npt.NDArray[np.uint8], width: int, height: int) -> npt.NDArray[np.uint8]:
-    """Bring a picture to a size; an odd row or column is left out, since scaling would blur all of it."""
-    if 0 <= picture.shape[0] - height <= 1 and 0 <= picture.shape[1] - width <= 1:
-        return picture[:height, :width]
-    return np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

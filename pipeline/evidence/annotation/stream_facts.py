@@ -37,6 +37,9 @@ class StreamFacts:
     delay_s: float = 0.0
 
 
+NO_SOUND = StreamFacts()
+
+
 def find_stream_facts(source: MediaInfo, stall_timeout_s: float = STALL_TIMEOUT_S) -> StreamFacts:
     """Find what a copy of a video file needs beside its pictures.
 

@@ -23,7 +23,7 @@ import ffmpeg
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.evidence.annotation.stream_facts import StreamFacts
+from pipeline.evidence.annotation.stream_facts import NO_SOUND, StreamFacts
 from pipeline.media import confinement
 from pipeline.media.ffmpeg import find_binary
 from pipeline.media.ffmpeg_input import file_url, source_input
@@ -76,8 +76,8 @@ class VideoWriter:
     Args:
         target: what to write; a file of that name is replaced.
         size: width and height of the pictures, both even.
-        source: the video that the pictures were made from, and whose clock their times are of.
-        stream_facts: what else of it is taken over.
+        source: the video whose sound is taken over, and whose clock the times of the pictures are of; None for none.
+        stream_facts: what of it is taken over.
         stall_timeout_s: seconds without progress after which ffmpeg is killed.
 
     Raises:
@@ -88,8 +88,8 @@ class VideoWriter:
         self,
         target: Path,
         size: tuple[int, int],
-        source: MediaInfo,
-        stream_facts: StreamFacts,
+        source: MediaInfo | None,
+        stream_facts: StreamFacts = NO_SOUND,
         stall_timeout_s: float = STALL_TIMEOUT_S,
     ) -> None:
         self._target, self._size, self._source, self._stream_facts = target, size, source, stream_facts
@@ -163,7 +163,7 @@ class VideoWriter:
         video = pictures["v:0"].filter("scale", out_color_matrix="bt709", out_range="tv", flags="accurate_rnd")
         video = video.filter("format", "yuv420p")
         video = video.filter("setparams", colorspace="bt709", color_primaries="bt709", color_trc="bt709", range="tv")
-        file = self._source.source.reopen()
+        file = self._source.source.reopen() if self._source else os.open(os.devnull, os.O_RDONLY)
         source = source_input(file)
         streams, options = [video], {}
         for position, (stream, codec) in enumerate(self._stream_facts.sound):
@@ -172,22 +172,25 @@ class VideoWriter:
             if codec not in MP4_SOUND:
                 options[f"b:a:{position}"] = "192k"
         output = ffmpeg.output(*streams, file_url(self._part), **_OUTPUT_OPTIONS, **options)
-        if self._stream_facts.sound:
+        if self._source and self._stream_facts.sound:
             # Read along with the sound, so that both begin at the same time 0, and thrown away.
             unused = ffmpeg.output(source[str(self._source.stream)], "pipe:", format="null", codec="copy")
             output = ffmpeg.merge_outputs(output, unused)
         command = [find_binary().path, "-hide_banner", "-nostats", "-loglevel", "error", "-y", *ffmpeg.get_args(output)]
+        reading_bytes = self._source.source.limits.memory_bytes if self._source else 0
         try:
             self._part.touch(exist_ok=False)
             process = confinement.start(
                 command,
                 find_binary().confinement,
-                Limits(self._source.source.limits.memory_bytes + _ENCODER_BYTES, math.inf),
+                Limits(reading_bytes + _ENCODER_BYTES, math.inf),
                 confinement.Grants(self._part),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 pass_fds=[file],
+                # What plays cannot be drawn again: an interrupt must not end it before the last pictures have come.
+                start_new_session=self._source is None,
             )
         except OSError as error:
             raise WriteError(f"cannot write {quoted(self._target)}: {error.strerror}") from error
