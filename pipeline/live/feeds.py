@@ -29,7 +29,7 @@ _CAMERAS = {"linux": ("v4l2", "video4linux2,v4l2"), "darwin": ("avfoundation",) 
 """What ffmpeg calls the cameras of a system, and the formats that it may take."""
 
 # Several threads would each keep a picture back.
-_AT_ONCE = {"threads": 1, "fflags": "nobuffer"}
+_AT_ONCE: dict[str, Any] = {"threads": 1, "fflags": "nobuffer"}
 
 # More formats that cameras of a network speak: pictures one after the other, and playlists.
 _STREAMED = f"{CONTAINERS},mpjpeg"

@@ -15,6 +15,7 @@ from pipeline.live.clock import Clock
 from pipeline.live.connection import Buffer, Connection, Raw
 from pipeline.live.feeds import Feed
 from pipeline.media.types import Frame
+from pipeline.media.video_probe import Banner
 
 Item = TypeVar("Item")
 
@@ -88,7 +89,7 @@ class Reader:
     Attributes:
         came: number of pictures that came.
         dropped: number of those that nobody looked at.
-        codec: of the pictures, once there is one.
+        banner: what ffmpeg says of the source, once there is a picture.
     """
 
     def __init__(self, feed: Feed, timeout_s: float) -> None:
@@ -102,7 +103,7 @@ class Reader:
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self.came = self.dropped = 0
-        self.codec = ""
+        self.banner = Banner()
 
     def __enter__(self) -> Reader:
         self._thread.start()
@@ -165,7 +166,7 @@ class Reader:
                 return ""
             if is_first:
                 is_first = False
-                self.codec = connection.banner.videos[0].codec if connection.banner.videos else ""
+                self.banner = connection.banner
                 if lost_since is not None:
                     self._notices.append(Notice("returned", away_s=now - lost_since))
                 elif not self.came:

@@ -16,6 +16,8 @@ from pipeline.live.kept_evidence import KeptEvidence
 from pipeline.live.watch import Moment
 from pipeline.media.errors import quoted
 from pipeline.media.ffmpeg import find_binary
+from pipeline.media.types import PictureForm
+from pipeline.media.video_probe import Banner
 from pipeline.results.parts import InputRecord, ProbeRecord, SamplingRecord, rounded
 from pipeline.results.verdict import Verdict
 from pipeline.results.writers import WriteError, write_whole
@@ -49,6 +51,8 @@ class Recording:
         self._stopwatch = Stopwatch()
         self._writer: VideoWriter | None = None
         self._size = (0, 0)
+        self._form: PictureForm | None = None
+        self._banner = Banner()
         self._came = 0
 
     def __enter__(self) -> Recording:
@@ -62,6 +66,13 @@ class Recording:
             write_whole(self.result_file, json.dumps(self.verdict().to_json(), indent=1, allow_nan=False) + "\n")
             writer.finish(self._evidence.end_s + _LAST_SHOWN_S)
 
+    @property
+    def outcome(self) -> str:
+        """What was recorded, in a sentence."""
+        if self._writer is None:
+            return f"nothing was recorded to {quoted(self._target)}, because there was no picture"
+        return f"the recording is {quoted(self._target)}, its result {quoted(self.result_file)}"
+
     def add(self, moment: Moment) -> None:
         """Record a moment.
 
@@ -74,7 +85,7 @@ class Recording:
         drawn = annotated(moment, moment.picture)
         size = (drawn.shape[1], drawn.shape[0])
         if self._writer is None:
-            self._size = size
+            self._size, self._form, self._banner = size, moment.picture.frame.form, moment.banner
             self._writer = VideoWriter(self._target, playable_size(*size), None)
         copy = playable_size(*self._size)
         placed = Placement.of(size, self._size, copy).picture(drawn, copy)
@@ -86,12 +97,24 @@ class Recording:
         analysis = self._evidence.analysis()
         verdict = self._scanner.conclude(self._feed.name, analysis, self._stopwatch)
         binary = find_binary()
+        form, banner = self._form, self._banner
         probe = ProbeRecord(
             kind="video",
+            container=banner.container or "",
+            codec=banner.videos[0].codec if banner.videos else "",
+            pixel_format=form.pixel_format if form else "",
             width=self._size[0],
             height=self._size[1],
+            not_looked_at=[],
+            # ffmpeg has turned them upright.
+            rotation_deg=0,
             duration_s=rounded(self._evidence.end_s),
             frames=self._came,
+            variable_frame_rate=True,
+            start_time_s=0.0,
+            has_audio=banner.has_audio,
+            color_transfer=form.color_transfer if form else None,
+            interlaced=form.interlaced if form else False,
             decoder=str(binary),
         )
         return replace(

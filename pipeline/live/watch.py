@@ -19,6 +19,7 @@ from pipeline.live.feeds import Feed
 from pipeline.live.people import Change, People, Person
 from pipeline.live.reader import LiveFrame, Notice, Reader
 from pipeline.media.types import Frame
+from pipeline.media.video_probe import Banner
 from pipeline.results.parts import Observation
 
 USUAL_RATE = 10.0
@@ -57,6 +58,7 @@ class Moment:
         is_lost: whether the source is away.
         came: number of pictures that came so far.
         looked_at: number of those that were searched for faces.
+        banner: what ffmpeg says of the source.
     """
 
     time_s: float
@@ -66,6 +68,7 @@ class Moment:
     is_lost: bool
     came: int
     looked_at: int
+    banner: Banner
 
 
 class Watch:
@@ -174,6 +177,7 @@ class Watch:
             self._is_lost,
             self._reader.came,
             self._delays.count,
+            self._reader.banner,
         )
 
     def _event(self, kind: EventKind, message: str) -> Event:
@@ -186,8 +190,8 @@ class Watch:
         self._is_lost = notice.kind == "lost"
         if notice.kind == "began":
             self._began = time.monotonic()
-            what = f" ({self._reader.codec})" if self._reader.codec else ""
-            return self._event("began", f"Watching {self._feed}{what}.")
+            codec = next((f" ({video.codec})" for video in self._reader.banner.videos), "")
+            return self._event("began", f"Watching {self._feed}{codec}.")
         if notice.kind == "lost":
             return self._event("lost", f"{self._feed} is lost: {notice.reason}. It is opened again until it is back.")
         return self._event("returned", f"{self._feed} is back after {notice.away_s:.1f} s.")
