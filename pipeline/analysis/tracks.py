@@ -82,6 +82,10 @@ class Tracker:
             self._recent_s.append(frame.time_s)
             self._open = [track for track in self._open if self._may_go_on(track)]
 
+    def end_shot(self) -> None:
+        """End every track: whoever is seen next is somebody new."""
+        self._open = []
+
     def _may_go_on(self, track: Track) -> bool:
         now_s = self._recent_s[-1]
         hold = self._holds.get(track.end_s)

@@ -95,7 +95,10 @@ def run(options: argparse.Namespace) -> int:
     set_up_logging(options.debug)
     with end_at_once():
         from pipeline.analysis.scan import Scanner
+        from pipeline.live import recording
         from pipeline.live.feeds import open_feed
+    if options.record:
+        recording.check(Path(options.record))
     with contextlib.ExitStack() as opened:
         feed = opened.enter_context(open_feed(options.source, allow_private=options.allow_private))
         page = _open_page(options, opened)

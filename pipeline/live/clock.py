@@ -6,6 +6,9 @@ _DRIFT = 1e-4
 """By so much, at most, do the clocks of two machines run apart."""
 
 _LEAST_STEP_S = 1e-3
+
+# A step back, or one forward by more than was waited for, is one to another clock.
+_BACK_S = 0.5
 _JUMP_S = 10.0
 
 
@@ -41,7 +44,8 @@ class Clock:
         """
         if self._began is None:
             self._began = now
-        if self._is_new or abs(source_s + self._shift_s - self._latest_s) > _JUMP_S + (now - self._came):
+        step_s = source_s + self._shift_s - self._latest_s
+        if self._is_new or not -_BACK_S < step_s < _JUMP_S + (now - self._came):
             self._is_new = False
             self._shift_s = now - self._began - source_s
             self._due_s = now - source_s

@@ -75,6 +75,7 @@ class People:
         self._calibration, self._thresholds = calibration, thresholds
         self._tracker = Tracker(max_missed=_ANY_NUMBER, max_gap_s=COMES_BACK_S)
         self._followed: dict[int, Person] = {}
+        self._time_s = 0.0
 
     def look(self, frame: SeenFrame) -> list[Change]:
         """Take in a frame that is later than every one before it, whose faces have their logits.
@@ -82,6 +83,9 @@ class People:
         Returns:
             What is new, people who leave first.
         """
+        if frame.time_s - self._time_s > COMES_BACK_S:
+            self._tracker.end_shot()
+        self._time_s = frame.time_s
         self._tracker.add(frame)
         tracks = self._tracker.open()
         gone = [self._followed.pop(number) for number in self._followed.keys() - {track.id for track in tracks}]

@@ -25,26 +25,39 @@ from pipeline.results.writers import WriteError, write_whole
 _LAST_SHOWN_S = 0.1
 
 
+def check(target: Path) -> None:
+    """Make sure that a recording can be called so.
+
+    Raises:
+        WriteError: it is there already, or is not called as an MP4.
+    """
+    if target.suffix.lower() != ".mp4":
+        raise WriteError(f"cannot write {quoted(target)}: recordings are MP4, so name it .mp4")
+    for file in (target, _result_file(target)):
+        if file.exists():
+            raise WriteError(f"{quoted(file)} is there already: name the recording otherwise, or remove it")
+
+
+def _result_file(target: Path) -> Path:
+    return target.with_name(f"{target.name}.json")
+
+
 class Recording:
     """Records a watch; use it in a `with`, at whose end what was recorded is whole.
 
     Args:
-        target: the MP4 to write, which must not be there yet; the result is written beside it, as `TARGET.json`.
+        target: the MP4 to write, see `check`; the result is written beside it, as `TARGET.json`.
         feed: what is watched.
         scanner: what judges it.
         sampling: which frames are looked at, in words.
 
     Raises:
-        WriteError: the target is there already, or is not called so.
+        WriteError: as `check` does.
     """
 
     def __init__(self, target: Path, feed: Feed, scanner: Scanner, sampling: str) -> None:
-        if target.suffix.lower() != ".mp4":
-            raise WriteError(f"cannot write {quoted(target)}: recordings are MP4, so name it .mp4")
-        self.result_file = target.with_name(f"{target.name}.json")
-        for file in (target, self.result_file):
-            if file.exists():
-                raise WriteError(f"{quoted(file)} is there already: name the recording otherwise, or remove it")
+        check(target)
+        self.result_file = _result_file(target)
         self._target = target
         self._feed, self._scanner, self._sampling = feed, scanner, sampling
         self._evidence = KeptEvidence()

@@ -66,8 +66,8 @@ class Tunnel:
         ways = [asyncio.ensure_future(_copy(reader, far_writer)), asyncio.ensure_future(_copy(far_reader, writer))]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-            # What was sent by the server before it ended is still to be read.
-            await asyncio.wait(ways[1:], timeout=_CONNECT_TIMEOUT_S)
+        except asyncio.CancelledError:  # this is closed; asyncio would log it as a fault
+            pass
         finally:
             for way in ways:
                 way.cancel()
