@@ -130,6 +130,6 @@ def test_kept_evidence_is_thinned_evenly_and_says_so():
     assert 50 <= analysis.frames == len(times) <= 100
     assert len({round(b - a, 3) for a, b in itertools.pairwise(times)} - {61.6}) == 1
     assert [track.id for track in analysis.tracks] == [1, 2]
-    assert analysis.warnings == ["1000 frames were looked at; what was seen in one of 16 is kept here."]
+    assert analysis.warnings == ["1,000 frames were looked at; what was seen in one of 16 is kept here."]
     assert analysis.coverage.not_looked_at == ((49.9, 110.0),)
     assert analysis.coverage.seen < 0.7
