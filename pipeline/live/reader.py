@@ -97,6 +97,7 @@ class Reader:
         self._timeout_s = timeout_s
         self._newest: Newest[LiveFrame] = Newest()
         self._notices: deque[Notice] = deque()
+        self._held: LiveFrame | None = None
         self._free: Buffer | None = None
         self._stopped = threading.Event()
         self._clock = Clock()
@@ -115,11 +116,12 @@ class Reader:
 
     def next(self) -> LiveFrame | Notice | None:
         """Give what became of the source since the last call, else the newest picture; None if there is nothing."""
-        if not self._notices and (frame := self._newest.take(_PATIENCE_S)) is not None:
-            return frame
+        frame = self._held or (None if self._notices else self._newest.take(_PATIENCE_S))
         if self._failure:
             raise self._failure
-        return self._notices.popleft() if self._notices else None
+        # What was noticed while a picture was waited for came before it.
+        self._held = frame if self._notices else None
+        return self._notices.popleft() if self._notices else frame
 
     def _run(self) -> None:
         try:
