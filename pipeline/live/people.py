@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -83,13 +83,11 @@ class People:
         Returns:
             What is new, people who leave first.
         """
-        if frame.time_s - self._time_s > COMES_BACK_S:
-            self._tracker.end_shot()
+        changes = self.wait(frame.time_s)
         self._time_s = frame.time_s
         self._tracker.add(frame)
         tracks = self._tracker.open()
-        gone = [self._followed.pop(number) for number in self._followed.keys() - {track.id for track in tracks}]
-        changes = [Change("leaves", person) for person in sorted(gone, key=lambda who: who.id) if person.is_certain]
+        changes += self._leave(self._followed.keys() - {track.id for track in tracks})
         seen = [track for track in tracks if track.observations[-1].time_s == frame.time_s]
         self.latest = [(track.id, track.observations[-1]) for track in seen]
         for track in seen:
@@ -97,9 +95,20 @@ class People:
         self._tracker.forget(frame.time_s - _KEPT_S)
         return changes
 
+    def wait(self, time_s: float) -> list[Change]:
+        """Note that there is no picture up to a time; after a while nobody is taken up again."""
+        if time_s - self._time_s <= COMES_BACK_S:
+            return []
+        self._tracker.end_shot()
+        return self._leave(set(self._followed))
+
     def present(self) -> list[Person]:
         """Give all who have not left, in order of appearance."""
         return [person for person in self._followed.values() if person.is_certain]
+
+    def _leave(self, numbers: Set[int]) -> list[Change]:
+        gone = [self._followed.pop(number) for number in sorted(numbers)]
+        return [Change("leaves", person) for person in gone if person.is_certain]
 
     def _see(self, track: Track) -> Iterator[Change]:
         """Take in the last face of a track."""

@@ -19,7 +19,7 @@ from pipeline.media.video_probe import Banner
 
 Item = TypeVar("Item")
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 4.0
 """Before the first attempt to open a lost source again, and between later ones; each pause is twice the last."""
 
 MOST_BEHIND_S = 5.0

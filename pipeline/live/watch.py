@@ -132,6 +132,8 @@ class Watch:
                     if found.kind == "ended":
                         break
                     yield self._moment([self._event_of(found)])
+                elif self._is_lost:
+                    yield self._wait()
         yield self._moment([self.end()])
 
     def end(self) -> Event:
@@ -168,6 +170,16 @@ class Watch:
             [replace(event, delay_s=delay_s) for event in events], Picture(frame, self._people.latest, delay_s)
         )
 
+    def _wait(self) -> Moment:
+        """Let people leave while there is no picture."""
+        self._time_s = self._elapsed_s()
+        return self._moment([self._event_of_change(change) for change in self._people.wait(self._time_s)])
+
+    def _elapsed_s(self) -> float:
+        """Seconds since the first picture, also where none comes."""
+        since_s = time.monotonic() - self._began if self._began is not None else 0.0
+        return max(self._time_s, since_s)
+
     def _moment(self, events: Sequence[Event], picture: Picture | None = None) -> Moment:
         return Moment(
             self._time_s,
@@ -188,6 +200,7 @@ class Watch:
         if notice.kind == "failed":
             raise SourceError(f"{self._feed} gives no picture: {notice.reason}")
         self._is_lost = notice.kind == "lost"
+        self._time_s = self._elapsed_s()
         if notice.kind == "began":
             self._began = time.monotonic()
             codec = next((f" ({video.codec})" for video in self._reader.banner.videos), "")

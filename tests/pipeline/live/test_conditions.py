@@ -104,6 +104,15 @@ def test_who_comes_back_within_seconds_keeps_the_number():
     assert watched.present()[0].last_s == back[-1].time_s
 
 
+def test_who_was_there_before_a_long_time_without_pictures_is_somebody_else_after():
+    watched = people()
+    changes(watched, [seen(at(n), (50, 5)) for n in range(20)])
+    assert watched.wait(2 + COMES_BACK_S / 2) == []
+    assert [(change.kind, change.person.id) for change in watched.wait(3 + COMES_BACK_S)] == [("leaves", 1)]
+    assert watched.present() == []
+    assert changes(watched, [seen(20 + at(n), (50, 5)) for n in range(20)]) == [("appears", 2), ("label", 2)]
+
+
 def test_what_is_taken_for_a_face_in_one_frame_is_never_told_of():
     frames = [seen(at(n), *([(50, 5)] if n == 5 else [])) for n in range(100)]
     assert changes(people(), frames) == []
