@@ -27,7 +27,7 @@ FLOORS = (
     {"results"},
     {"analysis"},
     {"batch", "evidence"},
-    {"workbench"},
+    {"workbench", "live"},
     {"__init__"},
     {"cli"},
 )

@@ -41,6 +41,15 @@ _SCOPES = {6: 2}
 _OF_ONE_FILE = Access.EXECUTE | Access.READ_FILE | Access.WRITE | Access.IOCTL_DEV
 
 
+def interface_version() -> int:
+    """Give the version of the interface that the kernel has; from 4 on it checks ports.
+
+    Raises:
+        OSError: the kernel does not offer it.
+    """
+    return _call(_CREATE_RULESET, None, 0, _ASK_VERSION)
+
+
 def restrict(left: Mapping[Path, Access], port: int | None = None) -> None:
     """Take all rights to files from the calling thread but those that are left. It needs `no_new_privs`.
 
@@ -54,7 +63,7 @@ def restrict(left: Mapping[Path, Access], port: int | None = None) -> None:
     Raises:
         OSError: the kernel does not offer it.
     """
-    version = _call(_CREATE_RULESET, None, 0, _ASK_VERSION)
+    version = interface_version()
     files, net, scopes = (_all_bits(known, version) for known in (_FILE_RIGHTS, _NET_RIGHTS, _SCOPES))
     size = 24 if version >= 6 else 16 if version >= 4 else 8
     rules = _call(_CREATE_RULESET, struct.pack("=QQQ", files, net, scopes), size, 0)

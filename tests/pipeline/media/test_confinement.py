@@ -14,8 +14,8 @@ import psutil
 import pytest
 from PIL import Image
 
-from pipeline.media import confinement, ffmpeg, image_process, open_frames, probe
-from pipeline.media.confinement import MEASURES, offered, start
+from pipeline.media import confinement, ffmpeg, image_process, landlock, open_frames, probe
+from pipeline.media.confinement import MEASURES, Grants, offered, start
 from pipeline.media.limits import Limits
 from tests.evidence import verdict
 from tests.media_files import EVERY, frames_of, number_frame, read_number, run_ffmpeg
@@ -56,13 +56,14 @@ except (OSError, MemoryError):
 """
 
 
-def said(code: str, folder: Path, measures=MEASURES) -> str:
+def said(code: str, folder: Path, measures=MEASURES, grants: Grants | None = None) -> str:
     """What a confined program prints."""
     (folder / "file").write_text("secret")
     with start(
         [sys.executable, "-S", "-c", PROGRAM.format(code), str(folder), str(folder / "file")],
         [name for name in measures if name in offered()],
         Limits(memory_bytes=512 << 20),
+        grants,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     ) as process:
@@ -76,6 +77,46 @@ def test_each_measure_refuses_a_program_what_it_needs_not(tmp_path, measure, cod
     assert said(code, tmp_path, ["no_new_privs", measure]) == "refused"
     assert (tmp_path / "file").read_text() == "secret"
     assert said(code, tmp_path, []) == "allowed"
+
+
+@pytest.mark.skipif(offered() != MEASURES, reason="this system does not offer every measure")
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    {
+        "socket.create_connection(('127.0.0.1', PORT))": "allowed",
+        "socket.create_connection(('127.0.0.1', OTHER))": "refused",
+        "socket.create_server(('127.0.0.1', 0))": "refused",
+        "socket.socket(socket.AF_INET, socket.SOCK_DGRAM)": "refused",
+        "socket.socket(socket.AF_INET6)": "refused",
+        "socket.socket(socket.AF_UNIX)": "refused",
+        "socket.socket(socket.AF_INET, socket.SOCK_STREAM, 262)": "refused",  # TCP on several ways
+        "open(FILE).read()": "refused",
+        "open(FOLDER + '/new', 'x')": "refused",
+    }.items(),
+)
+def test_what_reads_a_stream_may_connect_to_one_port_and_nothing_else(tmp_path, code, answer):
+    if "OTHER" in code and landlock.interface_version() < 4:
+        pytest.skip("this kernel does not check ports")
+    with socket.create_server(("127.0.0.1", 0)) as one, socket.create_server(("127.0.0.1", 0)) as other:
+        port = one.getsockname()[1]
+        code = code.replace("PORT", str(port)).replace("OTHER", str(other.getsockname()[1]))
+        assert said(code, tmp_path, grants=Grants(port=port)) == answer
+
+
+@pytest.mark.skipif(offered() != MEASURES, reason="this system does not offer every measure")
+@pytest.mark.parametrize(
+    ("code", "answer"),
+    {
+        "open('/dev/null', 'r+b')": "allowed",
+        "open('/dev/zero', 'r+b')": "refused",
+        "open(FILE, 'w')": "refused",
+        "os.unlink(FILE)": "refused",
+        "socket.socket()": "refused",
+    }.items(),
+)
+def test_what_reads_a_camera_may_open_one_device_and_nothing_else(tmp_path, code, answer):
+    assert said(code, tmp_path, grants=Grants(device=Path("/dev/null"))) == answer
+    assert (tmp_path / "file").read_text() == "secret"
 
 
 def test_whoever_starts_it_keeps_all_rights(tmp_path):
