@@ -159,13 +159,10 @@ def plain_reason(said: str, name: str) -> str:
 _REASONS = (
     (r"device or resource busy", "it is in use by another program"),
     (r"permission denied|operation not permitted", "its permissions forbid it"),
-    (
-        r"401|unauthorized",
-        "it wants a user and a password: write them before the host, as in rtsp://user:password@host",
-    ),
-    (r"403|forbidden", "the server forbids it"),
-    (r"404|not found", "there is nothing at this address"),
-    (r"5\d\d server error|server returned 5", "the server has an error"),
+    (r"\b401\b", "it wants a user and a password: write them before the host, as in rtsp://user:password@host"),
+    (r"\b403\b", "the server forbids it"),
+    (r"\b404\b", "there is nothing at this address"),
+    (r"http error 5\d\d|server returned 5", "the server has an error"),
     (r"not on whitelist", "it is of no kind that is read"),
-    (r"invalid data found", "it sends no video that can be read"),
+    (r"invalid data found|moov atom not found", "it sends no video that can be read"),
 )

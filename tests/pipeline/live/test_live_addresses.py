@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.live.addresses import find, is_address, is_public
 from pipeline.live.errors import RefusedSourceError, SourceError
-from pipeline.live.feeds import open_feed
+from pipeline.live.feeds import open_feed, plain_reason
 
 PRIVATE = (
     "127.0.0.1",
@@ -97,3 +97,18 @@ def test_secrets_are_not_written_down():
 def test_what_is_not_there_is_said(source):
     with pytest.raises(SourceError, match=r"does not exist|there is no camera"), open_feed(source):
         pass
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("ioctl(VIDIOC_STREAMON): Device or resource busy", "it is in use by another program"),
+        ("Cannot open video device /dev/video0: Permission denied", "its permissions forbid it"),
+        ("method DESCRIBE failed: 401 Unauthorized", "it wants a user and a password"),
+        ("HTTP error 404 Not Found", "there is nothing at this address"),
+        ("HTTP error 503 Service Unavailable", "the server has an error"),
+        ("http://127.0.0.1:41234/x: Something else", "http://camera.example/x Something else"),
+    ],
+)
+def test_what_ffmpeg_complains_of_is_said_plainly(said, words):
+    assert plain_reason(said, "http://camera.example/x").startswith(words)
