@@ -14,6 +14,7 @@ from pipeline.live import pictures
 from pipeline.live.feeds import Feed, plain_reason
 from pipeline.media.ffmpeg import Process
 from pipeline.media.frame_log import FrameLog
+from pipeline.media.limits import StoppedError
 from pipeline.media.types import MediaError, PictureForm
 from pipeline.media.video_probe import Banner
 
@@ -79,6 +80,8 @@ class Connection:
                     yield Raw(logged.time_s, logged.form, samples)
                 process.finish()
                 self.reason = self._in_words(process.first_error)
+        except StoppedError:
+            return
         except MediaError as error:
             silent = error.status == "timeout"
             self.reason = f"nothing has come for {self._silence_s:g} s" if silent else self._in_words(str(error))

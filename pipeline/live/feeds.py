@@ -7,6 +7,7 @@ import math
 import os
 import re
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,7 +39,7 @@ _ANALYSED_US = 1_000_000
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Feed:
-    """What is watched, ready to be decoded as often as it is lost.
+    """What is watched, ready to be decoded as often as it is lost; for one watch.
 
     Attributes:
         name: as it may be written down.
@@ -46,6 +47,7 @@ class Feed:
         input: of ffmpeg's graph.
         readable: what ffmpeg gets open.
         grants: what it may use beside.
+        stopped: ends its decoder once it is set.
         is_paced: whether it would come faster than it plays if it were let.
         failure: why the network did not lead to it, in words, or "".
     """
@@ -55,6 +57,7 @@ class Feed:
     input: ffmpeg.nodes.FilterableStream
     readable: Readable
     grants: Grants
+    stopped: threading.Event
     is_paced: bool = False
     failure: Callable[[], str] = str
 
@@ -70,10 +73,10 @@ class Feed:
 class _NothingOpen:
     """In place of a file that a decoder gets open, where it opens something itself."""
 
-    def __init__(self, name: str, memory_bytes: int) -> None:
+    def __init__(self, name: str, limits: Limits, stopped: threading.Event) -> None:
         self.path = Path(name)
-        self.limits = Limits(memory_bytes, math.inf)
-        self.time = TimeLimit(math.inf)
+        self.limits = limits
+        self.time = TimeLimit(limits.timeout_s, stopped)
 
     def reopen(self) -> int:
         return os.open(os.devnull, os.O_RDONLY)
@@ -91,19 +94,20 @@ def open_feed(source: str, *, allow_private: bool = False, memory_bytes: int = L
     Raises:
         SourceError: there is no such source; it is a `RefusedSourceError` where it may not be opened like this.
     """
+    limits, stopped = Limits(memory_bytes, math.inf), threading.Event()
     if is_address(source):
         address = find(source, allow_private=allow_private)
         with contextlib.closing(Tunnel(address)) as tunnel:
-            yield _stream(address, tunnel, memory_bytes)
+            yield _stream(address, tunnel, limits, stopped)
     elif (camera := _camera_name(source)) is not None:
-        yield _camera(camera, memory_bytes)
+        yield _camera(camera, limits, stopped)
     else:
         try:
-            file = SourceFile(Path(source), Limits(memory_bytes, math.inf))
+            file = SourceFile(Path(source), limits, stopped)
         except MediaError as error:
             raise SourceError(str(error)) from error
         with contextlib.closing(file):
-            yield Feed(source, "file", source_input(threads=1), file, Grants(), is_paced=True)
+            yield Feed(source, "file", source_input(threads=1), file, Grants(), stopped, is_paced=True)
 
 
 def _camera_name(source: str) -> str | None:
@@ -116,7 +120,7 @@ def _camera_name(source: str) -> str | None:
     return source if source.isdecimal() else None
 
 
-def _camera(name: str, memory_bytes: int) -> Feed:
+def _camera(name: str, limits: Limits, stopped: threading.Event) -> Feed:
     if sys.platform == "linux" and not Path(name).exists():
         found = ", ".join(sorted(map(str, Path("/dev").glob("video*"))))
         raise SourceError(f"there is no camera {quoted(name)}: {f'there are {found}' if found else 'there is none'}")
@@ -125,10 +129,11 @@ def _camera(name: str, memory_bytes: int) -> Feed:
     form, formats = _CAMERAS[sys.platform]
     device = Path(name) if sys.platform == "linux" else None
     feed = live_input(name, formats, f=form, **_AT_ONCE)
-    return Feed(name, "camera", feed, _NothingOpen(name, memory_bytes), Grants(device=device))
+    readable = _NothingOpen(name, limits, stopped)
+    return Feed(name, "camera", feed, readable, Grants(device=device), stopped)
 
 
-def _stream(address: StreamAddress, tunnel: Tunnel, memory_bytes: int) -> Feed:
+def _stream(address: StreamAddress, tunnel: Tunnel, limits: Limits, stopped: threading.Event) -> Feed:
     is_rtsp = address.scheme.startswith("rtsp")
     url = f"{'rtsp' if is_rtsp else 'http'}://{address.user}127.0.0.1:{tunnel.port}{address.path}"
     if is_rtsp:
@@ -137,10 +142,10 @@ def _stream(address: StreamAddress, tunnel: Tunnel, memory_bytes: int) -> Feed:
         options: dict[str, Any] = {"headers": f"Host: {address.authority}\r\n", "analyzeduration": _ANALYSED_US}
         playlists, keys = (",hls", ",crypto") if address.is_playlist else ("", "")
         feed = live_input(url, _STREAMED + playlists, f"http,tcp{keys}", **options, **_AT_ONCE)
-    readable = _NothingOpen(str(address), memory_bytes)
+    readable = _NothingOpen(str(address), limits, stopped)
     # A playlist names seconds at a time.
     grants, paced = Grants(port=tunnel.port), address.is_playlist
-    return Feed(str(address), "stream", feed, readable, grants, paced, lambda: tunnel.failure)
+    return Feed(str(address), "stream", feed, readable, grants, stopped, paced, lambda: tunnel.failure)
 
 
 def plain_reason(said: str, name: str) -> str:

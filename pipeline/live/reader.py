@@ -99,7 +99,7 @@ class Reader:
         self._notices: deque[Notice] = deque()
         self._held: LiveFrame | None = None
         self._free: Buffer | None = None
-        self._stopped = threading.Event()
+        self._stopped = feed.stopped
         self._clock = Clock()
         self._failure: Exception | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)

@@ -122,11 +122,12 @@ def test_hls(tmp_path):
 
 
 class Elsewhere(http.server.BaseHTTPRequestHandler):
-    """Sends whoever asks to another port of this machine."""
+    """Sends whoever asks to another port of this machine, and keeps the name by which it was asked."""
 
-    port = 0
+    port, asked_as = 0, ""
 
     def do_GET(self):
+        Elsewhere.asked_as = self.headers["Host"]
         self.send_response(302)
         self.send_header("Location", f"http://127.0.0.1:{self.port}/secret.ts")
         self.end_headers()
@@ -143,8 +144,9 @@ def test_a_server_cannot_send_the_decoder_elsewhere():
         Elsewhere.port = secret.getsockname()[1]
         secret.settimeout(0.5)
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        frames, (notice,) = read(f"http://127.0.0.1:{server.server_address[1]}/live.ts", 1)
-        assert (frames, notice.kind) == ([], "failed")
+        name = f"localhost:{server.server_address[1]}"
+        frames, (notice,) = read(f"http://{name}/live.ts", 1)
+        assert (frames, notice.kind, Elsewhere.asked_as) == ([], "failed", name)
         with pytest.raises(TimeoutError):
             secret.accept()
         server.shutdown()
@@ -154,3 +156,13 @@ def test_a_source_that_never_sends_a_picture_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         frames, (notice,) = read(f"http://127.0.0.1:{silent.getsockname()[1]}/live.ts", 1, timeout_s=2)
     assert (frames, notice.kind, notice.reason) == ([], "failed", "nothing has come for 2 s")
+
+
+def test_a_watch_of_a_silent_source_ends_at_once():
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"http://127.0.0.1:{silent.getsockname()[1]}/live.ts"
+        with open_feed(address, allow_private=True) as feed, Reader(feed, 60) as reader:
+            assert reader.next() is None
+            silent.accept()
+            began = time.monotonic()
+        assert time.monotonic() - began < 5
