@@ -29,8 +29,8 @@ Kind = Literal["camera", "file", "stream"]
 _CAMERAS = {"linux": ("v4l2", "video4linux2,v4l2"), "darwin": ("avfoundation",) * 2, "win32": ("dshow",) * 2}
 """What ffmpeg calls the cameras of a system, and the formats that it may take."""
 
-# Several threads would each keep a picture back.
-_AT_ONCE: dict[str, Any] = {"threads": 1, "fflags": "nobuffer"}
+# Several would each keep a picture back.
+_THREADS = 1
 
 # More formats that cameras of a network speak: pictures one after the other, and playlists.
 _STREAMED = f"{CONTAINERS},mpjpeg"
@@ -107,7 +107,7 @@ def open_feed(source: str, *, allow_private: bool = False, memory_bytes: int = L
         except MediaError as error:
             raise SourceError(str(error)) from error
         with contextlib.closing(file):
-            yield Feed(source, "file", source_input(threads=1), file, Grants(), stopped, is_paced=True)
+            yield Feed(source, "file", source_input(threads=_THREADS), file, Grants(), stopped, is_paced=True)
 
 
 def _camera_name(source: str) -> str | None:
@@ -128,7 +128,7 @@ def _camera(name: str, limits: Limits, stopped: threading.Event) -> Feed:
         raise SourceError(f"cameras of this system ({sys.platform}) are not known")
     form, formats = _CAMERAS[sys.platform]
     device = Path(name) if sys.platform == "linux" else None
-    feed = live_input(name, formats, f=form, **_AT_ONCE)
+    feed = live_input(name, formats, f=form, threads=_THREADS)
     readable = _NothingOpen(name, limits, stopped)
     return Feed(name, "camera", feed, readable, Grants(device=device), stopped)
 
@@ -137,11 +137,11 @@ def _stream(address: StreamAddress, tunnel: Tunnel, limits: Limits, stopped: thr
     is_rtsp = address.scheme.startswith("rtsp")
     url = f"{'rtsp' if is_rtsp else 'http'}://{address.user}127.0.0.1:{tunnel.port}{address.path}"
     if is_rtsp:
-        feed = live_input(url, "rtsp,rtp,sdp,mpegts", "rtp,tcp", rtsp_transport="tcp", **_AT_ONCE)
+        feed = live_input(url, "rtsp,rtp,sdp,mpegts", "rtp,tcp", rtsp_transport="tcp", threads=_THREADS)
     else:
         options: dict[str, Any] = {"headers": f"Host: {address.authority}\r\n", "analyzeduration": _ANALYSED_US}
         playlists, keys = (",hls", ",crypto") if address.is_playlist else ("", "")
-        feed = live_input(url, _STREAMED + playlists, f"http,tcp{keys}", **options, **_AT_ONCE)
+        feed = live_input(url, _STREAMED + playlists, f"http,tcp{keys}", **options, threads=_THREADS)
     readable = _NothingOpen(str(address), limits, stopped)
     # A playlist names seconds at a time.
     grants, paced = Grants(port=tunnel.port), address.is_playlist

@@ -22,7 +22,7 @@ from pipeline.live.feeds import open_feed
 from pipeline.live.reader import LiveFrame, Notice, Reader
 from pipeline.media import landlock, probe
 from pipeline.media.confinement import offered
-from tests.media_files import SAMPLES
+from tests.media_files import SAMPLES, run_ffmpeg
 from tests.pipeline.live.cameras import LIVE, free_port, http_camera, playing, rtsp_camera, wait_for
 
 CLIP = SAMPLES / "two_people.mp4"
@@ -119,6 +119,17 @@ def test_hls(tmp_path):
     assert [notice.kind for notice in notices] == ["began"]
     # At the pace of the stream, though whole seconds of it come at once.
     assert 1.5 < frames[-1].due - frames[0].due < 4
+
+
+def test_a_video_at_an_address_plays_in_real_time_and_is_over(tmp_path):
+    run_ffmpeg("-i", CLIP, "-t", 2, "-c", "copy", "-movflags", "faststart", tmp_path / "clip.mp4")
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        frames, notices = read(f"http://127.0.0.1:{server.server_address[1]}/clip.mp4", 1000)
+        server.shutdown()
+    assert [notice.kind for notice in notices] == ["began", "ended"]
+    assert frames[0].frame.time_s == 0 and 1.5 < frames[-1].due - frames[0].due < 2.5
 
 
 class Elsewhere(http.server.BaseHTTPRequestHandler):
