@@ -100,7 +100,9 @@ def run(options: argparse.Namespace) -> int:
     if options.record:
         recording.check(Path(options.record))
     with contextlib.ExitStack() as opened:
-        feed = opened.enter_context(open_feed(options.source, allow_private=options.allow_private))
+        feed = opened.enter_context(
+            open_feed(options.source, allow_private=options.allow_private, timeout_s=options.timeout)
+        )
         page = _open_page(options, opened)
         try:
             with end_at_once():
@@ -134,7 +136,6 @@ def _watch(options: argparse.Namespace, feed: Feed, scanner: Scanner, page: Page
                 feed,
                 scanner,
                 rate=options.fps,
-                timeout_s=options.timeout,
                 seconds=options.seconds,
                 stopped=interrupted,
             )

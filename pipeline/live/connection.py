@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,21 +41,19 @@ class Connection:
 
     Args:
         feed: what is watched.
-        silence_s: seconds without a picture or a word after which it counts as lost.
 
     Attributes:
         banner: what ffmpeg says of the feed, once there is a picture.
         reason: why there is nothing more, in words, once the pictures have ended.
     """
 
-    def __init__(self, feed: Feed, silence_s: float) -> None:
+    def __init__(self, feed: Feed) -> None:
         self.banner = Banner()
         self.reason = ""
         self._feed = feed
-        self._silence_s = silence_s
         self._log = FrameLog(Path(feed.name), sideways=False)
 
-    def pictures(self, buffer: Callable[[int], Buffer]) -> Iterator[Raw]:
+    def pictures(self, buffer: Callable[[int], Buffer]) -> Generator[Raw, None, None]:
         """Give pictures as they come, and never ahead of whoever takes them by more than a pipe holds.
 
         Args:
@@ -68,7 +66,7 @@ class Connection:
                 arguments,
                 self._feed.readable,
                 self._heard,
-                self._silence_s,
+                self._feed.timeout_s,
                 grants=self._feed.grants,
                 own_session=True,
             ) as process:
@@ -84,7 +82,7 @@ class Connection:
             return
         except MediaError as error:
             silent = error.status == "timeout"
-            self.reason = f"nothing has come for {self._silence_s:g} s" if silent else self._in_words(str(error))
+            self.reason = f"nothing has come for {self._feed.timeout_s:g} s" if silent else self._in_words(str(error))
 
     def _heard(self, line: str) -> None:
         self.banner.feed(line)

@@ -9,7 +9,7 @@ import re
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +23,8 @@ from pipeline.media.errors import MediaError, quoted
 from pipeline.media.ffmpeg_input import CONTAINERS, live_input, source_input
 from pipeline.media.limits import Limits, TimeLimit
 from pipeline.media.source_file import Readable, SourceFile
+
+USUAL_TIMEOUT_S = 15.0
 
 Kind = Literal["camera", "file", "stream"]
 
@@ -47,6 +49,7 @@ class Feed:
         input: of ffmpeg's graph.
         readable: what ffmpeg gets open.
         grants: what it may use beside.
+        timeout_s: seconds without a picture after which it is lost.
         stopped: ends its decoder once it is set.
         is_paced: whether it would come faster than it plays if it were let.
         failure: why the network did not lead to it, in words, or "".
@@ -57,6 +60,7 @@ class Feed:
     input: ffmpeg.nodes.FilterableStream
     readable: Readable
     grants: Grants
+    timeout_s: float
     stopped: threading.Event
     is_paced: bool = False
     failure: Callable[[], str] = str
@@ -70,44 +74,67 @@ class Feed:
         return quoted(self.name)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Opening:
+    timeout_s: float
+    memory_bytes: int
+    stopped: threading.Event = field(default_factory=threading.Event)
+
+
+class _SilenceLimit(TimeLimit):
+    """Counts the seconds in which a picture is waited for, each time anew, whatever the decoder says meanwhile."""
+
+    def begin(self) -> None:
+        self._spent_s = 0.0
+        super().begin()
+
+
 class _NothingOpen:
     """In place of a file that a decoder gets open, where it opens something itself."""
 
-    def __init__(self, name: str, limits: Limits, stopped: threading.Event) -> None:
+    def __init__(self, name: str, opening: _Opening) -> None:
         self.path = Path(name)
-        self.limits = limits
-        self.time = TimeLimit(limits.timeout_s, stopped)
+        self.limits = Limits(opening.memory_bytes, math.inf)
+        self.time: TimeLimit = _SilenceLimit(opening.timeout_s, opening.stopped)
 
     def reopen(self) -> int:
         return os.open(os.devnull, os.O_RDONLY)
 
 
 @contextlib.contextmanager
-def open_feed(source: str, *, allow_private: bool = False, memory_bytes: int = Limits().memory_bytes) -> Iterator[Feed]:
+def open_feed(
+    source: str,
+    *,
+    allow_private: bool = False,
+    timeout_s: float = USUAL_TIMEOUT_S,
+    memory_bytes: int = Limits().memory_bytes,
+) -> Iterator[Feed]:
     """Find out what a source is, and make it ready to be decoded.
 
     Args:
         source: the number or device of a camera, the path of a file, or an address.
         allow_private: whether an address may lie in a private network or on this machine.
+        timeout_s: seconds without a picture after which it is lost, or at the start a failure.
         memory_bytes: what its decoder may take.
 
     Raises:
         SourceError: there is no such source; it is a `RefusedSourceError` where it may not be opened like this.
     """
-    limits, stopped = Limits(memory_bytes, math.inf), threading.Event()
+    opening = _Opening(timeout_s, memory_bytes)
     if is_address(source):
         address = find(source, allow_private=allow_private)
         with contextlib.closing(Tunnel(address)) as tunnel:
-            yield _stream(address, tunnel, limits, stopped)
+            yield _stream(address, tunnel, opening)
     elif (camera := _camera_name(source)) is not None:
-        yield _camera(camera, limits, stopped)
+        yield _camera(camera, opening)
     else:
         try:
-            file = SourceFile(Path(source), limits, stopped)
+            file = SourceFile(Path(source), Limits(memory_bytes, math.inf), opening.stopped)
         except MediaError as error:
             raise SourceError(str(error)) from error
         with contextlib.closing(file):
-            yield Feed(source, "file", source_input(threads=_THREADS), file, Grants(), stopped, is_paced=True)
+            feed = source_input(threads=_THREADS)
+            yield Feed(source, "file", feed, file, Grants(), timeout_s, opening.stopped, is_paced=True)
 
 
 def _camera_name(source: str) -> str | None:
@@ -120,7 +147,7 @@ def _camera_name(source: str) -> str | None:
     return source if source.isdecimal() else None
 
 
-def _camera(name: str, limits: Limits, stopped: threading.Event) -> Feed:
+def _camera(name: str, opening: _Opening) -> Feed:
     if sys.platform == "linux" and not Path(name).exists():
         found = ", ".join(sorted(map(str, Path("/dev").glob("video*"))))
         raise SourceError(f"there is no camera {quoted(name)}: {f'there are {found}' if found else 'there is none'}")
@@ -129,11 +156,11 @@ def _camera(name: str, limits: Limits, stopped: threading.Event) -> Feed:
     form, formats = _CAMERAS[sys.platform]
     device = Path(name) if sys.platform == "linux" else None
     feed = live_input(name, formats, f=form, threads=_THREADS)
-    readable = _NothingOpen(name, limits, stopped)
-    return Feed(name, "camera", feed, readable, Grants(device=device), stopped)
+    readable = _NothingOpen(name, opening)
+    return Feed(name, "camera", feed, readable, Grants(device=device), opening.timeout_s, opening.stopped)
 
 
-def _stream(address: StreamAddress, tunnel: Tunnel, limits: Limits, stopped: threading.Event) -> Feed:
+def _stream(address: StreamAddress, tunnel: Tunnel, opening: _Opening) -> Feed:
     is_rtsp = address.scheme.startswith("rtsp")
     url = f"{'rtsp' if is_rtsp else 'http'}://{address.user}127.0.0.1:{tunnel.port}{address.path}"
     if is_rtsp:
@@ -142,10 +169,20 @@ def _stream(address: StreamAddress, tunnel: Tunnel, limits: Limits, stopped: thr
         options: dict[str, Any] = {"headers": f"Host: {address.authority}\r\n", "analyzeduration": _ANALYSED_US}
         playlists, keys = (",hls", ",crypto") if address.is_playlist else ("", "")
         feed = live_input(url, _STREAMED + playlists, f"http,tcp{keys}", **options, threads=_THREADS)
-    readable = _NothingOpen(str(address), limits, stopped)
+    readable = _NothingOpen(str(address), opening)
     # A playlist names seconds at a time.
     grants, paced = Grants(port=tunnel.port), address.is_playlist
-    return Feed(str(address), "stream", feed, readable, grants, stopped, paced, lambda: tunnel.failure)
+    return Feed(
+        str(address),
+        "stream",
+        feed,
+        readable,
+        grants,
+        opening.timeout_s,
+        opening.stopped,
+        paced,
+        lambda: tunnel.failure,
+    )
 
 
 def plain_reason(said: str, name: str) -> str:

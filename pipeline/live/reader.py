@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 import numpy as np
 
-from pipeline.live import pictures
 from pipeline.live.clock import Clock
 from pipeline.live.connection import Buffer, Connection, Raw
 from pipeline.live.feeds import Feed
+from pipeline.live.pictures import picture
 from pipeline.media.types import Frame
 from pipeline.media.video_probe import Banner
 
@@ -84,7 +86,6 @@ class Reader:
 
     Args:
         feed: what is watched.
-        timeout_s: seconds without a picture after which it counts as lost, or at the start as a failure.
 
     Attributes:
         came: number of pictures that came.
@@ -92,9 +93,8 @@ class Reader:
         banner: what ffmpeg says of the source, once there is a picture.
     """
 
-    def __init__(self, feed: Feed, timeout_s: float) -> None:
+    def __init__(self, feed: Feed) -> None:
         self._feed = feed
-        self._timeout_s = timeout_s
         self._newest: Newest[LiveFrame] = Newest()
         self._notices: deque[Notice] = deque()
         self._held: LiveFrame | None = None
@@ -133,10 +133,11 @@ class Reader:
         pause_s = FIRST_PAUSE_S
         lost_since: float | None = None
         while not self._stopped.is_set():
-            connection = Connection(self._feed, self._timeout_s)
+            connection = Connection(self._feed)
             self._clock.begin()
             came_before = self.came
-            reason = self._read_once(connection, lost_since)
+            with contextlib.closing(connection.pictures(self._buffer)) as raw:
+                reason = self._read_once(connection, raw, lost_since)
             if self._stopped.is_set():
                 return
             if self.came > came_before:
@@ -154,10 +155,10 @@ class Reader:
             self._stopped.wait(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    def _read_once(self, connection: Connection, lost_since: float | None) -> str:
+    def _read_once(self, connection: Connection, pictures: Iterator[Raw], lost_since: float | None) -> str:
         """Read until it ends, and say why."""
         is_first, behind_since = True, None
-        for raw in connection.pictures(self._buffer):
+        for raw in pictures:
             if self._stopped.is_set():
                 return ""
             now = time.monotonic()
@@ -188,7 +189,7 @@ class Reader:
 
     def _framed(self, raw: Raw, now: float, paced: bool) -> LiveFrame:
         time_s, due = self._clock.stamp(raw.time_s, now, paced=paced)
-        return LiveFrame(Frame(None, time_s, pictures.picture(raw.form, raw.samples), raw.form), due)
+        return LiveFrame(Frame(None, time_s, picture(raw.form, raw.samples), raw.form), due)
 
     def _buffer(self, size: int) -> Buffer:
         """Take the memory of a picture that nobody looked at, if there is such."""

@@ -25,8 +25,6 @@ from pipeline.results.parts import Observation
 USUAL_RATE = 10.0
 """Frames a second that are looked at: more would say the same of a face, at the cost of whatever else runs."""
 
-USUAL_TIMEOUT_S = 15.0
-
 # Beyond this a face is not followed from frame to frame, see `extractors.follow`.
 _KEPT_S = 2.0
 
@@ -78,7 +76,6 @@ class Watch:
         feed: what is watched.
         scanner: finds and judges the faces.
         rate: frames a second to look at, at most.
-        timeout_s: seconds without a picture after which the source counts as lost, or at the start as a failure.
         seconds: how long to watch, from the first picture on; None for as long as there are pictures.
         stopped: ends the watch once it is set.
     """
@@ -89,7 +86,6 @@ class Watch:
         scanner: Scanner,
         *,
         rate: float = USUAL_RATE,
-        timeout_s: float = USUAL_TIMEOUT_S,
         seconds: float | None = None,
         stopped: threading.Event | None = None,
     ) -> None:
@@ -98,7 +94,7 @@ class Watch:
         self._scanner = scanner
         self._step_s = 1 / rate
         self._seconds = seconds
-        self._reader = Reader(feed, timeout_s)
+        self._reader = Reader(feed)
         self._people = People(scanner.model.calibration, scanner.model.thresholds)
         self._conditions = Conditions()
         self._delays = Delays()

@@ -85,7 +85,7 @@ def test_a_stream_that_is_cut_comes_back_and_an_interrupt_leaves_a_whole_recordi
 def read(address: str, frames: int, timeout_s: float = 15) -> tuple[list[LiveFrame], list[Notice]]:
     """Read some pictures of a stream, or as many as there are."""
     found, notices = [], []
-    with open_feed(address, allow_private=True) as feed, Reader(feed, timeout_s) as reader:
+    with open_feed(address, allow_private=True, timeout_s=timeout_s) as feed, Reader(feed) as reader:
         while len(found) < frames:
             item = reader.next()
             if isinstance(item, LiveFrame):
@@ -172,7 +172,7 @@ def test_a_source_that_never_sends_a_picture_is_given_up():
 def test_a_watch_of_a_silent_source_ends_at_once():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/live.ts"
-        with open_feed(address, allow_private=True) as feed, Reader(feed, 60) as reader:
+        with open_feed(address, allow_private=True, timeout_s=60) as feed, Reader(feed) as reader:
             assert reader.next() is None
             silent.accept()
             began = time.monotonic()
