@@ -14,6 +14,7 @@ from typing import Any, Literal
 import jsonschema
 import yaml
 
+from classifiers.crop_align import CropAlign
 from classifiers.crop_box import CropBox
 from classifiers.model_spec import ModelError
 
@@ -48,20 +49,6 @@ class InputRecipe:
     def __post_init__(self) -> None:
         if len(self.mean) not in (1, 3) or len(self.deviation) not in (1, 3):
             raise ValueError("mean and deviation are one number each, or one for each of three channels")
-
-
-@dataclass(frozen=True, slots=True)
-class AlignRecipe:
-    """How faces are aligned by five landmarks.
-
-    Attributes:
-        template: where the landmarks of `extractors.face.LANDMARK_NAMES` come to lie, x and y in units of the side of
-            the crop, its edge at 0: the centre of the first pixel of n lies at 0.5 / n.
-        smooth: whether pixels are averaged where faces become smaller; else some are skipped, as `cv2.warpAffine` does.
-    """
-
-    template: tuple[tuple[float, float], ...]
-    smooth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +132,7 @@ class Recipe:
     licence: str
     commercial_use: bool | None
     input: InputRecipe
-    crop: CropBox | AlignRecipe
+    crop: CropBox | CropAlign
     output: OutputRecipe
     frames: int | None = None
     pooling: str | None = None
@@ -215,7 +202,7 @@ def _recipe(document: Any) -> Recipe:
     crop, threshold = document["crop"], document.get("threshold")
     made = {
         "input": InputRecipe(**_tuples(document["input"], "mean", "deviation")),
-        "crop": CropBox(**crop["box"]) if "box" in crop else AlignRecipe(**_tuples(crop["align"], "template")),
+        "crop": CropBox(**crop["box"]) if "box" in crop else CropAlign(**_tuples(crop["align"], "template")),
         "output": OutputRecipe(**_tuples(document["output"], "classes")),
         "threshold": ThresholdRecipe(**threshold) if threshold else None,
         "claims": tuple(Claim(**each) for each in document.get("claims", ())),
