@@ -184,9 +184,16 @@ def parse_recipe(text: str, origin: str) -> Recipe:
         document = yaml.safe_load(text)
         return _recipe(document)
     except yaml.YAMLError as error:
-        raise RecipeError(f"the recipe {origin} is no YAML: {' '.join(str(error).split())}") from error
+        raise RecipeError(f"the recipe {origin} is no YAML: {_yaml_problem(error)}") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise RecipeError(f"the recipe {origin} cannot be used: {error}") from error
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    """Give what is wrong with YAML, and in which line if that is known."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"{error.problem} in line {error.problem_mark.line + 1}"
+    return " ".join(str(error).split())
 
 
 def sha256_of(content: bytes) -> str:
@@ -198,7 +205,9 @@ def _recipe(document: Any) -> Recipe:
     error = jsonschema.exceptions.best_match(_validator().iter_errors(document))
     if error is not None:
         place = ".".join(str(part) for part in error.absolute_path)
-        raise ValueError(f"{place}: {error.message}" if place else error.message)
+        # Of the crop alone, which is cut in one way.
+        told = "say either box or align" if error.validator in ("minProperties", "maxProperties") else error.message
+        raise ValueError(f"{place}: {told}" if place else told)
     crop, threshold = document["crop"], document.get("threshold")
     made = {
         "input": InputRecipe(**_tuples(document["input"], "mean", "deviation")),
