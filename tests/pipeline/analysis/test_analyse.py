@@ -16,7 +16,7 @@ from skimage import data
 
 from extractors import create_detector
 from extractors.align import CropGeometry
-from pipeline.analysis.analyse import Analyser
+from pipeline.analysis.analyse import Analyser, Classifier
 from pipeline.analysis.face_search import StoppedError
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media import Frame, MediaError, MediaInfo, open_frames
@@ -53,7 +53,7 @@ def engine() -> CountingEngine:
 
 @pytest.fixture
 def analyser(detector, engine) -> Analyser:
-    return Analyser(detector, CropGeometry(64), engine)
+    return Analyser(detector, [Classifier(engine, CropGeometry(64))])
 
 
 def seen(analyser: Analyser, path: Path) -> list[tuple]:
@@ -126,7 +126,7 @@ def test_a_file_that_is_shortened_while_it_is_looked_at_gives_an_error(detector,
     # So large that no more than some of it is decoded ahead.
     run_ffmpeg("-i", SAMPLES / "real.mp4", "-vf", "scale=1920:-2", "-c:v", "mjpeg", "-qscale", "2", path)
     meddling = Meddling(detector, lambda: os.truncate(path, path.stat().st_size // 2))
-    analysis = Analyser(meddling, CropGeometry(64), engine).analyse(path, PLAN, Stopwatch())
+    analysis = Analyser(meddling, [Classifier(engine, CropGeometry(64))]).analyse(path, PLAN, Stopwatch())
     assert analysis.failure.status == "error"
     assert "was changed, replaced or moved while it was read" in str(analysis.failure)
 
