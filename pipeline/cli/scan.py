@@ -17,9 +17,9 @@ from pipeline.media.errors import is_address, quoted
 from pipeline.media.limits import Limits
 
 if TYPE_CHECKING:
+    from pipeline.batch.batch_scanner import BatchScanner, ScannerSettings
     from pipeline.batch.output import Output
     from pipeline.batch.scan_batch import Finished
-    from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
     from pipeline.evidence.companion_files import CompanionFiles
     from pipeline.media.sampling import SamplingPlan
 
@@ -96,6 +96,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="scan in N processes (one for every 16 cores, as memory allows)",
     )
     parser.add_argument(
+        "--cluster",
+        type=_cluster,
+        metavar="ADDRESS",
+        help="scan on the machines of a Ray cluster, which see the files under the same paths: ray://HOST:PORT, or "
+        "auto for the one that this machine is in, or else a new one; --workers then counts processes on all of them",
+    )
+    parser.add_argument(
         "--timeout",
         type=_seconds,
         default=_USUAL.timeout_s,
@@ -152,7 +159,7 @@ def run(options: argparse.Namespace) -> int:
         with Output(folder, options.format) as output:
             with end_at_once():
                 total = _expect(output, options.inputs)
-                scanner = _load(settings, options.workers)
+                scanner = _load(settings, options)
             if scanner is None:
                 return 2
             try:
@@ -207,7 +214,7 @@ def _expect(output: Output, arguments: Sequence[str]) -> int:
 def _settings(options: argparse.Namespace) -> ScannerSettings | None:
     """Say what is to scan; None where the options ask for what there is not, which is printed."""
     from classifiers import ModelError, find_model
-    from pipeline.batch.scanner_processes import ScannerSettings
+    from pipeline.batch.batch_scanner import ScannerSettings
 
     model = find_model(options.model)
     try:
@@ -234,18 +241,21 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
         return None
 
 
-def _load(settings: ScannerSettings, workers: int | None) -> ScannerProcesses | None:
+def _load(settings: ScannerSettings, options: argparse.Namespace) -> BatchScanner | None:
     """Load what scans; None where there is no such engine, precision or detector, which is printed."""
+    from pipeline.batch.cluster import ClusterScanner
     from pipeline.batch.scanner_processes import ScannerProcesses
 
     try:
-        return ScannerProcesses(settings, workers)
+        if options.cluster:
+            return ClusterScanner(settings, options.cluster, options.workers)
+        return ScannerProcesses(settings, options.workers)
     except ValueError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return None
 
 
-def _scan(options: argparse.Namespace, output: Output, scanner: ScannerProcesses, total: int) -> bool:
+def _scan(options: argparse.Namespace, output: Output, scanner: BatchScanner, total: int) -> bool:
     """Scan, and make what else was asked for of each file; whether one has failed."""
     from pipeline.batch.scan_batch import Reuse, scan_batch
     from pipeline.results.parts import FAILURES
@@ -325,6 +335,12 @@ def _named(text: str) -> str:
     # As a path it would be the current folder, which nobody meant who wrote "$CLIP" for a variable that is not set.
     if not text:
         raise argparse.ArgumentTypeError("an empty name; write . for the current folder")
+    return text
+
+
+def _cluster(text: str) -> str:
+    if text != "auto" and not text.startswith("ray://"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor an address such as ray://HOST:10001")
     return text
 
 

@@ -23,9 +23,10 @@ from extractors import Face
 from extractors.align import CropGeometry
 from extractors.quality import face_quality, frontality
 from pipeline.analysis.aggregate import Evidence, weigh
+from pipeline.batch.batch_scanner import ScannerSettings
 from pipeline.batch.output import Output
 from pipeline.batch.scan_batch import Reuse, scan_batch
-from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
+from pipeline.batch.scanner_processes import ScannerProcesses
 from pipeline.results.input import Input
 from pipeline.results.parts import Observation, Track, logits_of
 from pipeline.results.verdict import Verdict
