@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import pickle
 import threading
 from concurrent.futures import Future
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from classifiers.extras import install_command
 from pipeline.batch.batch_scanner import BatchScanner, ScannerSettings
 from pipeline.batch.cluster_node import NodeScanner
 from pipeline.batch.cluster_shares import Node, share_out
 from pipeline.batch.places import Places
+from pipeline.batch.ray_session import AUTO, ClusterError, joined
 from pipeline.batch.worker_processes import WorkerDiedError
 from pipeline.media import confinement
 from pipeline.results.input import Input
@@ -25,17 +23,11 @@ from pipeline.results.verdict import Verdict
 
 log = logging.getLogger(__name__)
 
-AUTO = "auto"
-
 _MOST_LOST_STARTS = 5
 """Processes that may die one after the other before one has loaded the networks."""
 
 _MOST_LOST_NODES = 3
 """That were scanning one file, after which it is taken to be the reason."""
-
-
-class ClusterError(Exception):
-    """There is no cluster to scan on, or one that cannot scan as this machine would; the message says why."""
 
 
 class ClusterLostError(ClusterError):
@@ -49,8 +41,7 @@ class ClusterScanner(BatchScanner):
 
     Args:
         settings: what they build their scanners from.
-        address: "ray://HOST:PORT", or "auto" for the cluster that `RAY_ADDRESS` names or `ray start` began on this
-            machine; without one, a cluster of this machine alone is started and ended.
+        address: "ray://HOST:PORT" or "auto"; see `pipeline.batch.ray_session.joined`.
         workers: number of processes; those that there is no room for wait until other machines join. None for as many
             as there is room for now.
 
@@ -69,7 +60,9 @@ class ClusterScanner(BatchScanner):
         self._stopped = False
         self._lost_starts = 0
         self._first: Future[Verdict] = Future()
-        self._ray = _joined(address)
+        self._leaving = contextlib.ExitStack()
+        self._ray = self._leaving.enter_context(joined(address))
+        self._leaving.callback(self.stop)
         try:
             share = share_out([_node(each) for each in self._ray.nodes() if each["Alive"]], workers)
             if share is None:
@@ -88,12 +81,11 @@ class ClusterScanner(BatchScanner):
                 self._start()
             super().__init__(settings, share.processes * share.files, self._first.result())
         except BaseException:
-            self.__exit__()
+            self._leaving.close()
             raise
 
     def __exit__(self, *exception: object) -> None:
-        self.stop()
-        self._ray.shutdown()
+        self._leaving.close()
 
     def scan(self, source: Input) -> Verdict:
         """Scan a file on some machine; see `BatchScanner`.
@@ -157,8 +149,10 @@ class ClusterScanner(BatchScanner):
         try:
             blank = process.load(self._settings, self._share.cores)
         except _LostError:
-            self._lost_starts += 1
-            if self._lost_starts >= _MOST_LOST_STARTS:
+            with self._starting:
+                self._lost_starts += 1
+                given_up = self._lost_starts >= _MOST_LOST_STARTS
+            if given_up:
                 why = "the processes of the cluster are killed while they load, perhaps for want of memory"
                 self._fail(ClusterError(why))
                 return
@@ -169,9 +163,9 @@ class ClusterScanner(BatchScanner):
         except Exception as error:
             self._fail(error)
         else:
-            self._lost_starts = 0
             self._places.open(process, self._share.files)
             with self._starting:
+                self._lost_starts = 0
                 if not self._first.done():
                     self._first.set_result(blank)
 
@@ -200,8 +194,9 @@ class _Process:
     def load(self, settings: ScannerSettings, threads: int) -> Verdict:
         """Wait for a machine with room, and load the scanner if it is ours; gives an empty result."""
         self._compare_tool()
+        level = logging.getLogger().getEffectiveLevel()
         # Nothing is unpacked that another version made.
-        failure, blank, measures = pickle.loads(self._call("load", settings, threads, str(Path.cwd())))
+        failure, blank, measures = pickle.loads(self._call("load", settings, threads, Path.cwd(), level))
         if failure is not None:
             raise failure
         if measures is not None:
@@ -252,37 +247,6 @@ class _Process:
 def _lost(error: Exception) -> ClusterLostError:
     # Ray has no class of its own for a connection that ended.
     return ClusterLostError(f"the cluster is no longer there: {error}; the same command goes on once it is")
-
-
-def _joined(address: str) -> Any:
-    """Join the cluster, and give the module of Ray."""
-    # They are read when it is imported; the last keeps it from starting a cluster here when the one it was in is lost.
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_SCHEDULER_EVENTS="0", RAY_ENABLE_AUTO_CONNECT="0")
-    try:
-        ray: Any = import_module("ray")
-        internal: Any = import_module("ray._private.worker")
-    except ImportError as error:
-        raise ClusterError(f"scanning on a cluster needs Ray; install it with: {install_command('cluster')}") from error
-    # It tells on standard output, where results may go, which of its processes died, and has no option against that.
-    internal.print_to_stdstream = _log_lines
-    if not log.isEnabledFor(logging.DEBUG):
-        logging.getLogger("ray").setLevel(logging.ERROR)
-    try:
-        # Without an address it does what the docstring of `ClusterScanner` says of "auto".
-        ray.init(
-            None if address == AUTO else address, include_dashboard=False, log_to_driver=False, configure_logging=False
-        )
-    except Exception as error:
-        log.debug("no cluster", exc_info=True)
-        where = "" if address == AUTO else f" at {address}"
-        why = str(error).strip().partition("\n")[0]
-        hint = "if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
-        raise ClusterError(f"cannot join the cluster{where} ({why}); {hint}") from error
-    return ray
-
-
-def _log_lines(data: dict[str, Any], *options: Any, **more: Any) -> None:
-    log.debug("%s", "\n".join(data.get("lines", [])))
 
 
 def _node(facts: dict[str, Any]) -> Node:

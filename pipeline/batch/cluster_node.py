@@ -28,26 +28,27 @@ class NodeScanner:
 
         return Tool().name, Tool().version, ray.get_runtime_context().get_node_id()
 
-    def load(self, settings: ScannerSettings, threads: int, folder: str) -> bytes:
+    def load(self, settings: ScannerSettings, threads: int, folder: Path, log_level: int) -> bytes:
         """Load the scanner.
 
         Args:
             settings: what it is built from.
             threads: number of its threads.
             folder: of the machine that asks; paths that are not absolute start from there.
+            log_level: of that machine.
 
         Returns:
             Pickled: what building it raised or None, an empty result of it, and the measures that decoders are confined
             by, both None if it raised.
         """
-        logging.basicConfig(level=logging.ERROR)
+        logging.basicConfig(level=log_level)
         logging.captureWarnings(True)
         self._settings, self._missing_folder = settings, Path()
         try:
             os.chdir(folder)
         except OSError:
             # What is looked for in it is not here either; its result is to say where it was sought.
-            self._missing_folder = Path(folder)
+            self._missing_folder = folder
         try:
             self._scanner = settings.scanner(threads)
         except Exception as error:
