@@ -128,6 +128,8 @@ class ClusterScanner(BatchScanner):
                 return
             try:
                 process = _Process(self._ray, self._actor.remote())
+            except ImportError as error:  # of the machine that speaks for others at a ray:// address
+                raise _not_installed() from error
             except Exception as error:
                 raise _lost(error) from error
             self._processes.add(process)
@@ -158,7 +160,7 @@ class ClusterScanner(BatchScanner):
                 return
             try:
                 self._replace(process)
-            except ClusterLostError as error:
+            except ClusterError as error:
                 self._fail(error)
         except Exception as error:
             self._fail(error)
@@ -212,13 +214,7 @@ class _Process:
 
     def _compare_tool(self) -> None:
         own = Tool()
-        try:
-            name, version, self._node = self._call("tool")
-        except self._ray.exceptions.RayTaskError as error:
-            log.debug("a machine cannot import the scanner", exc_info=True)
-            raise ClusterError(
-                f"a machine of the cluster cannot import {own.name} {own.version}: install it on all of them"
-            ) from error
+        name, version, self._node = self._call("tool")
         if (name, version) != (own.name, own.version):
             here, there = f"{own.name} {own.version}", f"{name} {version}"
             raise ClusterError(f"a machine of the cluster has {there}, this one {here}: install the same on all")
@@ -233,6 +229,8 @@ class _Process:
             # Of a process that was killed it is known; this one has become silent.
             raise _LostError(with_node=True) from error
         except exceptions.RayError as error:
+            if getattr(error, "actor_init_failed", False):  # all that it begins with is to import the scanner
+                raise _not_installed() from error
             raise _LostError(with_node=not self._node_lives()) from error
         except Exception as error:
             raise _lost(error) from error
@@ -242,6 +240,10 @@ class _Process:
             return any(each["Alive"] and each["NodeID"] == self._node for each in self._ray.nodes())
         except Exception as error:
             raise _lost(error) from error
+
+
+def _not_installed() -> ClusterError:
+    return ClusterError(f"a machine of the cluster cannot import {Tool().name} {Tool().version}: install it on all")
 
 
 def _lost(error: Exception) -> ClusterLostError:

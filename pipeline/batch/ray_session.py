@@ -7,12 +7,14 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from classifiers.extras import install_command
 from pipeline.batch.temporary_folder import temporary_folder
@@ -32,6 +34,8 @@ _ENVIRONMENT = {
 
 # A long one, as in `TMPDIR` of macOS, would make the names of Ray's sockets too long for the system.
 _PLACE = None if sys.platform == "win32" else Path("/tmp")
+
+_ANSWERS_WITHIN_S = 10.0
 
 
 class ClusterError(Exception):
@@ -62,15 +66,18 @@ def joined(address: str) -> Iterator[Any]:
     internal.print_to_stdstream = _log_lines
     debugging = log.isEnabledFor(logging.DEBUG)
     if not debugging:
-        logging.getLogger("ray").setLevel(logging.ERROR)
+        logging.getLogger("ray").setLevel(logging.CRITICAL)  # what goes wrong it also raises
     options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": debugging, "configure_logging": False}
     with contextlib.ExitStack() as leaving:
         what, hint = "join the cluster", "; if it wants a token, set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         try:
-            if address != AUTO:
-                what += f" at {address}"
-                options["address"] = address
-            elif not _is_one_here():
+            there = _found() if address == AUTO else address
+            if there:
+                what += f" at {there}"
+                _reach(there)
+                # What it finds itself, it also finds the token of.
+                options["address"] = None if address == AUTO else address
+            else:
                 what, hint = "start a cluster on this machine", ""
                 options["address"] = "local"
                 options["_temp_dir"] = str(leaving.enter_context(temporary_folder("facewitness-ray-", _PLACE)))
@@ -85,13 +92,20 @@ def joined(address: str) -> Iterator[Any]:
         yield ray
 
 
-def _is_one_here() -> bool:
-    """Tell whether this machine is in a cluster, or the environment names one."""
+def _found() -> str | None:
+    """Give the address of the cluster that the environment names or this machine is in, None where there is none."""
     named = os.environ.get("RAY_ADDRESS")
     if named:
-        return named != "local"
+        return None if named == "local" else named
     services: Any = import_module("ray._private.services")
-    return services.find_bootstrap_address(None) is not None
+    return services.find_bootstrap_address(None)
+
+
+def _reach(address: str) -> None:
+    """See that something listens there: Ray would try for minutes, and not say what is wrong."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if parts.hostname and parts.port:
+        socket.create_connection((parts.hostname, parts.port), _ANSWERS_WITHIN_S).close()
 
 
 @contextlib.contextmanager

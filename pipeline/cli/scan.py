@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from classifiers.numerals import counted
 from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
@@ -339,9 +341,11 @@ def _named(text: str) -> str:
 
 
 def _cluster(text: str) -> str:
-    if text != "auto" and not text.startswith("ray://"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor an address such as ray://HOST:10001")
-    return text
+    with contextlib.suppress(ValueError):  # a port that is none
+        parts = urlsplit(text)
+        if text == "auto" or (parts.scheme == "ray" and parts.hostname and parts.port):
+            return text
+    raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor an address such as ray://HOST:10001")
 
 
 def _frame_count(text: str) -> int | str:
