@@ -8,7 +8,9 @@ import os
 import secrets
 import signal
 import socket
+import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from importlib import import_module
@@ -17,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from classifiers.extras import install_command
-from pipeline.batch.temporary_folder import temporary_folder
+from pipeline.batch import ray_guard
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +82,7 @@ def joined(address: str) -> Iterator[Any]:
             else:
                 what, hint = "start a cluster on this machine", ""
                 options["address"] = "local"
-                options["_temp_dir"] = str(leaving.enter_context(temporary_folder("facewitness-ray-", _PLACE)))
+                options["_temp_dir"] = str(leaving.enter_context(_guarded_folder()))
                 # Who has none cannot use what is started. Ray would write one of its own to the home folder.
                 os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             with _sigterm_left_alone():
@@ -106,6 +108,18 @@ def _reach(address: str) -> None:
     parts = urlsplit(address if "://" in address else f"//{address}")
     if parts.hostname and parts.port:
         socket.create_connection((parts.hostname, parts.port), _ANSWERS_WITHIN_S).close()
+
+
+@contextlib.contextmanager
+def _guarded_folder() -> Iterator[Path]:
+    """Make a folder that only this user may enter; with the block or this process, it and who uses it are gone."""
+    folder = Path(tempfile.mkdtemp(prefix="facewitness-ray-", dir=_PLACE)).resolve()
+    command = [sys.executable, "-I", ray_guard.__file__, str(folder)]
+    guard = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield folder
+    finally:
+        guard.communicate()
 
 
 @contextlib.contextmanager
