@@ -72,14 +72,16 @@ def _exit_status(error: Exception) -> int | None:
     from classifiers import ModelError
     from classifiers.errors import ClassifierError, OutputError
     from extractors import DetectorUnavailableError
+    from pipeline.batch.cluster import ClusterError, ClusterLostError
     from pipeline.batch.path_lists import PathListError
     from pipeline.batch.worker_processes import WorkerDiedError
     from pipeline.media.types import MediaError
     from pipeline.results.writers import WriteError
     from pipeline.workbench.extras import MissingLibraryError
 
-    if isinstance(error, OutputError | WriteError | MediaError | WorkerDiedError | OSError):
+    if isinstance(error, OutputError | WriteError | MediaError | WorkerDiedError | ClusterLostError | OSError):
         return FAILED
-    if isinstance(error, ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError):
+    wrong = ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError | ClusterError
+    if isinstance(error, wrong):
         return WRONG_USAGE
     return None

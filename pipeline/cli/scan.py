@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from classifiers.numerals import counted
 from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
@@ -17,9 +19,9 @@ from pipeline.media.errors import is_address, quoted
 from pipeline.media.limits import Limits
 
 if TYPE_CHECKING:
+    from pipeline.batch.batch_scanner import BatchScanner, ScannerSettings
     from pipeline.batch.output import Output
     from pipeline.batch.scan_batch import Finished
-    from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
     from pipeline.evidence.companion_files import CompanionFiles
     from pipeline.media.sampling import SamplingPlan
 
@@ -102,6 +104,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="scan in N processes (one for every 16 cores, as memory allows)",
     )
     parser.add_argument(
+        "--cluster",
+        type=_cluster,
+        metavar="ADDRESS",
+        help="scan on the machines of a Ray cluster, which see the files under the same paths: ray://HOST:PORT, or "
+        "auto for the one that this machine is in, or else a new one; --workers then counts processes on all of them",
+    )
+    parser.add_argument(
         "--timeout",
         type=_seconds,
         default=_USUAL.timeout_s,
@@ -158,7 +167,7 @@ def run(options: argparse.Namespace) -> int:
         with Output(folder, options.format) as output:
             with end_at_once():
                 total = _expect(output, options.inputs)
-                scanner = _load(settings, options.workers)
+                scanner = _load(settings, options)
             if scanner is None:
                 return 2
             try:
@@ -219,7 +228,7 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
     """Say what is to scan; None where the options ask for what there is not, which is printed."""
     from classifiers import ModelError
     from classifiers.model_set import ModelSet, find_models
-    from pipeline.batch.scanner_processes import ScannerSettings
+    from pipeline.batch.batch_scanner import ScannerSettings
 
     model = find_models(options.model or ())
     try:
@@ -248,18 +257,21 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
         return None
 
 
-def _load(settings: ScannerSettings, workers: int | None) -> ScannerProcesses | None:
+def _load(settings: ScannerSettings, options: argparse.Namespace) -> BatchScanner | None:
     """Load what scans; None where there is no such engine, precision or detector, which is printed."""
+    from pipeline.batch.cluster import ClusterScanner
     from pipeline.batch.scanner_processes import ScannerProcesses
 
     try:
-        return ScannerProcesses(settings, workers)
+        if options.cluster:
+            return ClusterScanner(settings, options.cluster, options.workers)
+        return ScannerProcesses(settings, options.workers)
     except ValueError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return None
 
 
-def _scan(options: argparse.Namespace, output: Output, scanner: ScannerProcesses, total: int) -> bool:
+def _scan(options: argparse.Namespace, output: Output, scanner: BatchScanner, total: int) -> bool:
     """Scan, and make what else was asked for of each file; whether one has failed."""
     from pipeline.batch.scan_batch import Reuse, scan_batch
     from pipeline.results.parts import FAILURES
@@ -340,6 +352,14 @@ def _named(text: str) -> str:
     if not text:
         raise argparse.ArgumentTypeError("an empty name; write . for the current folder")
     return text
+
+
+def _cluster(text: str) -> str:
+    with contextlib.suppress(ValueError):  # a port that is none
+        parts = urlsplit(text)
+        if text == "auto" or (parts.scheme == "ray" and parts.hostname and parts.port):
+            return text
+    raise argparse.ArgumentTypeError(f"{text!r} is neither auto nor an address such as ray://HOST:10001")
 
 
 def _frame_count(text: str) -> int | str:

@@ -22,9 +22,10 @@ from classifiers.datasets.media_types import is_picture
 from extractors.face_crop import face_around
 from extractors.quality import face_quality, frontality
 from pipeline.analysis.aggregate import Evidence, weigh
+from pipeline.batch.batch_scanner import ScannerSettings
 from pipeline.batch.output import Output
 from pipeline.batch.scan_batch import Reuse, scan_batch
-from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
+from pipeline.batch.scanner_processes import ScannerProcesses
 from pipeline.results.input import Input
 from pipeline.results.parts import Observation, Track, logits_of
 from pipeline.results.verdict import Verdict

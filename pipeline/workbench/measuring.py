@@ -13,7 +13,7 @@ from classifiers.datasets.selection import select_samples
 from classifiers.evaluation.predictions import ChangePicture, Predictions, Unscored, predict
 from classifiers.evaluation.scored import Level
 from extractors.face_crop import crop_of, landmark_aligner
-from pipeline.batch.scanner_processes import ScannerSettings
+from pipeline.batch.batch_scanner import ScannerSettings
 from pipeline.workbench.checks import check_detector, check_engine, spread_of
 from pipeline.workbench.labelled import LabelledScan, scan_labelled
 from pipeline.workbench.progress import Progress, silent
