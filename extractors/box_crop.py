@@ -79,22 +79,17 @@ class BoxCrop:
             face: in pixels of the image.
 
         Returns:
-            RGB uint8 (size, size, 3).
-
-        Raises:
-            ValueError: the box lies outside the image.
+            RGB uint8 (size, size, 3). A face that lies on its side or stands upside down is turned upright. Of a box
+            outside the image there is what lies nearest.
         """
         height, width = image.shape[:2]
         left, top, right, bottom = self._edges(face.box)
-        inside = slice(max(top, 0), max(min(bottom, height), 0)), slice(max(left, 0), max(min(right, width), 0))
-        region = image[inside]
-        if not region.size:
-            raise ValueError("the box of a face must overlap its frame")
+        region = image[_within(top, bottom, height), _within(left, right, width)]
         if self.rule.beyond != "clip":
             border = cv2.BORDER_REPLICATE if self.rule.beyond == "edge" else cv2.BORDER_CONSTANT
             around = (max(-top, 0), max(bottom - height, 0), max(-left, 0), max(right - width, 0))
             region = np.asarray(cv2.copyMakeBorder(region, *around, border))
-        return self._fitted(region)
+        return np.ascontiguousarray(np.rot90(self._fitted(region), _quarter_turns(face.landmarks)))
 
     def _edges(self, box: NDArray[np.floating]) -> tuple[int, int, int, int]:
         """Give left, top, right and bottom in whole pixels."""
@@ -132,6 +127,18 @@ class BoxCrop:
             return resize(region, self.size, self.size, way)
         new = (self.size, int(height * scale)) if width > height else (int(width * scale), self.size)
         return _padded(resize(region, max(1, new[0]), max(1, new[1]), way), self.size, self.size)
+
+
+def _within(start: int, end: int, length: int) -> slice:
+    """Give what lies in an image of a stretch of pixels, at least one."""
+    start = min(max(start, 0), length - 1)
+    return slice(start, max(min(end, length), start + 1))
+
+
+def _quarter_turns(landmarks: NDArray[np.floating]) -> int:
+    """Tell how many quarter turns, counter-clockwise, put a face upright: eyes above the mouth."""
+    right, down = landmarks[3:].mean(axis=0) - landmarks[:2].mean(axis=0)
+    return -round(math.atan2(right, down) / (math.pi / 2))
 
 
 def _padded(image: NDArray[Any], width: int, height: int) -> NDArray[Any]:
