@@ -40,8 +40,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memory", action="store_true", help="measure the memory of the driver instead")
     options = parser.parse_args()
-    # The clusters are gone before anybody could find them.
-    os.environ["RAY_AUTH_MODE"] = "disabled"
+    os.environ.update(RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=secrets.token_hex(32))
     with tempfile.TemporaryDirectory() as folder:
         if options.memory:
             _measure_memory(Path(folder))

@@ -14,7 +14,7 @@ from pipeline.batch.batch_scanner import BatchScanner, ScannerSettings
 from pipeline.batch.cluster_node import NodeScanner
 from pipeline.batch.cluster_shares import Node, share_out
 from pipeline.batch.places import Places
-from pipeline.batch.ray_session import AUTO, ClusterError, joined
+from pipeline.batch.ray_session import AUTO, ClusterError, in_one_line, joined
 from pipeline.batch.worker_processes import WorkerDiedError
 from pipeline.media import confinement
 from pipeline.results.input import Input
@@ -248,7 +248,9 @@ def _not_installed() -> ClusterError:
 
 def _lost(error: Exception) -> ClusterLostError:
     # Ray has no class of its own for a connection that ended.
-    return ClusterLostError(f"the cluster is no longer there: {error}; the same command goes on once it is")
+    return ClusterLostError(
+        f"the cluster is no longer there ({in_one_line(error)}); the same command goes on once it is"
+    )
 
 
 def _node(facts: dict[str, Any]) -> Node:

@@ -89,9 +89,14 @@ def joined(address: str) -> Iterator[Any]:
                 ray.init(**options)
         except Exception as error:
             log.debug("no cluster", exc_info=True)
-            raise ClusterError(f"cannot {what} ({str(error).strip().partition(chr(10))[0]}){hint}") from error
+            raise ClusterError(f"cannot {what} ({in_one_line(error)}){hint}") from error
         leaving.callback(ray.shutdown)
         yield ray
+
+
+def in_one_line(error: Exception) -> str:
+    """Give what an error of Ray says first."""
+    return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
 def _found() -> str | None:
