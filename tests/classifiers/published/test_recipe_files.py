@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -126,6 +131,26 @@ def test_what_is_no_yaml(text, sentence):
 def test_yaml_that_is_no_recipe(text):
     with pytest.raises(RecipeError, match=r"^the recipe mine\.yaml cannot be used: .*is not of type 'object'"):
         parse_recipe(text, "mine.yaml")
+
+
+def test_the_recipe_of_the_page_is_whole():
+    page = Path(__file__).parents[3] / "docs" / "tasks" / "published" / "recipe.md"
+    text = page.read_text(encoding="utf-8")
+    (example,) = re.findall(r"^``` \{ \.yaml \.recipe \}\n(.*?)^```", text, re.M | re.S)
+    assert parse_recipe(example, "example").crop == CropBox((0.15,) * 4, square="longer")
+    schema = json.loads(resources.files("classifiers.published").joinpath("recipe.schema.json").read_text("utf-8"))
+    assert set(keys(schema)) <= set(re.findall(r"\w+", text))
+
+
+def keys(part: Any) -> Iterator[str]:
+    """Give the keys that recipes may have, in every depth."""
+    if isinstance(part, dict):
+        yield from part.get("properties", {})
+        for inner in part.values():
+            yield from keys(inner)
+    elif isinstance(part, list):
+        for inner in part:
+            yield from keys(inner)
 
 
 def test_recipes_that_are_not_there(tmp_path):
