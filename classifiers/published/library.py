@@ -8,7 +8,7 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from classifiers.architectures import ARCHITECTURES, LABELS
+from classifiers.architectures import LABELS
 from classifiers.calibration import NEVER, UNCALIBRATED, UNDECIDED, Calibration, Thresholds
 from classifiers.crop_align import CropAlign
 from classifiers.crop_box import CropBox
@@ -93,7 +93,7 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise ModelError(f"{name!r} cannot be the name of a model: take letters, digits, dots, dashes and underscores")
-    if name in shipped_names() or name in ARCHITECTURES:
+    if name in shipped_names():
         raise ModelError(f"a model of this project is called {name!r}; choose another name with --name")
     if name in added_models() or (models_folder() / name).exists():
         raise ModelError(f"a model called {name!r} was added before; remove it first, or choose another with --name")

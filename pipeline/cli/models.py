@@ -63,10 +63,11 @@ def run(options: argparse.Namespace) -> int:
     for position, model in enumerate(shipped.values()):
         marks = (", default" if position == 0 else "") + (", also called fast" if model.name == FAST else "")
         print(_entry(model, marks))
-    for name in sorted(set(ARCHITECTURES) - {model.architecture for model in shipped.values()}):
+    added = added_models()
+    for name in sorted(set(ARCHITECTURES) - {model.architecture for model in shipped.values()} - set(added)):
         print(f"{name:<22} no trained weights in this release")
-    for name, model in added_models().items():
-        print(_entry(model, f", added as {name}"))
+    for model in added.values():
+        print(_entry(model, ", added"))
     return 0
 
 
@@ -116,10 +117,8 @@ def _fetch(options: argparse.Namespace) -> int:
 def _tell_added(model: ModelSpec, recipe: Recipe) -> None:
     print(f"added {model.name}: {recipe.title}, by recipe {recipe.name}, to {model.folder}")
     if recipe.commercial_use is not True:
-        why = (
-            "forbids commercial use" if recipe.commercial_use is False else "may forbid commercial use; ask its authors"
-        )
-        print(f"its licence ({recipe.licence}) {why}", file=sys.stderr)
+        verb = "forbids" if recipe.commercial_use is False else "may forbid"
+        print(f"its licence ({recipe.licence}) {verb} commercial use; see {recipe.repository}", file=sys.stderr)
     print(f"its scores are raw until they are calibrated: facewitness calibrate DATA --model {model.name}")
 
 

@@ -112,6 +112,10 @@ class Results:
             decode = self.row("length", "decode", row.case)
             if (row.scenario, row.subject) == ("length", "scan") and decode:
                 yield f"length, {row.case}: scan less what decoding every frame takes, CPU s", row.cpu_s - decode.cpu_s
+        models = {row.subject: row for row in self.rows if row.scenario == "models"}
+        if {"scan", "two_models", "classify_second"} <= models.keys():
+            sum_s = models["scan"].cpu_s + models["classify_second"].cpu_s
+            yield "two models in one scan / one scan and the second classifier, CPU", models["two_models"].cpu_s / sum_s
         cold, warm = self.row("cold", "command"), self.row("cold", "scan")
         if cold and warm:
             yield "one clip: from the start of the program / warm, wall", cold.wall_s / warm.wall_s

@@ -73,6 +73,12 @@ def _warm(scale: Scale, make: Maker) -> Iterator[Case]:
     yield _case("warm", f"{len(paths)} clips of {scale.seconds:g} s, 1080p", paths, scale, subjects)
 
 
+def _models(scale: Scale, make: Maker) -> Iterator[Case]:
+    paths = make([_spec(scale, seed=seed) for seed in range(scale.clips)])
+    subjects = ("scan", "two_models", "classify_second")
+    yield _case("models", f"{len(paths)} clips of {scale.seconds:g} s, 1080p", paths, scale, subjects)
+
+
 def _size(scale: Scale, make: Maker) -> Iterator[Case]:
     for height in scale.heights:
         paths = make([_spec(scale, width=height * 16 // 9, height=height)])
@@ -104,6 +110,7 @@ def _frames(scale: Scale, make: Maker) -> Iterator[Case]:
 SCENARIOS: dict[str, Callable[[Scale, Maker], Iterator[Case]]] = {
     "cold": _cold,
     "warm": _warm,
+    "models": _models,
     "size": _size,
     "faces": _faces,
     "length": _length,

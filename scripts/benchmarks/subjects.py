@@ -19,6 +19,9 @@ ADAPTIVE_SETTINGS = {"adaptive": True}
 ADAPTIVE_OPTIONS = ("--adaptive",)
 """The same for `facewitness scan`."""
 
+SECOND_MODEL = "mobilenet_v2"
+"""What judges beside the default model where two do."""
+
 _MANY = 10
 """Files that steady a figure as well as repetitions do."""
 
@@ -131,10 +134,17 @@ def _usual(job: _Job) -> list[Cost]:
     return run_workload("usual_stack", {}, warm_up, [measured] * job.repetitions)
 
 
-def _classify(job: _Job) -> list[Cost]:
+def _two_models(job: _Job) -> list[Cost]:
+    from classifiers import find_model
+
+    return _warm("scan", job, model=[find_model().name, SECOND_MODEL])
+
+
+def _classify(job: _Job, model: str | None = None) -> list[Cost]:
     if job.crops is None:
         raise MeasurementError("the subject classify takes its number of crops from the subject scan: measure both")
-    return run_workload("classify", {}, {"crops": job.crops}, [{"crops": job.crops}] * job.repetitions)
+    settings = {"model": model}
+    return run_workload("classify", settings, {"crops": job.crops}, [{"crops": job.crops}] * job.repetitions)
 
 
 def _decode(job: _Job) -> list[Cost]:
@@ -182,9 +192,11 @@ SUBJECTS = {
     ),
     "adaptive": Subject("Facewitness, adaptive sampling", lambda job: _warm("scan", job, **ADAPTIVE_SETTINGS)),
     "scan": Subject("Facewitness", lambda job: _warm("scan", job)),
+    "two_models": Subject("Facewitness, two models in one scan", _two_models),
     "read": Subject("  of it: probe, decode, convert", lambda job: _warm("read_frames", job)),
     "decode": Subject("floor: ffmpeg decodes every frame", _decode),
     "classify": Subject("floor: classifier alone, full batches", _classify),
+    "classify_second": Subject("floor: second classifier alone", lambda job: _classify(job, SECOND_MODEL)),
     "bare": Subject("bare: import numpy, cv2, openvino", _bare),
 }
 """Name to subject, in the order of the table."""

@@ -62,15 +62,15 @@ def read_frames(frames: int) -> Workload:
     return run
 
 
-def classify(threads: int | None = None) -> Workload:
+def classify(threads: int | None = None, model: str | None = None) -> Workload:
     """Classify crops that are there already, in the engine and precision that a scan takes, in full batches."""
     import numpy as np
 
     from classifiers import create_engine, find_model
 
-    model = find_model()
-    engine = create_engine("auto", model, threads, "auto")
-    shape = (_FULL_BATCHES, model.crop_size, model.crop_size, 3)
+    spec = find_model(model)
+    engine = create_engine("auto", spec, threads, "auto")
+    shape = (_FULL_BATCHES, spec.crop_size, spec.crop_size, 3)
     pixels = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
 
     def run(crops: int) -> dict:
