@@ -197,7 +197,7 @@ class Scanner:
         """Say what each model makes of what was seen."""
         found = []
         for number, (member, identity) in enumerate(self._members):
-            tracks = [_as_judged_by(number, track) for track in analysis.tracks]
+            tracks = [track.as_judged_by(number) for track in analysis.tracks]
             weighing = (member.calibration, member.thresholds, self._pooling)
             evidence = weigh(tracks, analysis.asked_for, *weighing) if tracks else None
             scores = evidence.scores if evidence and status == "ok" else None
@@ -212,12 +212,6 @@ class Scanner:
                 )
             )
         return found
-
-
-def _as_judged_by(number: int, track: Track) -> Track:
-    """Give the same track with the logits of one of several models."""
-    seen = [replace(o, logits=o.opinions[number]) for o in track.observations if o.opinions is not None]
-    return replace(track, observations=seen)
 
 
 def _identity(model: ModelSpec, engine: Engine, detector: str, pooling: str) -> ModelIdentity:

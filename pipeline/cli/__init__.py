@@ -8,11 +8,37 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pipeline.cli import calibrate, compare, evaluate, explore, export, faces, models, report, scan, status, train
+from pipeline.cli import (
+    benchmark_models,
+    calibrate,
+    compare,
+    evaluate,
+    explore,
+    export,
+    faces,
+    models,
+    report,
+    scan,
+    status,
+    train,
+)
 from pipeline.cli.interrupts import orderly_end
 from pipeline.version import __version__
 
-_COMMANDS = (scan, status, report, models, faces, explore, train, evaluate, compare, calibrate, export)
+_COMMANDS = (
+    scan,
+    status,
+    report,
+    models,
+    faces,
+    explore,
+    train,
+    evaluate,
+    compare,
+    benchmark_models,
+    calibrate,
+    export,
+)
 
 FAILED = 1
 WRONG_USAGE = 2
