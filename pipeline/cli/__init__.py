@@ -8,11 +8,24 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pipeline.cli import calibrate, compare, evaluate, explore, export, faces, models, report, scan, status, train
+from pipeline.cli import (
+    calibrate,
+    compare,
+    evaluate,
+    explore,
+    export,
+    faces,
+    models,
+    report,
+    scan,
+    status,
+    train,
+    verify,
+)
 from pipeline.cli.interrupts import orderly_end
 from pipeline.version import __version__
 
-_COMMANDS = (scan, status, report, models, faces, explore, train, evaluate, compare, calibrate, export)
+_COMMANDS = (scan, status, report, verify, models, faces, explore, train, evaluate, compare, calibrate, export)
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -74,12 +87,12 @@ def _exit_status(error: Exception) -> int | None:
     from extractors import DetectorUnavailableError
     from pipeline.batch.path_lists import PathListError
     from pipeline.batch.worker_processes import WorkerDiedError
+    from pipeline.evidence.bundle.errors import KeyFileError
     from pipeline.media.types import MediaError
     from pipeline.results.writers import WriteError
     from pipeline.workbench.extras import MissingLibraryError
 
     if isinstance(error, OutputError | WriteError | MediaError | WorkerDiedError | OSError):
         return FAILED
-    if isinstance(error, ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError):
-        return WRONG_USAGE
-    return None
+    mendable = (ClassifierError, ModelError, DetectorUnavailableError, KeyFileError, MissingLibraryError, PathListError)
+    return WRONG_USAGE if isinstance(error, mendable) else None
