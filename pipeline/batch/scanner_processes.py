@@ -17,6 +17,7 @@ from pipeline.batch.worker_processes import WorkerProcesses
 from pipeline.media import confinement
 from pipeline.media.ffmpeg import find_binary
 from pipeline.media.limits import Limits
+from pipeline.media.provenance.trust import TrustList
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.types import MediaError
 from pipeline.results.input import Input
@@ -46,6 +47,7 @@ class ScannerSettings:
     device: str = "auto"
     limits: Limits = Limits()  # noqa: RUF009 - it is frozen
     most_fetched_bytes: int = 2 << 30
+    trust: TrustList | None = None
 
     def scanner(self, threads: int | None = None) -> Scanner:
         """Load a scanner."""
@@ -61,6 +63,7 @@ class ScannerSettings:
             adaptive=self.adaptive,
             threads=threads,
             limits=self.limits,
+            trust=self.trust,
         )
 
 
@@ -94,7 +97,8 @@ class ScannerProcesses:
         except BaseException:
             self._processes.stop()
             raise
-        self._keys = [_key(replace(self._blank, status=status), settings.limits) for status in ("ok", "error")]
+        trust = settings.trust.sha256 if settings.trust else None
+        self._keys = [_key(replace(self._blank, status=status), settings.limits, trust) for status in ("ok", "error")]
 
     def __enter__(self) -> ScannerProcesses:
         return self
@@ -120,7 +124,8 @@ class ScannerProcesses:
 
     def made(self, verdict: Verdict) -> bool:
         """Tell whether a scan of the same file would give this result."""
-        return _key(verdict, self.settings.limits) == self.key(verdict.status)
+        trust = verdict.provenance.trust_list if verdict.provenance else None
+        return _key(verdict, self.settings.limits, trust) == self.key(verdict.status)
 
     def stop(self) -> None:
         """Kill the processes: nothing that they are at will have a result."""
@@ -147,9 +152,10 @@ def _scan(scanner: Scanner, settings: ScannerSettings, source: Input) -> Verdict
         return scanner.failure(source.path, message)
 
 
-def _key(verdict: Verdict, limits: Limits) -> str:
-    """Sum up model, thresholds, program and sampling, of a failure also the limits."""
+def _key(verdict: Verdict, limits: Limits, trust: str | None) -> str:
+    """Sum up model, thresholds, program, sampling and trust list, of a failure also the limits."""
     plan = verdict.sampling.plan if verdict.sampling else None
     parts: list[object] = [each and asdict(each) for each in (verdict.model, verdict.thresholds, verdict.tool)]
     parts += [plan, asdict(limits) if verdict.status in FAILURES else None]
+    parts += [trust] if trust else []
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]
