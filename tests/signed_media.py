@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import zlib
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 AI = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
 CAMERA = "http://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture"
@@ -28,9 +29,10 @@ _FROM, _TO = datetime.datetime(2024, 1, 1), datetime.datetime(2099, 1, 1)
 
 
 class Authority:
-    """A root certificate, and one of a signer below it."""
+    """A root certificate, and one of a signer below it, of which `ocsp_url` says whether it was revoked."""
 
-    def __init__(self, name: str = "Test Authority", signer: str = "Test Signer") -> None:
+    def __init__(self, name: str = "Test Authority", signer: str = "Test Signer", ocsp_url: str | None = None) -> None:
+        self._ocsp_url = ocsp_url
         self._key, self._signer_key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
         root, leaf = _name(name), _name(signer)
         self._root = self._certificate(root, root, self._key, is_root=True)
@@ -65,6 +67,11 @@ class Authority:
             builder = builder.add_extension(
                 x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION]), critical=False
             )
+        if not is_root and self._ocsp_url:
+            place = x509.AccessDescription(
+                AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(self._ocsp_url)
+            )
+            builder = builder.add_extension(x509.AuthorityInformationAccess([place]), critical=False)
         return builder.sign(self._key, hashes.SHA256())
 
 
@@ -77,6 +84,7 @@ def sign(
     action: str = "c2pa.created",
     generator: str = "Test Camera",
     parent: Path | None = None,
+    part: Path | None = None,
     remote_url: str | None = None,
 ) -> Path:
     """Write a copy of a JPEG, PNG or MP4 file with Content Credentials.
@@ -88,7 +96,8 @@ def sign(
         source_type: what kind of source it says it has.
         action: what it says was done.
         generator: what it says made it.
-        parent: the file that it says it was made of.
+        parent: the file that it says it was edited from.
+        part: a file that it says was put into it.
         remote_url: leave the credentials out, and say that they are there.
     """
     definition = {
@@ -108,6 +117,9 @@ def sign(
             builder.set_intent(c2pa.C2paBuilderIntent.EDIT)
             with parent.open("rb") as file:
                 builder.add_ingredient({"title": parent.name, "relationship": "parentOf"}, MIME[parent.suffix], file)
+        if part:
+            with part.open("rb") as file:
+                builder.add_ingredient({"title": part.name, "relationship": "componentOf"}, MIME[part.suffix], file)
         if remote_url:
             builder.set_no_embed()
             builder.set_remote_url(remote_url)
@@ -115,6 +127,27 @@ def sign(
         with source.open("rb") as file:
             builder.sign(authority.signer(), MIME[source.suffix], file, signed)
     target.write_bytes(signed.getvalue())
+    return target
+
+
+def with_changed_pixel(source: Path, target: Path) -> Path:
+    """Write a copy of a signed file in which a pixel is another, with the credentials as they are."""
+    content = bytearray(source.read_bytes())
+    if source.suffix == ".png":
+        start = content.find(b"IDAT") - 4
+        size = int.from_bytes(content[start : start + 4], "big")
+        rows = bytearray(zlib.decompress(content[start + 8 : start + 8 + size]))
+        rows[-1] ^= 0x80
+        packed = b"IDAT" + zlib.compress(bytes(rows))
+        chunk = (len(packed) - 4).to_bytes(4, "big") + packed + zlib.crc32(packed).to_bytes(4, "big")
+        content[start : start + 12 + size] = chunk
+    else:
+        place = len(content) - 300  # near the end of the coded picture of a JPEG
+        if source.suffix == ".mp4":
+            start = content.rfind(b"mdat") - 4
+            place = start + int.from_bytes(content[start : start + 4], "big") * 9 // 10
+        content[place] ^= 1
+    target.write_bytes(content)
     return target
 
 

@@ -30,10 +30,13 @@ def _credentials(value: Any) -> Credentials | None:
 
 
 def _notes(value: Any) -> list[Note]:
-    return [note for row in _rows(value) if (note := note_of(*map(_text, _rows(row))))]
+    rows = [_rows(row) for row in _rows(value)]
+    if not all(len(row) == 3 and all(isinstance(part, str) for part in row) for row in rows):
+        raise ValueError("these are no notes")
+    return [note for row in rows if (note := note_of(*row))]
 
 
-def note_of(place: Any, name: str | None, value: str | None) -> Note | None:
+def note_of(place: Any, name: str, value: str) -> Note | None:
     """Make a note of a field, None where it says nothing that matters here.
 
     Raises:
@@ -41,11 +44,9 @@ def note_of(place: Any, name: str | None, value: str | None) -> Note | None:
     """
     if place not in ("xmp", "exif", "iptc", "png", "container"):
         raise ValueError(f"{place!r} is no place of notes")
-    if not name or not value:
-        return None
     declares = declared_by_note(name, value)
     tells = declares or name.rpartition(".")[2].casefold() in _KEPT
-    return Note(place, name, value, declares) if tells else None
+    return Note(place, _text(name) or "", _text(value) or "", declares) if tells else None
 
 
 _KEPT = frozenset({"make", "model", "software", "creatortool", "digitalsourcetype", "program", "aisystemused"})
