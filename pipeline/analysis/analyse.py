@@ -28,6 +28,8 @@ from pipeline.media.frame_source import FrameSource
 from pipeline.media.holds import Hold
 from pipeline.media.limits import Limits
 from pipeline.media.probing import probe
+from pipeline.media.provenance.reading import Found, read_provenance
+from pipeline.media.provenance.trust import TrustList
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.source_file import Origin
 from pipeline.media.types import MediaError, MediaInfo, Pixels
@@ -48,6 +50,7 @@ class Analysis:
         lost: number of frames that were chosen but could not be decoded.
         coverage: how much of the file was seen, None if it could not be probed.
         failure: what broke the analysis off, or None; what was seen before is told all the same.
+        provenance: what the file says of its origin, None if it could not be probed.
     """
 
     media: MediaInfo | None = None
@@ -58,6 +61,7 @@ class Analysis:
     lost: int = 0
     coverage: Coverage | None = None
     failure: MediaError | None = None
+    provenance: Found | None = None
 
     @property
     def asked_for(self) -> int:
@@ -92,6 +96,7 @@ class Analyser:
         classifiers: the networks that judge each face, at least one.
         join: makes joint log odds of what several of them say; None for one.
         limits: what each file may take; None for the usual.
+        trust: the authorities whose signers the user trusts.
     """
 
     def __init__(
@@ -100,11 +105,13 @@ class Analyser:
         classifiers: Sequence[Classifier],
         join: Join | None = None,
         limits: Limits | None = None,
+        trust: TrustList | None = None,
     ) -> None:
         self._detector = SharedDetector(detector)
         self._queues = [(each.crop, CropQueue(each.engine)) for each in classifiers]
         self._join = join
         self._limits = limits
+        self._trust = trust
 
     def analyse(
         self,
@@ -137,7 +144,10 @@ class Analyser:
             networks = [(crop, opened.enter_context(queue.open())) for crop, queue in self._queues]
             file = _FileAnalysis(self._detector, networks, self._join, stopwatch, stopped)
             opened.enter_context(contextlib.closing(media.source))
-            return file.run(media, plan, None if media.kind == "image" else rounds)
+            analysis = file.run(media, plan, None if media.kind == "image" else rounds)
+            # After all that the verdict needs: it has what is left of the time.
+            with stopwatch.stage("provenance"):
+                return replace(analysis, provenance=read_provenance(media, self._trust))
 
 
 class _FileAnalysis:

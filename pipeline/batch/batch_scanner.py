@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.batch.fetched_file import fetched
 from pipeline.media.errors import MediaError
 from pipeline.media.limits import Limits
+from pipeline.media.provenance.trust import TrustList
 from pipeline.media.sampling import SamplingPlan
 from pipeline.results.input import Input
 from pipeline.results.parts import FAILURES, InputRecord
@@ -40,6 +41,7 @@ class ScannerSettings:
     device: str = "auto"
     limits: Limits = Limits()  # noqa: RUF009 - it is frozen
     most_fetched_bytes: int = 2 << 30
+    trust: TrustList | None = None
 
     def scanner(self, threads: int | None = None) -> Scanner:
         """Load a scanner."""
@@ -55,6 +57,7 @@ class ScannerSettings:
             adaptive=self.adaptive,
             threads=threads,
             limits=self.limits,
+            trust=self.trust,
         )
 
 
@@ -69,7 +72,8 @@ class BatchScanner(ABC):
 
     def __init__(self, settings: ScannerSettings, at_a_time: int, blank: Verdict) -> None:
         self.settings, self.at_a_time, self._blank = settings, at_a_time, blank
-        self._keys = [_key(replace(blank, status=status), settings.limits) for status in ("ok", "error")]
+        trust = settings.trust.sha256 if settings.trust else None
+        self._keys = [_key(replace(blank, status=status), settings.limits, trust) for status in ("ok", "error")]
 
     def __enter__(self) -> BatchScanner:
         return self
@@ -100,7 +104,8 @@ class BatchScanner(ABC):
 
     def made(self, verdict: Verdict) -> bool:
         """Tell whether a scan of the same file would give this result."""
-        return _key(verdict, self.settings.limits) == self.key(verdict.status)
+        trust = verdict.provenance.trust_list if verdict.provenance else None
+        return _key(verdict, self.settings.limits, trust) == self.key(verdict.status)
 
 
 def scan_file(scanner: Scanner, settings: ScannerSettings, source: Input) -> Verdict:
@@ -119,9 +124,10 @@ def scan_file(scanner: Scanner, settings: ScannerSettings, source: Input) -> Ver
         return scanner.failure(source.path, message)
 
 
-def _key(verdict: Verdict, limits: Limits) -> str:
-    """Sum up model, thresholds, program and sampling, of a failure also the limits."""
+def _key(verdict: Verdict, limits: Limits, trust: str | None) -> str:
+    """Sum up model, thresholds, program, sampling and trust list, of a failure also the limits."""
     plan = verdict.sampling.plan if verdict.sampling else None
     parts: list[object] = [each and asdict(each) for each in (verdict.model, verdict.thresholds, verdict.tool)]
     parts += [plan, asdict(limits) if verdict.status in FAILURES else None]
+    parts += [trust] if trust else []
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

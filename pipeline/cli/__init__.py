@@ -21,6 +21,7 @@ from pipeline.cli import (
     scan,
     status,
     train,
+    verify,
 )
 from pipeline.cli.interrupts import orderly_end
 from pipeline.version import __version__
@@ -29,6 +30,7 @@ _COMMANDS = (
     scan,
     status,
     report,
+    verify,
     models,
     faces,
     explore,
@@ -101,13 +103,20 @@ def _exit_status(error: Exception) -> int | None:
     from pipeline.batch.cluster import ClusterError, ClusterLostError
     from pipeline.batch.path_lists import PathListError
     from pipeline.batch.worker_processes import WorkerDiedError
+    from pipeline.evidence.bundle.errors import KeyFileError
     from pipeline.media.types import MediaError
     from pipeline.results.writers import WriteError
     from pipeline.workbench.extras import MissingLibraryError
 
     if isinstance(error, OutputError | WriteError | MediaError | WorkerDiedError | ClusterLostError | OSError):
         return FAILED
-    wrong = ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError | ClusterError
-    if isinstance(error, wrong):
-        return WRONG_USAGE
-    return None
+    mendable = (
+        ClassifierError,
+        ClusterError,
+        DetectorUnavailableError,
+        KeyFileError,
+        MissingLibraryError,
+        ModelError,
+        PathListError,
+    )
+    return WRONG_USAGE if isinstance(error, mendable) else None

@@ -125,6 +125,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help=f"give up on a file whose decoder wants more than MB megabytes of memory ({_USUAL.memory_bytes >> 20})",
     )
     parser.add_argument(
+        "--trust",
+        metavar="FILE",
+        help="certificates (PEM) of authorities: say whether the signer of Content Credentials is on this list",
+    )
+    parser.add_argument(
         "--max-download",
         type=whole_number,
         default=_MOST_FETCHED_MB,
@@ -229,6 +234,7 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
     from classifiers import ModelError
     from classifiers.model_set import ModelSet, find_models
     from pipeline.batch.batch_scanner import ScannerSettings
+    from pipeline.media.provenance.trust import TrustList, TrustListError
 
     model = find_models(options.model or ())
     try:
@@ -251,8 +257,9 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
             options.device,
             Limits(options.memory << 20, options.timeout),
             options.max_download << 20,
+            TrustList.load(Path(options.trust)) if options.trust else None,
         )
-    except ValueError as error:
+    except (ValueError, TrustListError) as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return None
 
