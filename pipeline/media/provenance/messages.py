@@ -22,7 +22,7 @@ def _credentials(value: Any) -> Credentials | None:
     if not isinstance(value, dict) or value.get("state") not in get_args(State):
         raise ValueError("these are no credentials")
     trusted = value.get("trusted")
-    if trusted not in (None, True, False):
+    if trusted is not None and not isinstance(trusted, bool):
         raise ValueError("a signer is trusted or not")
     facts: dict[str, Any] = {name: _text(value.get(name)) for name in _TEXTS}
     facts |= {name: tuple(filter(None, map(_text, _rows(value.get(name, []))))) for name in _LISTS}

@@ -219,6 +219,7 @@ def test_what_dies_while_it_reads_costs_no_verdict(tmp_path):
         {"credentials": None, "notes": [["xmp", "a"]]},
         {"credentials": None, "notes": ["xmp"]},
         {"credentials": None, "notes": [["xmp", "a", "b"]] * 1000},
+        {"credentials": {"state": "valid", "trusted": 1}, "notes": []},
     ],
     ids=str,
 )
