@@ -13,6 +13,7 @@ from typing import Any
 from classifiers.architectures import ARCHITECTURES, LABELS
 from classifiers.atomic_file import write_whole
 from classifiers.calibration import Calibration, Thresholds
+from classifiers.crop_align import CropAlign
 from classifiers.crop_box import CropBox
 from classifiers.file_parts import read_file
 from classifiers.models_of_user import models_folder
@@ -107,8 +108,8 @@ class ModelSpec:
         crop_size: side of the crop in pixels, which is also the side of the input.
         crop_template: where the five landmarks lie in the crop, in units of its side.
         crop_cut_size: side in pixels at which crops are cut before they are averaged down to `crop_size`.
-        crop_smooth: whether pixels are averaged where a crop becomes smaller than the face in its frame.
         crop_box: how crops are cut around boxes; None where faces are aligned by their landmarks.
+        crop_align: how faces are aligned in a way of others; None where they are by `crop_template`.
         files: by format: "keras" or those of `COMPACT_FILES`, "openvino_graph" and "openvino_weights",
             "openvino_int8_graph" and "openvino_int8_weights", "onnx", "tflite".
         calibration: how logits become scores.
@@ -136,8 +137,8 @@ class ModelSpec:
     folder: Path
     heat_maps: bool = True
     agreement: Agreement | None = None
-    crop_smooth: bool = True
     crop_box: CropBox | None = None
+    crop_align: CropAlign | None = None
     origin: Origin | None = None
 
     def __post_init__(self) -> None:
@@ -196,8 +197,8 @@ class ModelSpec:
         entry = asdict(self)
         del entry["folder"]
         entry["thresholds"] = self.thresholds.to_json()
-        for name, usual in {"agreement": None, "crop_smooth": True, "crop_box": None, "origin": None}.items():
-            if entry[name] is usual:
+        for name in ("agreement", "crop_box", "crop_align", "origin"):
+            if entry[name] is None:
                 del entry[name]
         return entry
 
@@ -315,7 +316,7 @@ def _spec(entry: dict[str, Any], folder: Path) -> ModelSpec:
         folder=folder,
         heat_maps=entry.get("heat_maps", True),
         agreement=Agreement(**entry["agreement"]) if "agreement" in entry else None,
-        crop_smooth=entry.get("crop_smooth", True),
         crop_box=CropBox(**entry["crop_box"]) if "crop_box" in entry else None,
+        crop_align=CropAlign(**entry["crop_align"]) if "crop_align" in entry else None,
         origin=Origin(**entry["origin"]) if "origin" in entry else None,
     )

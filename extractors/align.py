@@ -38,11 +38,6 @@ class TakesCrops(Protocol):
         """Side in pixels at which it is cut."""
         ...
 
-    @property
-    def crop_smooth(self) -> bool:
-        """Whether pixels are averaged where a crop becomes smaller than the face in its frame."""
-        ...
-
 
 class Pixels(Protocol):
     """An image that is cut like an array, `pixels[top:bottom, left:right]`; an array itself is one.
@@ -69,14 +64,11 @@ class CropGeometry:
         cut_size: side in pixels at which the crop is cut before it is averaged down to `size`; the same if not given.
             What a teacher taught was trained on crops of the teacher's size that were shrunk, which are sharper or
             softer than crops cut at their own size.
-        smooth: whether pixels are averaged where a crop becomes much smaller than the face in its frame. Most
-            published networks were trained on crops for which pixels were skipped.
     """
 
     size: int
     template: tuple[tuple[float, float], ...] = LANDMARK_TEMPLATE
     cut_size: int = 0
-    smooth: bool = True
 
     def __post_init__(self) -> None:
         points = tuple((float(x), float(y)) for x, y in self.template)
@@ -90,17 +82,14 @@ class CropGeometry:
     @classmethod
     def of_model(cls, model: TakesCrops) -> CropGeometry:
         """Give the crop that a model was trained on."""
-        return cls(model.crop_size, model.crop_template, model.crop_cut_size, model.crop_smooth)
+        return cls(model.crop_size, model.crop_template, model.crop_cut_size)
 
     def cut(self, image: Pixels, face: Face) -> NDArray[np.uint8]:
         """Cut the crop of one face; see `align_face`."""
         return align_face(image, face.landmarks, self)
 
     def transform(self, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Fit the similarity transform that takes landmarks closest to the template.
-
-        Least squares in closed form (Umeyama 1991), written with complex numbers, in which a similarity
-        without reflection is one multiplication and one addition.
+        """Fit the similarity transform that takes landmarks closest to the template; see `fit_similarity`.
 
         Args:
             landmarks: (5, 2) x, y in pixels of the frame.
@@ -111,32 +100,49 @@ class CropGeometry:
         Raises:
             ValueError: the landmarks all lie in one point.
         """
-        source = np.asarray(landmarks, dtype=np.float64) @ (1, 1j)
-        target = (np.asarray(self.template) * self.size - 0.5) @ (1, 1j)
-        centred = source - source.mean()
-        spread = np.vdot(centred, centred).real
-        if spread < 1e-6:
-            raise ValueError("the five landmarks of a face must not coincide")
-        factor = np.vdot(centred, target - target.mean()) / spread
-        shift = target.mean() - factor * source.mean()
-        return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
+        return fit_similarity(landmarks, np.asarray(self.template) * self.size - 0.5)
 
 
-def warp_crop(image: Pixels, transform: NDArray[np.float64], size: int, smooth: bool = True) -> NDArray[Any]:
+def fit_similarity(landmarks: NDArray[np.floating], target: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Fit the similarity transform that takes landmarks closest to where they should be.
+
+    Least squares in closed form (Umeyama 1991), written with complex numbers, in which a similarity without reflection
+    is one multiplication and one addition.
+
+    Args:
+        landmarks: (n, 2) x, y in pixels.
+        target: where they should be, likewise.
+
+    Returns:
+        float64 (2, 3) matrix.
+
+    Raises:
+        ValueError: the landmarks all lie in one point.
+    """
+    source, goal = (np.asarray(points, dtype=np.float64) @ (1, 1j) for points in (landmarks, target))
+    centred = source - source.mean()
+    spread = np.vdot(centred, centred).real
+    if spread < 1e-6:
+        raise ValueError("the five landmarks of a face must not coincide")
+    factor = np.vdot(centred, goal - goal.mean()) / spread
+    shift = goal.mean() - factor * source.mean()
+    return np.array([[factor.real, -factor.imag, shift.real], [factor.imag, factor.real, shift.imag]])
+
+
+def warp_crop(image: Pixels, transform: NDArray[np.float64], size: int) -> NDArray[Any]:
     """Cut a square crop out of an image, smoothing before it shrinks.
 
     Args:
         image: uint8 or float32 (height, width) or (height, width, channels).
         transform: (2, 3) similarity from pixels of the image to pixels of the crop.
         size: side of the crop in pixels.
-        smooth: False to skip pixels instead.
 
     Returns:
         (size, size[, channels]) of the image's dtype; beyond the image its border pixels are repeated.
     """
     scale = float(np.hypot(transform[0, 0], transform[1, 0]))
-    region, transform = _cut_region(image, transform, size)
-    if smooth and scale < 0.75:
+    region, transform = cut_region(image, transform, size)
+    if scale < 0.75:
         # Bilinear warping skips pixels when it shrinks: average the region down first.
         region, transform = _shrink(region, transform, scale)
     return cv2.warpAffine(region, transform, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -154,8 +160,8 @@ def align_face(image: Pixels, landmarks: NDArray[np.floating], geometry: CropGeo
         RGB uint8 (size, size, 3).
     """
     if geometry.cut_size == geometry.size:
-        return warp_crop(image, geometry.transform(landmarks), geometry.size, geometry.smooth)
-    larger = CropGeometry(geometry.cut_size, geometry.template, smooth=geometry.smooth)
+        return warp_crop(image, geometry.transform(landmarks), geometry.size)
+    larger = CropGeometry(geometry.cut_size, geometry.template)
     return shrink_crop(align_face(image, landmarks, larger), geometry.size)
 
 
@@ -169,8 +175,17 @@ def aligner(size: int, cut_size: int) -> Callable[[Pixels, NDArray[np.floating]]
     return partial(align_face, geometry=CropGeometry(size, cut_size=cut_size))
 
 
-def _cut_region(image: Pixels, transform: NDArray[np.float64], size: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
-    """Leave only what the crop shows: OpenCV warps no image of more than 32,766 pixels a side."""
+def cut_region(image: Pixels, transform: NDArray[np.float64], size: int) -> tuple[NDArray[Any], NDArray[np.float64]]:
+    """Leave only what a crop shows: OpenCV warps no image of more than 32,766 pixels a side.
+
+    Args:
+        image: (height, width[, channels]).
+        transform: (2, 3) similarity from pixels of the image to pixels of the crop.
+        size: side of the crop in pixels.
+
+    Returns:
+        The part of the image, and the same transform from its pixels.
+    """
     height, width = image.shape[:2]
     corners = np.array([[-1, -1], [size, -1], [size, size], [-1, size]], dtype=np.float64)
     in_image = (corners - transform[:, 2]) @ np.linalg.inv(transform[:, :2]).T

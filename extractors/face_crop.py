@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from extractors.align import CropGeometry, Pixels, TakesCrops
+from extractors.aligned_crop import AlignedCrop, AlignRule
 from extractors.box_crop import BoxCrop, BoxRule
 from extractors.face import Face
 
@@ -48,10 +49,17 @@ class TakesFaceCrops(TakesCrops, Protocol):
         """How they are cut around boxes; None where faces are aligned by their landmarks."""
         ...
 
+    @property
+    def crop_align(self) -> AlignRule | None:
+        """How they are aligned in a way of others; None for ours."""
+        ...
+
 
 def crop_of(model: TakesFaceCrops) -> FaceCrop:
     """Give the crop that a model was trained on."""
-    return BoxCrop(model.crop_size, model.crop_box) if model.crop_box else CropGeometry.of_model(model)
+    if model.crop_box:
+        return BoxCrop(model.crop_size, model.crop_box)
+    return AlignedCrop(model.crop_size, model.crop_align) if model.crop_align else CropGeometry.of_model(model)
 
 
 def landmark_aligner(crop: FaceCrop) -> Callable[[NDArray[Any], NDArray[np.floating]], NDArray[np.uint8]]:

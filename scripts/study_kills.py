@@ -2,18 +2,19 @@
 
     python scripts/study_kills.py [--kills 40] [--clips 60] [--seed 0]
 
-Clips are scanned in each of several ways (one or two processes, JSON or JSON lines, annotated copies); the program
-itself, one of its processes or a decoder is killed, and the same command is given again, until so many kills are
-shared out over the ways. The last command of each way, which nobody kills, also says --retry-failed: what was being
-scanned when the whole program was killed twice counts as deadly. Then every file must have exactly one valid result,
-equal to that of a scan that was left alone; what was finished before a kill must be as it was; and no process and no
-part of a file may be left.
+Clips are scanned in each of several ways (one or two processes, JSON or JSON lines, annotated copies, on a cluster of
+this machine where Ray is installed); the program itself, one of its processes or a decoder is killed, and the same
+command is given again, until so many kills are shared out over the ways. The last command of each way, which nobody
+kills, also says --retry-failed: what was being scanned when the whole program was killed twice counts as deadly. Then
+every file must have exactly one valid result, equal to that of a scan that was left alone; what was finished before a
+kill must be as it was; and no process and no part of a file may be left.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib.util
 import json
 import os
 import random
@@ -23,7 +24,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,10 +41,13 @@ WAYS = (
     ("--format", "jsonl"),
     ("--format", "jsonl", "--workers", "2"),
     ("--annotate",),
+    ("--cluster", "auto"),
+    ("--cluster", "auto", "--workers", "2"),
 )
 TARGETS = ("program", "process", "decoder")
 _MARK = "FACEWITNESS_STUDY"
 _GONE_WITHIN_S = 10.0
+_CLUSTER_STARTS_SLOWER = 2.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +78,9 @@ def main() -> int:
         make_clips(folder / "clips", options.clips)
         undisturbed = results_of(scan(folder / "clips", folder / "undisturbed"))
         print(f"{len(undisturbed)} clips: {dict(Counter(result['status'] for result in undisturbed.values()))}")
-        for number, way in enumerate(WAYS):
-            kills = options.kills // len(WAYS) + (number < options.kills % len(WAYS))
+        ways = [way for way in WAYS if "--cluster" not in way or importlib.util.find_spec("ray")]
+        for number, way in enumerate(ways):
+            kills = options.kills // len(ways) + (number < options.kills % len(ways))
             found, made = study(
                 folder / "clips", folder / f"out{number}", way, kills, options.seed + number, undisturbed
             )
@@ -144,6 +148,8 @@ def killed(clips: Path, out: Path, way: tuple[str, ...], rng: random.Random, fau
     )
     # Not while the model is loaded, in which there is little to hit.
     wait_s = rng.uniform(0.5, 6.0) if target == "program" else rng.uniform(2.0, 6.0)
+    if "--cluster" in way:
+        wait_s *= _CLUSTER_STARTS_SLOWER
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(wait_s)
     victim = None
@@ -151,7 +157,7 @@ def killed(clips: Path, out: Path, way: tuple[str, ...], rng: random.Random, fau
     while victim is None and process.poll() is None:
         victim = _victim(process.pid, target)
     after_s, done = time.monotonic() - began, len(documents_of(out))
-    hit = "nothing"
+    hit, started = "nothing", _started_by(process.pid)
     if victim is not None:
         with contextlib.suppress(psutil.NoSuchProcess):
             victim.kill()
@@ -162,12 +168,13 @@ def killed(clips: Path, out: Path, way: tuple[str, ...], rng: random.Random, fau
         # The scan bears it; it is then ended itself, so that the next one has something to do.
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(rng.uniform(0.5, 2.0))
+        started |= _started_by(process.pid)
         process.kill()
         process.wait()
     deadline = time.monotonic() + _GONE_WITHIN_S
-    while (left := list(_marked(mark))) and time.monotonic() < deadline:
+    while (left := _alive(started, mark)) and time.monotonic() < deadline:
         time.sleep(0.05)
-    faults += [f"{' '.join(each)} outlived a kill of the {target}" for each in left]
+    faults += [f"{each} outlived a kill of the {target}" for each in left]
     return Kill(hit, after_s, done)
 
 
@@ -204,20 +211,34 @@ def _victim(program: int, target: str) -> psutil.Process | None:
         parent = psutil.Process(program)
         if target == "program":
             return parent
-        wanted = "ffmpeg" if target == "decoder" else "spawn_main"
+        wanted = ("ffmpeg",) if target == "decoder" else ("spawn_main", "ray::NodeScanner")
         for child in parent.children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
-                if wanted in " ".join(child.cmdline()):
+                if any(name in " ".join(child.cmdline()) for name in wanted):
                     return child
     return None
 
 
-def _marked(mark: str) -> Iterator[list[str]]:
-    """Give the commands of the processes that descend from a scan, whoever their parent is now."""
+def _started_by(program: int) -> set[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return set(psutil.Process(program).children(recursive=True))
+    return set()
+
+
+def _alive(started: set[psutil.Process], mark: str) -> list[str]:
+    """Give the commands of the processes that descend from a scan, whoever their parent is now.
+
+    Args:
+        started: what was seen to descend from it; some that Ray starts write over their environment.
+        mark: in the environment of the others.
+    """
+    found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
-            if process.status() != psutil.STATUS_ZOMBIE and process.environ().get(_MARK) == mark:
-                yield process.cmdline()
+            descends = process in started or process.environ().get(_MARK) == mark
+            if descends and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(" ".join(process.cmdline()))
+    return found
 
 
 def _command(clips: Path, out: Path) -> list[str]:
@@ -225,7 +246,12 @@ def _command(clips: Path, out: Path) -> list[str]:
 
 
 def _environment(mark: str) -> dict[str, str]:
-    return {**os.environ, _MARK: mark, "PYTHONPATH": os.pathsep.join((str(ROOT / "scripts"), str(ROOT)))}
+    return {
+        **os.environ,
+        _MARK: mark,
+        "RAY_ADDRESS": "local",
+        "PYTHONPATH": os.pathsep.join((str(ROOT / "scripts"), str(ROOT))),
+    }
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def parse(monkeypatch):
 def help_texts() -> dict[str, str]:
     """Give the help of every command by its name, and that of the program by ""."""
     texts = {"": help_of()}
-    return texts | {name: help_of(name) for name in re.findall(r"^    (\w+)", texts[""], re.MULTILINE)}
+    return texts | {name: help_of(name) for name in re.findall(r"^    (\w[\w-]*)", texts[""], re.MULTILINE)}
 
 
 def help_of(*command: str) -> str:

@@ -64,20 +64,17 @@ def calibrate(spec: Judge, predictions: Predictions, method: str = "platt", fpr:
     """
     if not 0 < fpr < 1:
         raise ValueError(f"a false positive rate lies between 0 and 1, not at {fpr}")
-    clips = predictions.groups()
-    if not clips:
-        raise DataError("there is nothing to calibrate on: no clip gave a score")
-    logits = np.array([predictions.logits[rows].mean(axis=0) for rows in clips], dtype=float)
-    kinds = np.array([kind_of(predictions.samples[rows[0]]) for rows in clips], dtype=object)
-    real = kinds == "real"
-    if not real.any() or real.all():
-        missing = "forged" if real.any() else "real"
-        raise DataError(f"a calibration needs real and forged clips, and none of these {len(clips)} are {missing}")
-    calibration = fit_calibration(logits, kinds, ("real",), ("manipulated",), ("generated",), method, ("unknown",))
+    logits, kinds = _clips(predictions)
+    calibration = _fit_clips(logits, kinds, method)
     scores = np.array([calibration.scores(*row).fake for row in logits])
     thresholds = _thresholds(scores, kinds, fpr)
     calibration = replace(calibration, fitted_on=_fitted_on(kinds, method))
     return with_calibration(spec, calibration, thresholds)
+
+
+def calibration_of(predictions: Predictions, method: str = "platt") -> Calibration:
+    """Fit a calibration alone, as `calibrate` does; the errors are the same."""
+    return _fit_clips(*_clips(predictions), method)
 
 
 def fit_calibration(
@@ -187,6 +184,24 @@ def kind_of(sample: Sample) -> str:
     if not sample.family:
         return "unknown"
     return "generated" if sample.family in GENERATED_FAMILIES else "manipulated"
+
+
+def _clips(predictions: Predictions) -> tuple[npt.NDArray[np.float64], npt.NDArray[Any]]:
+    """Give the mean logits of each clip, (n, 2), and what it is, (n,) of text."""
+    clips = predictions.groups()
+    if not clips:
+        raise DataError("there is nothing to calibrate on: no clip gave a score")
+    logits = np.array([predictions.logits[rows].mean(axis=0) for rows in clips], dtype=float)
+    kinds = np.array([kind_of(predictions.samples[rows[0]]) for rows in clips], dtype=object)
+    real = kinds == "real"
+    if not real.any() or real.all():
+        missing = "forged" if real.any() else "real"
+        raise DataError(f"a calibration needs real and forged clips, and none of these {len(clips)} are {missing}")
+    return logits, kinds
+
+
+def _fit_clips(logits: npt.NDArray[np.float64], kinds: npt.NDArray[Any], method: str) -> Calibration:
+    return fit_calibration(logits, kinds, ("real",), ("manipulated",), ("generated",), method, ("unknown",))
 
 
 def _thresholds(scores: np.ndarray, kinds: np.ndarray, fpr: float) -> Thresholds:

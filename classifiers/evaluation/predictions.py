@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -60,6 +61,39 @@ class Predictions:
         for row, sample in enumerate(self.samples):
             rows.setdefault((sample.group, sample.fake), []).append(row)
         return [np.array(found) for found in rows.values()]
+
+    def part(self, rows: npt.NDArray[Any] | Sequence[int]) -> Predictions:
+        """Give some of the crops, and what gave nothing in any case.
+
+        Args:
+            rows: their numbers, int (n,).
+        """
+        rows = np.asarray(rows, np.intp)
+        return Predictions([self.samples[row] for row in rows], self.logits[rows], self.unscored)
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Put what one network says of several data sets behind each other; at least one."""
+    return Predictions(
+        [sample for part in parts for sample in part.samples],
+        np.concatenate([part.logits for part in parts]),
+        [item for part in parts for item in part.unscored],
+    )
+
+
+def in_common(each: Sequence[Predictions]) -> list[Predictions]:
+    """Leave out what one of several networks could not be given, so that all are measured on the same crops.
+
+    Args:
+        each: what each network says of the same samples, in the same order.
+    """
+    rows = [{id(sample): row for row, sample in enumerate(one.samples)} for one in each]
+    common = [sample for sample in each[0].samples if all(id(sample) in place for place in rows)]
+    unscored = list({id(item.sample): item for one in each for item in one.unscored}.values())
+    return [
+        replace(one.part([place[id(sample)] for sample in common]), unscored=unscored)
+        for one, place in zip(each, rows, strict=True)
+    ]
 
 
 def predict(

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from classifiers.architectures import LABELS
 from classifiers.calibration import NEVER, UNCALIBRATED, UNDECIDED, Calibration, Thresholds
+from classifiers.crop_align import CropAlign
 from classifiers.crop_box import CropBox
 from classifiers.model_spec import (
     MANIFEST,
@@ -30,7 +31,7 @@ CARD = "card.md"
 """File name of the model card that an added model gets."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-# Crops that are cut around boxes are not aligned; no landmark of theirs has a place.
+# Their crops are cut as `crop_box` or `crop_align` says; nothing reads this.
 _NO_TEMPLATE = ((0.5, 0.5),) * 5
 
 
@@ -117,15 +118,15 @@ def _write(graph: object, recipe: Recipe, name: str, sha256: str, folder: Path) 
         architecture=recipe.name,
         labels=LABELS,
         crop_size=recipe.input.size,
-        crop_template=_NO_TEMPLATE if isinstance(crop, CropBox) else crop.template,
+        crop_template=_NO_TEMPLATE,
         crop_cut_size=recipe.input.size,
         files={kind: ModelFile.of(paths[kind]) for kind in OPENVINO_FILES},
         calibration=_raw_calibration(recipe),
         thresholds=_thresholds(recipe),
         card=CARD,
         folder=folder,
-        crop_smooth=isinstance(crop, CropBox) or crop.smooth,
         crop_box=crop if isinstance(crop, CropBox) else None,
+        crop_align=crop if isinstance(crop, CropAlign) else None,
         origin=Origin(
             recipe=recipe.name,
             title=recipe.title,

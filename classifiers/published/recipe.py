@@ -14,6 +14,7 @@ from typing import Any, Literal
 import jsonschema
 import yaml
 
+from classifiers.crop_align import CropAlign
 from classifiers.crop_box import CropBox
 from classifiers.model_spec import ModelError
 
@@ -48,20 +49,6 @@ class InputRecipe:
     def __post_init__(self) -> None:
         if len(self.mean) not in (1, 3) or len(self.deviation) not in (1, 3):
             raise ValueError("mean and deviation are one number each, or one for each of three channels")
-
-
-@dataclass(frozen=True, slots=True)
-class AlignRecipe:
-    """How faces are aligned by five landmarks.
-
-    Attributes:
-        template: where the landmarks of `extractors.face.LANDMARK_NAMES` come to lie, x and y in units of the side of
-            the crop, its edge at 0: the centre of the first pixel of n lies at 0.5 / n.
-        smooth: whether pixels are averaged where faces become smaller; else some are skipped, as `cv2.warpAffine` does.
-    """
-
-    template: tuple[tuple[float, float], ...]
-    smooth: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +132,7 @@ class Recipe:
     licence: str
     commercial_use: bool | None
     input: InputRecipe
-    crop: CropBox | AlignRecipe
+    crop: CropBox | CropAlign
     output: OutputRecipe
     frames: int | None = None
     pooling: str | None = None
@@ -197,9 +184,16 @@ def parse_recipe(text: str, origin: str) -> Recipe:
         document = yaml.safe_load(text)
         return _recipe(document)
     except yaml.YAMLError as error:
-        raise RecipeError(f"the recipe {origin} is no YAML: {' '.join(str(error).split())}") from error
+        raise RecipeError(f"the recipe {origin} is no YAML: {_yaml_problem(error)}") from error
     except (ValueError, TypeError, RecursionError) as error:
         raise RecipeError(f"the recipe {origin} cannot be used: {error}") from error
+
+
+def _yaml_problem(error: yaml.YAMLError) -> str:
+    """Give what is wrong with YAML, and in which line if that is known."""
+    if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark:
+        return f"{error.problem} in line {error.problem_mark.line + 1}"
+    return " ".join(str(error).split())
 
 
 def sha256_of(content: bytes) -> str:
@@ -211,11 +205,13 @@ def _recipe(document: Any) -> Recipe:
     error = jsonschema.exceptions.best_match(_validator().iter_errors(document))
     if error is not None:
         place = ".".join(str(part) for part in error.absolute_path)
-        raise ValueError(f"{place}: {error.message}" if place else error.message)
+        # Of the crop alone, which is cut in one way.
+        told = "say either box or align" if error.validator in ("minProperties", "maxProperties") else error.message
+        raise ValueError(f"{place}: {told}" if place else told)
     crop, threshold = document["crop"], document.get("threshold")
     made = {
         "input": InputRecipe(**_tuples(document["input"], "mean", "deviation")),
-        "crop": CropBox(**crop["box"]) if "box" in crop else AlignRecipe(**_tuples(crop["align"], "template")),
+        "crop": CropBox(**crop["box"]) if "box" in crop else CropAlign(**_tuples(crop["align"], "template")),
         "output": OutputRecipe(**_tuples(document["output"], "classes")),
         "threshold": ThresholdRecipe(**threshold) if threshold else None,
         "claims": tuple(Claim(**each) for each in document.get("claims", ())),

@@ -27,6 +27,8 @@ from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.frame_source import FrameSource
 from pipeline.media.limits import Limits
 from pipeline.media.probing import probe
+from pipeline.media.provenance.reading import Found, read_provenance
+from pipeline.media.provenance.trust import TrustList
 from pipeline.media.sampling import SamplingPlan
 from pipeline.media.source_file import Origin
 from pipeline.media.types import MediaError, MediaInfo
@@ -47,6 +49,7 @@ class Analysis:
         lost: number of frames that were chosen but could not be decoded.
         coverage: how much of the file was seen, None if it could not be probed.
         failure: what broke the analysis off, or None; what was seen before is told all the same.
+        provenance: what the file says of its origin, None if it could not be probed.
     """
 
     media: MediaInfo | None = None
@@ -57,6 +60,7 @@ class Analysis:
     lost: int = 0
     coverage: Coverage | None = None
     failure: MediaError | None = None
+    provenance: Found | None = None
 
     @property
     def asked_for(self) -> int:
@@ -87,6 +91,7 @@ class Analyser:
         classifiers: the networks that judge each face, at least one.
         join: makes joint log odds of what several of them say; None for one.
         limits: what each file may take; None for the usual.
+        trust: the authorities whose signers the user trusts.
     """
 
     def __init__(
@@ -95,11 +100,13 @@ class Analyser:
         classifiers: Sequence[Classifier],
         join: Join | None = None,
         limits: Limits | None = None,
+        trust: TrustList | None = None,
     ) -> None:
         self._detector = SharedDetector(detector)
         self._queues = [(each.crop, CropQueue(each.engine)) for each in classifiers]
         self._join = join
         self._limits = limits
+        self._trust = trust
 
     def analyse(
         self,
@@ -129,7 +136,10 @@ class Analyser:
         except MediaError as error:
             return Analysis(failure=error)
         with self.open(stopwatch, stopped) as search, contextlib.closing(media.source):
-            return _FileAnalysis(search).run(media, plan, None if media.kind == "image" else rounds)
+            analysis = _FileAnalysis(search).run(media, plan, None if media.kind == "image" else rounds)
+            # After all that the verdict needs: it has what is left of the time.
+            with stopwatch.stage("provenance"):
+                return replace(analysis, provenance=read_provenance(media, self._trust))
 
     @contextlib.contextmanager
     def open(self, stopwatch: Stopwatch, stopped: threading.Event | None = None) -> Iterator[JudgedSearch]:

@@ -37,12 +37,14 @@ from pipeline.analysis.judged_search import JudgedSearch
 from pipeline.analysis.resources import files_at_a_time, usable_cores
 from pipeline.analysis.stopwatch import Stopwatch
 from pipeline.media.limits import Limits
+from pipeline.media.provenance.trust import TrustList
 from pipeline.media.sampling import SLACK, SamplingPlan
 from pipeline.media.source_file import Origin
 from pipeline.media.types import quoted
 from pipeline.results.coverage import percent
 from pipeline.results.opinions import Opinion
 from pipeline.results.parts import InputRecord, ModelIdentity, SamplingRecord, Status, Track, label_of
+from pipeline.results.provenance import Provenance
 from pipeline.results.verdict import Verdict
 
 
@@ -62,6 +64,7 @@ class Scanner:
         adaptive: look at a few of the frames first, at more only while the verdict is open, and then more closely.
         threads: number of threads for the networks, or None for all cores.
         limits: the memory and time that reading each file may take; None for `Limits()`.
+        trust: the authorities whose signers count as trusted; see `pipeline.media.provenance.trust.TrustList.load`.
 
     Raises:
         ModelError: the model cannot be found or loaded.
@@ -82,6 +85,7 @@ class Scanner:
         adaptive: bool = False,
         threads: int | None = None,
         limits: Limits | None = None,
+        trust: TrustList | None = None,
     ) -> None:
         if pooling not in POOLINGS:
             raise ValueError(f"no pooling is called {pooling!r}; there are {', '.join(POOLINGS)}")
@@ -95,7 +99,8 @@ class Scanner:
         face_detector = create_detector(detector, threads=threads)
         classifiers = [Classifier(each, crop_of(member)) for each, member in zip(engines, members, strict=True)]
         join = self.model.joint_logits if isinstance(self.model, ModelSet) else None
-        self._analyser = Analyser(face_detector, classifiers, join, limits)
+        self._analyser = Analyser(face_detector, classifiers, join, limits, trust)
+        self._trust_list = trust.sha256 if trust else None
         self._members = [
             (member, _identity(member, each, face_detector.name, pooling))
             for member, each in zip(members, engines, strict=True)
@@ -205,6 +210,7 @@ class Scanner:
             timing_s=stopwatch.total(),
             warnings=analysis.warnings,
             coverage=analysis.coverage,
+            provenance=Provenance.of(*analysis.provenance, self._trust_list) if analysis.provenance else None,
             opinions=self._opinions(analysis, status) if len(self._members) > 1 else [],
         )
 
@@ -216,7 +222,7 @@ class Scanner:
         """Say what each model makes of what was seen."""
         found = []
         for number, (member, identity) in enumerate(self._members):
-            tracks = [_as_judged_by(number, track) for track in analysis.tracks]
+            tracks = [track.as_judged_by(number) for track in analysis.tracks]
             weighing = (member.calibration, member.thresholds, self._pooling)
             evidence = weigh(tracks, analysis.asked_for, *weighing) if tracks else None
             scores = evidence.scores if evidence and status == "ok" else None
@@ -231,12 +237,6 @@ class Scanner:
                 )
             )
         return found
-
-
-def _as_judged_by(number: int, track: Track) -> Track:
-    """Give the same track with the logits of one of several models."""
-    seen = [replace(o, logits=o.opinions[number]) for o in track.observations if o.opinions is not None]
-    return replace(track, observations=seen)
 
 
 def _identity(model: ModelSpec, engine: Engine, detector: str, pooling: str) -> ModelIdentity:

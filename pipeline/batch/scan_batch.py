@@ -10,10 +10,10 @@ from functools import partial
 
 from pipeline.analysis.concurrency import in_order
 from pipeline.batch import remote_files
+from pipeline.batch.batch_scanner import BatchScanner
 from pipeline.batch.entries import FileIdentity
 from pipeline.batch.equal_files import EqualFiles
 from pipeline.batch.output import Output
-from pipeline.batch.scanner_processes import ScannerProcesses
 from pipeline.batch.turnstile import Turnstile
 from pipeline.batch.worker_processes import WorkerDiedError
 from pipeline.media.limits import StoppedError
@@ -70,7 +70,7 @@ class Reuse:
     needs_logits: bool = False
 
 
-def scan_batch(output: Output, scanner: ScannerProcesses, reuse: Reuse | None = None) -> Iterator[Finished]:
+def scan_batch(output: Output, scanner: BatchScanner, reuse: Reuse | None = None) -> Iterator[Finished]:
     """Scan what `output` was told to expect, and write each result as soon as it is known.
 
     Args:
@@ -96,7 +96,7 @@ def scan_batch(output: Output, scanner: ScannerProcesses, reuse: Reuse | None = 
 class _Batch:
     """One run."""
 
-    def __init__(self, output: Output, scanner: ScannerProcesses, reuse: Reuse) -> None:
+    def __init__(self, output: Output, scanner: BatchScanner, reuse: Reuse) -> None:
         self._output, self._scanner, self._reuse = output, scanner, reuse
         self._ledger = output.ledger
         self._stopped = threading.Event()

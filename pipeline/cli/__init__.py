@@ -9,6 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from pipeline.cli import (
+    benchmark_models,
     calibrate,
     compare,
     evaluate,
@@ -20,12 +21,28 @@ from pipeline.cli import (
     scan,
     status,
     train,
+    verify,
     watch,
 )
 from pipeline.cli.interrupts import orderly_end
 from pipeline.version import __version__
 
-_COMMANDS = (scan, watch, status, report, models, faces, explore, train, evaluate, compare, calibrate, export)
+_COMMANDS = (
+    scan,
+    watch,
+    status,
+    report,
+    verify,
+    models,
+    faces,
+    explore,
+    train,
+    evaluate,
+    compare,
+    benchmark_models,
+    calibrate,
+    export,
+)
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -85,8 +102,10 @@ def _exit_status(error: Exception) -> int | None:
     from classifiers import ModelError
     from classifiers.errors import ClassifierError, OutputError
     from extractors import DetectorUnavailableError
+    from pipeline.batch.cluster import ClusterError, ClusterLostError
     from pipeline.batch.path_lists import PathListError
     from pipeline.batch.worker_processes import WorkerDiedError
+    from pipeline.evidence.bundle.errors import KeyFileError
     from pipeline.live.errors import RefusedSourceError, SourceError
     from pipeline.media.types import MediaError
     from pipeline.results.writers import WriteError
@@ -94,8 +113,17 @@ def _exit_status(error: Exception) -> int | None:
 
     if isinstance(error, RefusedSourceError):
         return WRONG_USAGE
-    if isinstance(error, SourceError | OutputError | WriteError | MediaError | WorkerDiedError | OSError):
+    if isinstance(
+        error, SourceError | OutputError | WriteError | MediaError | WorkerDiedError | ClusterLostError | OSError
+    ):
         return FAILED
-    if isinstance(error, ClassifierError | ModelError | DetectorUnavailableError | MissingLibraryError | PathListError):
-        return WRONG_USAGE
-    return None
+    mendable = (
+        ClassifierError,
+        ClusterError,
+        DetectorUnavailableError,
+        KeyFileError,
+        MissingLibraryError,
+        ModelError,
+        PathListError,
+    )
+    return WRONG_USAGE if isinstance(error, mendable) else None

@@ -25,6 +25,10 @@ lists them. Pages that are up to date are kept unless --overwrite is given.
 The pictures are cut out of the scanned file again, which must be where it was (or --media says where) and have the
 same SHA-256. Without it the page has no pictures and says so.
 
+With --bundle the page of one result goes into a ZIP file instead, together with the result, the model card, the
+versions of what made them, the SHA-256 of the scanned file, and a list of all that with its hashes: what
+`facewitness verify` checks. --sign signs the list with an Ed25519 key of yours (PEM or OpenSSH, without a password).
+
 exit status: 0 every result got a page, 1 some did not, 2 wrong usage or no result"""
 
 
@@ -43,6 +47,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("--media", metavar="FILE|DIR", help="the scanned file, or its folder, if it was moved")
     parser.add_argument("--model", metavar="NAME|FILE", help="what scan --model had; see `facewitness models`")
     parser.add_argument("--overwrite", action="store_true", help="make pages again that are up to date")
+    parser.add_argument("--bundle", metavar="OUT.zip", help="write an evidence bundle of one result here, and no page")
+    parser.add_argument("--sign", metavar="KEY", help="sign the bundle with this private key; needs the extra 'sign'")
+    parser.add_argument("--with-original", action="store_true", help="put the scanned file into the bundle too")
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
     parser.set_defaults(run=run)
 
@@ -51,7 +58,12 @@ def run(options: argparse.Namespace) -> int:
     """Make the pages and say where they are."""
     set_up_logging(options.debug)
     path = Path(options.result)
+    if wrong := _contradiction(path, options):
+        print(f"facewitness report: {wrong}", file=sys.stderr)
+        return 2
     try:
+        if options.bundle:
+            return _bundle(path, options)
         if path.is_dir():
             return _folder(path, options)
         return _one(path, options)
@@ -60,6 +72,47 @@ def run(options: argparse.Namespace) -> int:
 
         print(f"facewitness report: cannot read {display_path(path)}: {error.strerror}", file=sys.stderr)
         return 2
+
+
+def _contradiction(path: Path, options: argparse.Namespace) -> str | None:
+    if not options.bundle and (options.sign or options.with_original):
+        return f"{'--sign' if options.sign else '--with-original'} is for bundles: add --bundle OUT.zip"
+    if options.bundle and options.output:
+        return "a bundle holds its page: leave out --output"
+    if options.bundle and path.is_dir():
+        return "a bundle holds one result: name its JSON file instead of the folder"
+    return None
+
+
+def _bundle(path: Path, options: argparse.Namespace) -> int:
+    from pipeline.evidence.bundle import BundleError, make_bundle
+    from pipeline.evidence.pictures import PicturesError
+    from pipeline.results.parts import display_path
+    from pipeline.results.verdict import NotAResultError
+
+    bundle = Path(options.bundle)
+    if bundle.exists() and path.exists() and bundle.samefile(path):
+        print(f"facewitness report: {display_path(bundle)} is the result itself; name another file", file=sys.stderr)
+        return 2
+    try:
+        made = make_bundle(
+            path,
+            bundle,
+            media=_media(options),
+            model=options.model,
+            with_original=options.with_original,
+            key=Path(options.sign) if options.sign else None,
+        )
+    except NotAResultError as error:
+        print(f"facewitness report: {display_path(path)} {error}; scan a file with -o DIR first", file=sys.stderr)
+        return 2
+    except (BundleError, PicturesError) as error:
+        print(f"facewitness report: the bundle of {display_path(path)} was not made: {error}", file=sys.stderr)
+        return 1
+    for remark in made.remarks:
+        print(f"facewitness report: {remark}", file=sys.stderr)
+    print(f"The bundle is {display_path(bundle)} ({counted(made.files, 'file')})")
+    return 0
 
 
 def _one(path: Path, options: argparse.Namespace) -> int:

@@ -9,23 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from classifiers.numerals import counted
-from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
 from pipeline.cli.interrupts import end_at_once
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import bar
+from pipeline.cli.scan_options import add_options
 from pipeline.media.errors import is_address, quoted
 from pipeline.media.limits import Limits
 
 if TYPE_CHECKING:
+    from pipeline.batch.batch_scanner import BatchScanner, ScannerSettings
     from pipeline.batch.output import Output
     from pipeline.batch.scan_batch import Finished
-    from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
     from pipeline.evidence.companion_files import CompanionFiles
     from pipeline.media.sampling import SamplingPlan
-
-_USUAL = Limits()
-_LEAST_MEMORY_MB = 512
-_MOST_FETCHED_MB = 2048
 
 _MOST_ROWS = 1000
 """Of the table; results of more files are counted."""
@@ -50,89 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("inputs", nargs="+", type=_named, metavar="INPUT", help="file, folder, glob pattern or -")
-    parser.add_argument(
-        "-o", "--output", metavar="DIR", help="write results here; - writes JSON lines to standard output"
-    )
-    parser.add_argument(
-        "--format",
-        choices=("json", "jsonl", "csv", "parquet"),
-        default="json",
-        help="json: a file for each input (default); jsonl: one results.jsonl; csv: also labels.csv of two columns; "
-        "parquet: also results.parquet",
-    )
-    sampling = parser.add_mutually_exclusive_group()
-    sampling.add_argument(
-        "--frames",
-        type=_frame_count,
-        default=32,
-        metavar="N",
-        help="look at N frames, evenly spread (32; at most 512), or all",
-    )
-    sampling.add_argument("--fps", type=_positive, metavar="RATE", help="look at RATE frames a second instead")
-    parser.add_argument(
-        "--adaptive",
-        action="store_true",
-        help="look at a few of the frames first, at the others only while the verdict is open, and then more closely",
-    )
-    add_detector_option(parser)
-    parser.add_argument(
-        "--model",
-        action="append",
-        metavar="NAME|FILE",
-        help="classifier, see `facewitness models`; given several times, each judges every face, and there is a joint "
-        "verdict too",
-    )
-    add_engine_options(parser)
-    parser.add_argument("--report", action="store_true", help="also make an HTML page of each result, and index.html")
-    parser.add_argument(
-        "--annotate",
-        action="store_true",
-        help="also write a copy of each file with boxes and scores drawn on it; with --fps 5 the boxes follow well",
-    )
-    parser.add_argument(
-        "--heatmaps",
-        action="store_true",
-        help="also write the strongest faces and where the model looked, as PNG; not for every model",
-    )
-    parser.add_argument(
-        "--workers",
-        type=whole_number,
-        metavar="N",
-        help="scan in N processes (one for every 16 cores, as memory allows)",
-    )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=_USUAL.timeout_s,
-        metavar="S",
-        help=f"give up on a file that takes longer to read than S seconds ({_USUAL.timeout_s:g})",
-    )
-    parser.add_argument(
-        "--memory",
-        type=_megabytes,
-        default=_USUAL.memory_bytes >> 20,
-        metavar="MB",
-        help=f"give up on a file whose decoder wants more than MB megabytes of memory ({_USUAL.memory_bytes >> 20})",
-    )
-    parser.add_argument(
-        "--max-download",
-        type=whole_number,
-        default=_MOST_FETCHED_MB,
-        metavar="MB",
-        help=f"give up on a file at an address that has more than MB megabytes ({_MOST_FETCHED_MB})",
-    )
-    again = parser.add_mutually_exclusive_group()
-    again.add_argument("--overwrite", action="store_true", help="scan again what already has a result")
-    again.add_argument(
-        "--retry-failed", action="store_true", help="scan again what could not be scanned, though it has not changed"
-    )
-    parser.add_argument(
-        "--verify",
-        action="store_true",
-        help="read files that have a result once more, instead of trusting their size, time of change and inode",
-    )
-    parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
+    add_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -158,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         with Output(folder, options.format) as output:
             with end_at_once():
                 total = _expect(output, options.inputs)
-                scanner = _load(settings, options.workers)
+                scanner = _load(settings, options)
             if scanner is None:
                 return 2
             try:
@@ -219,7 +133,8 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
     """Say what is to scan; None where the options ask for what there is not, which is printed."""
     from classifiers import ModelError
     from classifiers.model_set import ModelSet, find_models
-    from pipeline.batch.scanner_processes import ScannerSettings
+    from pipeline.batch.batch_scanner import ScannerSettings
+    from pipeline.media.provenance.trust import TrustList, TrustListError
 
     model = find_models(options.model or ())
     try:
@@ -242,24 +157,28 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
             options.device,
             Limits(options.memory << 20, options.timeout),
             options.max_download << 20,
+            TrustList.load(Path(options.trust)) if options.trust else None,
         )
-    except ValueError as error:
+    except (ValueError, TrustListError) as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return None
 
 
-def _load(settings: ScannerSettings, workers: int | None) -> ScannerProcesses | None:
+def _load(settings: ScannerSettings, options: argparse.Namespace) -> BatchScanner | None:
     """Load what scans; None where there is no such engine, precision or detector, which is printed."""
+    from pipeline.batch.cluster import ClusterScanner
     from pipeline.batch.scanner_processes import ScannerProcesses
 
     try:
-        return ScannerProcesses(settings, workers)
+        if options.cluster:
+            return ClusterScanner(settings, options.cluster, options.workers)
+        return ScannerProcesses(settings, options.workers)
     except ValueError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
         return None
 
 
-def _scan(options: argparse.Namespace, output: Output, scanner: ScannerProcesses, total: int) -> bool:
+def _scan(options: argparse.Namespace, output: Output, scanner: BatchScanner, total: int) -> bool:
     """Scan, and make what else was asked for of each file; whether one has failed."""
     from pipeline.batch.scan_batch import Reuse, scan_batch
     from pipeline.results.parts import FAILURES
@@ -333,42 +252,3 @@ def _report(folder: Path, model: str | None) -> bool:
     if failed:
         print(f"facewitness scan: {counted(failed, 'page')} of the report could not be made", file=sys.stderr)
     return not failed
-
-
-def _named(text: str) -> str:
-    # As a path it would be the current folder, which nobody meant who wrote "$CLIP" for a variable that is not set.
-    if not text:
-        raise argparse.ArgumentTypeError("an empty name; write . for the current folder")
-    return text
-
-
-def _frame_count(text: str) -> int | str:
-    return "all" if text == "all" else whole_number(text)
-
-
-def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return number
-
-
-def _megabytes(text: str) -> int:
-    number = whole_number(text)
-    # ffmpeg itself takes some hundred, and Pillow as well.
-    if number < _LEAST_MEMORY_MB:
-        raise argparse.ArgumentTypeError(f"decoders need at least {_LEAST_MEMORY_MB} MB")
-    return number
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate above 0")
-    return number

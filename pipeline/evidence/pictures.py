@@ -30,7 +30,7 @@ from pipeline.media.limits import Limits
 from pipeline.media.probing import file_sha256, probe
 from pipeline.media.sampling import MAX_COUNT, SamplingPlan
 from pipeline.media.types import Frame, MediaError, MediaInfo, is_address, quoted
-from pipeline.results.parts import Observation
+from pipeline.results.parts import ModelIdentity, Observation
 from pipeline.results.verdict import Verdict
 
 MAX_PERSONS = 60
@@ -136,13 +136,16 @@ def model_of(verdict: Verdict, name_or_file: str | None = None) -> ModelSpec | N
     Returns:
         The model, or None where it cannot be found.
     """
-    if verdict.model is None:
-        return None
+    return known_model(verdict.model, name_or_file) if verdict.model else None
+
+
+def known_model(identity: ModelIdentity, name_or_file: str | None = None) -> ModelSpec | None:
+    """Find the model of an identity, as `model_of` does."""
     try:
-        spec = find_model(name_or_file or verdict.model.name)
+        spec = find_model(name_or_file or identity.name)
     except ModelError:
         return None
-    return spec if verdict.model.weights_sha256 in {file.sha256 for file in spec.files.values()} else None
+    return spec if identity.weights_sha256 in {file.sha256 for file in spec.files.values()} else None
 
 
 def face_crop(spec: ModelSpec | None, size: int = 224) -> FaceCrop:

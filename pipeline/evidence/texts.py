@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pipeline.evidence.index_texts import INDEX_TEXTS
 from pipeline.evidence.opinion_texts import OPINION_TEXTS
+from pipeline.evidence.provenance_texts import PROVENANCE_TEXTS
 
 LANGUAGE = "en"
 
@@ -363,6 +364,7 @@ _TEXTS = {
     "whole_text": "whole text",
     **INDEX_TEXTS,
     **OPINION_TEXTS,
+    **PROVENANCE_TEXTS,
 }
 
 

@@ -1,4 +1,4 @@
-"""The process that reads images for another one.
+"""The process that reads images for another one, and what files of any kind say of their origin.
 
 It has loaded Pillow, and makes a copy of itself for each image, which is cheap. The copy confines itself before it
 looks at the image, and ends when it has answered: no image can do anything to the next one, or take more than its
@@ -24,6 +24,8 @@ from pipeline.media import confinement, images
 from pipeline.media.errors import MediaError, quoted
 from pipeline.media.landlock import Access
 from pipeline.media.limits import Limits
+from pipeline.media.provenance.credentials import load_library, read_credentials
+from pipeline.media.provenance.notes import read_notes
 
 _DESCRIPTORS = 2
 
@@ -46,6 +48,7 @@ def serve() -> None:
     # All that is done here, once, the copies need not do.
     rights = confinement.python_rights()
     confinement.offered()
+    load_library()
     gc.collect()
     gc.freeze()
     requests = socket.socket(fileno=os.dup(0))
@@ -124,6 +127,9 @@ def answer_requests(connection: socket.socket, file: BinaryIO, rights: Mapping[P
 def _answer(file: BinaryIO, limits: Limits, request: dict[str, Any]) -> Iterator[dict[str, Any] | bytes]:
     path, warnings = Path(request["path"]), list[str]()
     try:
+        if "provenance" in request:
+            yield _provenance(path, file, **request["provenance"])
+            return
         if "chosen" not in request:
             found = images.facts(path, file, request["format"], request["most_pixels"], request["most_played_pixels"])
             yield dataclasses.asdict(found)
@@ -143,3 +149,14 @@ def _answer(file: BinaryIO, limits: Limits, request: dict[str, Any]) -> Iterator
         yield {"status": "unsupported", "message": text}
     except Exception:  # a bug of ours, told by whoever asked
         yield {"bug": traceback.format_exc()}
+
+
+def _provenance(
+    path: Path, file: BinaryIO, image_format: str | None, media_type: str | None, trust: str | None
+) -> dict[str, Any]:
+    """Read where a file says it came from; of one that is no image only its credentials."""
+    notes = []
+    if image_format is not None:
+        with contextlib.suppress(MediaError), images.open_image(path, file, image_format) as image:
+            notes = read_notes(image)
+    return {"credentials": read_credentials(file, media_type, trust) if media_type else None, "notes": notes}

@@ -129,7 +129,7 @@ def facts(path: Path, file: BinaryIO, image_format: str, most_pixels: int, most_
         MediaError: it is damaged, or too large.
     """
     size = file.seek(0, os.SEEK_END)
-    with _open(path, file, image_format) as image, _damage_of(path, file):
+    with open_image(path, file, image_format) as image, _damage_of(path, file):
         width, height = image.size
         if width * height > most_pixels:
             raise MediaError(
@@ -242,7 +242,12 @@ def _names_pixel_type(file: BinaryIO) -> bool:
         return False
 
 
-def _open(path: Path, file: BinaryIO, image_format: str) -> Image.Image:
+def open_image(path: Path, file: BinaryIO, image_format: str) -> Image.Image:
+    """Open an image, without decoding it.
+
+    Raises:
+        MediaError: it is damaged, or what reads it is not installed.
+    """
     file.seek(0)
     with _damage_of(path, file):
         return _opener(path, image_format)(file)
@@ -269,7 +274,7 @@ def _play(
 
     The image is the same object each time.
     """
-    with _open(path, file, image_format) as image:
+    with open_image(path, file, image_format) as image:
         for number in count():
             try:
                 with _damage_of(path, file):

@@ -247,6 +247,7 @@ class MediaInfo:
             (B-frames) are coded with reference to an anchor frame that is shown later.
         holes_s: start and end, in seconds, of spans without a frame where the container is damaged; frames may have
             been there.
+        tags: name and value of what the container of a video says of itself, printable and cut off if long.
     """
 
     source: SourceFile
@@ -284,6 +285,7 @@ class MediaInfo:
     key_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
     anchor_frames: npt.NDArray[np.int64] = field(repr=False, compare=False)
     holes_s: tuple[tuple[float, float], ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def path(self) -> Path:

@@ -16,6 +16,7 @@ from fractions import Fraction
 import ffmpeg
 import numpy as np
 
+from pipeline.media.container_tags import ContainerTags
 from pipeline.media.damage import holes
 from pipeline.media.ffmpeg import Process, find_binary
 from pipeline.media.ffmpeg_input import source_input
@@ -102,6 +103,7 @@ def probe(source: SourceFile, sha256: str, stall_timeout_s: float) -> MediaInfo:
         key_frames=times.keys,
         anchor_frames=times.anchors,
         holes_s=holes(times.presentation_s) if banner.tells_of_damage else (),
+        tags=tuple(banner.tags.found),
     )
 
 
@@ -172,6 +174,7 @@ class Banner:
         self.videos: list[_VideoStream] = []
         self._latest: _VideoStream | None = None
         self._complaints_of: set[str] = set()
+        self.tags = ContainerTags()
 
     @property
     def tells_of_damage(self) -> bool:
@@ -192,6 +195,7 @@ class Banner:
         elif line.startswith(("[info] Output #0", "[info] Stream mapping")):
             self._reading = False
         elif self._reading:
+            self.tags.feed(line)
             self._feed_fact(line)
 
     def _feed_fact(self, line: str) -> None:

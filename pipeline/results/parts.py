@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Literal
 
@@ -107,6 +107,11 @@ class Track:
     def weight(self) -> float:
         """How many frames that were looked at its observations count for: their number unless one is held."""
         return sum(seen.weight for seen in self.observations)
+
+    def as_judged_by(self, number: int) -> Track:
+        """Give the same track with the logits of one of several models alone."""
+        seen = [replace(o, logits=o.opinions[number]) for o in self.observations if o.opinions is not None]
+        return replace(self, observations=seen)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

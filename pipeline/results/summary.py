@@ -52,9 +52,10 @@ class Summary:
 
 
 def _note(verdict: Verdict) -> str:
+    remark = verdict.provenance.remark if verdict.provenance else None
+    notes = [remark] if remark else []
     if verdict.message:
-        return verdict.message
-    notes = []
+        return "; ".join([verdict.message, *notes])
     if verdict.label and verdict.opinions:
         notes.append(", ".join(f"{each.model.name} {each.scores.fake:.2f}" for each in verdict.opinions if each.scores))
     supported = [item for item in verdict.tracks if item.supported]

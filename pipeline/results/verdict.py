@@ -31,6 +31,7 @@ from pipeline.results.parts import (
     label_of,
     rounded,
 )
+from pipeline.results.provenance import Provenance
 from pipeline.results.schema import READ_SCHEMAS, SCHEMA, schema, valid_facts, valid_parts
 
 
@@ -66,6 +67,7 @@ class Verdict:
         warnings: what the user should know about this result.
         coverage: how much of the file was seen; None if it could not be opened, or an earlier version did not say.
         opinions: what each of several models says, whose joint verdict this is; none where one model judged.
+        provenance: what the file says of its origin; None if it could not be opened, or an earlier version did not say.
         tool: what made the result.
         stored_schema: that of the document it was read from, None if it was not.
         unreadable: names of the parts of that document that are missing or not as the schema says.
@@ -86,6 +88,7 @@ class Verdict:
     warnings: list[str] = field(default_factory=list)
     coverage: Coverage | None = None
     opinions: list[Opinion] = field(default_factory=list)
+    provenance: Provenance | None = None
     tool: Tool | None = field(default_factory=Tool)
     stored_schema: str | None = None
     unreadable: tuple[str, ...] = ()
@@ -171,6 +174,7 @@ class Verdict:
             "input": _input(self.input),
             "model": _without_none(asdict(self.model)) if self.model else None,
             **({"opinions": [opinion.to_json() for opinion in self.opinions]} if self.opinions else {}),
+            **({"provenance": self.provenance.to_json()} if self.provenance else {}),
             "tool": asdict(self.tool) if self.tool else None,
             "sampling": _sampling(self.sampling) if self.sampling else None,
             "timing_s": {stage: rounded(seconds, 3) for stage, seconds in self.timing_s.items()},
@@ -224,6 +228,7 @@ class Verdict:
             warnings=parts.get("warnings", []),
             coverage=_read_coverage(parts.get("coverage")),
             opinions=[Opinion.from_json(item) for item in parts.get("opinions", [])],
+            provenance=Provenance.from_json(parts["provenance"]) if "provenance" in parts else None,
             tool=Tool(**parts["tool"]) if parts.get("tool") else None,
             stored_schema=str(document["schema"]),
             unreadable=tuple(unreadable),

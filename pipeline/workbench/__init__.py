@@ -8,6 +8,7 @@
     workbench.evaluate("faces", model="run/manifest.json")
     workbench.calibrate("faces", "calibrated")         scores that are chances
     workbench.compare("faces", "comparison", architectures=["cnn", "xception"])
+    workbench.benchmark_models("videos", ["all"], "benchmark")  published detectors too
 
 All take paths and keyword options, print nothing, and tell of their progress if they are given a `Progress`.
 """
@@ -15,6 +16,7 @@ All take paths and keyword options, print nothing, and tell of their progress if
 from __future__ import annotations
 
 from classifiers.evaluation.evaluation import Evaluation
+from classifiers.evaluation.model_benchmark import ModelBenchmark
 from classifiers.training.config import TrainingConfig
 from pipeline.workbench.calibration import CalibratedModel, calibrate
 from pipeline.workbench.comparison import Comparison, compare
@@ -23,6 +25,7 @@ from pipeline.workbench.exploration import ExploredData, explore
 from pipeline.workbench.extras import MissingLibraryError
 from pipeline.workbench.face_index import FaceCounts
 from pipeline.workbench.faces import cut_faces
+from pipeline.workbench.model_benchmark import benchmark_models
 from pipeline.workbench.progress import Progress
 from pipeline.workbench.training import TrainedModel, TrainingStep, train
 
@@ -33,10 +36,12 @@ __all__ = [
     "ExploredData",
     "FaceCounts",
     "MissingLibraryError",
+    "ModelBenchmark",
     "Progress",
     "TrainedModel",
     "TrainingConfig",
     "TrainingStep",
+    "benchmark_models",
     "calibrate",
     "compare",
     "cut_faces",

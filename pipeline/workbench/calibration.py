@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from classifiers import ModelSpec, find_model
 from classifiers.calibration import METHODS
 from classifiers.errors import SettingsError
 from classifiers.evaluation.calibration_fitting import calibrate as fit
 from classifiers.evaluation.metrics import balanced_weights, brier_score, expected_calibration_error
-from classifiers.evaluation.predictions import Predictions, Unscored
+from classifiers.evaluation.predictions import Predictions, Unscored, joined
 from classifiers.model_folder import other_models, write_model
-from pipeline.analysis.aggregate import DEFAULT_POOLING
-from pipeline.results.parts import logits_of
-from pipeline.workbench.labelled import LabelledScan
+from pipeline.workbench.labelled import deciding_faces
 from pipeline.workbench.measuring import LabelledData, MeasuringSettings, open_labelled, predict_crops, scan_files
 from pipeline.workbench.progress import Progress, silent
 
@@ -197,26 +194,8 @@ def _predict(
     if crops:
         found.append(predict_crops(settings.create_engine(spec), spec, crops, settings.max_unreadable, progress))
     if files:
-        found.append(_deciding_faces(scan_files(model, files, data.path, settings, None, progress), spec))
-    return Predictions(
-        [sample for one in found for sample in one.samples],
-        np.concatenate([one.logits for one in found]),
-        [item for one in found for item in one.unscored],
-    )
-
-
-def _deciding_faces(scans: Iterable[LabelledScan], spec: ModelSpec) -> Predictions:
-    samples, unscored = [], []
-    logits: list[npt.NDArray[np.float32]] = [np.empty((0, 2), np.float32)]
-    for scan in scans:
-        if scan.verdict.status != "ok":
-            unscored.append(Unscored(scan.sample, scan.verdict.status, scan.verdict.message or ""))
-            continue
-        evidence = scan.evidence(spec.calibration, spec.thresholds, DEFAULT_POOLING)
-        deciding = max((item for item in evidence.tracks if item.supported), key=lambda item: item.scores.fake)
-        samples += [scan.sample] * len(deciding.track.observations)
-        logits.append(logits_of(deciding.track.observations))
-    return Predictions(samples, np.concatenate(logits), unscored)
+        found.append(deciding_faces(scan_files(model, files, data.path, settings, None, progress), spec))
+    return joined(found)
 
 
 def _error(spec: ModelSpec, predictions: Predictions) -> CalibrationError:

@@ -6,22 +6,20 @@ from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-import numpy as np
-
-from classifiers import ModelSpec, find_model
+from classifiers import find_model
 from classifiers.datasets import DataError
 from classifiers.evaluation.evaluation import Evaluation
 from classifiers.evaluation.evaluation import evaluate as compute_figures
 from classifiers.evaluation.evaluation_report import write_report
-from classifiers.evaluation.predictions import Predictions, Unscored
+from classifiers.evaluation.predictions import Unscored
 from classifiers.evaluation.robustness import CHANGES
-from classifiers.evaluation.scored import LEVELS, Level, Scored, score_clips, score_crops, scored
-from pipeline.analysis.aggregate import DEFAULT_POOLING, POOLINGS
+from classifiers.evaluation.scored import Scored
+from pipeline.analysis.aggregate import POOLINGS
 from pipeline.results.parts import display_path
 from pipeline.version import __version__
+from pipeline.workbench.answers import Answers, merged
 from pipeline.workbench.checks import check_draws
 from pipeline.workbench.extras import require_libraries
-from pipeline.workbench.labelled import LabelledScan, crop_scorer
 from pipeline.workbench.measuring import LabelledData, MeasuringSettings, open_labelled, predict_crops, scan_files
 from pipeline.workbench.progress import Progress, silent
 from pipeline.workbench.robustness import robustness_of_videos
@@ -176,91 +174,33 @@ def evaluate_model(
     spec = find_model(model)
     # Scans load one of their own, chosen alike.
     engine = settings.create_engine(spec)
-    tables: list[Scored] = []
-    unscored: list[tuple[Level, Unscored]] = [*data.without_crop]
-    clips: dict[str, list[Scored]] = {pooling: [] for pooling in POOLINGS}
     changed: dict[str, list[Scored]] = {}
     lost_copies: dict[str, list[Unscored]] = {}
     crops, files = data.crops, data.files
-    if crops:
-        predictions = predict_crops(engine, spec, crops, settings.max_unreadable, progress)
-        tables += score_crops(predictions, spec.calibration)
-        unscored += [("frame" if item.sample.clip else "image", item) for item in predictions.unscored]
-        without: list[Unscored] = []
-        for pooling, of_pooling in clips.items():
-            table, without = _score_clips(predictions, spec, pooling)
-            of_pooling += [table] if table else []
-        unscored += [("video", item) for item in without]
-        for title, change in CHANGES.items() if robustness else ():
-            worse = predict_crops(engine, spec, crops, settings.max_unreadable, progress, change=change, task=title)
-            table, _ = _score_clips(worse, spec, DEFAULT_POOLING)
-            changed[title] = [*score_crops(worse, spec.calibration), *([table] if table else [])]
-    if files:
-        scans = list(scan_files(model, files, data.path, settings, folder, progress))
-        _take_in_scans(scans, spec, tables, clips, unscored)
-        if robustness:
-            for found in robustness_of_videos(scans, model, spec, settings, progress):
-                more = [found.table] if found.table else []
-                changed[found.change] = _merged([*changed.get(found.change, []), *more])
-                lost_copies[found.change] = found.lost
-    merged = {pooling: _merged(of_pooling) for pooling, of_pooling in clips.items()}
+    predictions = predict_crops(engine, spec, crops, settings.max_unreadable, progress) if crops else None
+    for title, change in CHANGES.items() if crops and robustness else ():
+        worse = predict_crops(engine, spec, crops, settings.max_unreadable, progress, change=change, task=title)
+        changed[title] = Answers(worse, []).scores(spec)
+    scans = list(scan_files(model, files, data.path, settings, folder, progress)) if files else []
+    if scans and robustness:
+        for found in robustness_of_videos(scans, model, spec, settings, progress):
+            more = [found.table] if found.table else []
+            changed[found.change] = merged([*changed.get(found.change, []), *more])
+            lost_copies[found.change] = found.lost
+    answers = Answers(predictions, scans)
+    poolings = {pooling: answers.video_scores(spec, pooling) for pooling in POOLINGS}
     return compute_figures(
         name,
         spec,
         engine.name,
-        _merged([*tables, *merged[DEFAULT_POOLING]]),
+        answers.scores(spec),
         precision=engine.precision,
         device=engine.device,
         engine_weights_sha256=engine.weights_sha256,
-        unscored=unscored,
-        poolings={pooling: found[0] for pooling, found in merged.items() if found},
+        unscored=[*data.without_crop, *answers.unscored(spec)],
+        poolings={pooling: table for pooling, table in poolings.items() if table},
         robustness=changed,
         lost_copies=lost_copies,
         source_patterns=sources,
         draws=bootstrap,
     )
-
-
-def _score_clips(predictions: Predictions, spec: ModelSpec, pooling: str) -> tuple[Scored | None, list[Unscored]]:
-    return score_clips(predictions, crop_scorer(pooling, spec.calibration, spec.thresholds))
-
-
-def _take_in_scans(
-    scans: Sequence[LabelledScan],
-    spec: ModelSpec,
-    tables: list[Scored],
-    clips: dict[str, list[Scored]],
-    unscored: list[tuple[Level, Unscored]],
-) -> None:
-    """Score the scans: files by every pooling, and of each frame of a video the most suspicious face."""
-    done: dict[str, list[LabelledScan]] = {"video": [], "image": []}
-    for scan in scans:
-        if scan.verdict.status == "ok":
-            done[scan.kind].append(scan)
-        else:
-            unscored.append((scan.kind, Unscored(scan.sample, scan.verdict.status, scan.verdict.message or "")))
-    for pooling, found in clips.items():
-        if done["video"]:
-            found.append(_score_files("video", done["video"], spec, pooling))
-    if done["image"]:
-        tables.append(_score_files("image", done["image"], spec, DEFAULT_POOLING))
-    frames = [(scan.sample, score) for scan in done["video"] for score in scan.frame_scores(spec.calibration)]
-    if frames:
-        tables.append(scored("frame", [sample for sample, _ in frames], [score for _, score in frames]))
-
-
-def _score_files(level: Level, scans: Sequence[LabelledScan], spec: ModelSpec, pooling: str) -> Scored:
-    found = [scan.evidence(spec.calibration, spec.thresholds, pooling).scores for scan in scans]
-    # A scan whose status is "ok" has evidence enough by every pooling.
-    return scored(level, [scan.sample for scan in scans], [scores for scores in found if scores is not None])
-
-
-def _merged(tables: Sequence[Scored]) -> list[Scored]:
-    """Join the tables of one level, of face crops and of scanned files."""
-    found = []
-    for level in LEVELS:
-        same = [table for table in tables if table.level == level]
-        if same:
-            samples = [sample for table in same for sample in table.samples]
-            found.append(Scored(level, samples, np.concatenate([table.scores for table in same])))
-    return found

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -16,15 +16,18 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from classifiers import ModelSpec
 from classifiers.calibration import Calibration, Scores, Thresholds
 from classifiers.datasets import DataError, Sample
 from classifiers.datasets.media_types import is_picture
+from classifiers.evaluation.predictions import Predictions, Unscored
 from extractors.face_crop import face_around
 from extractors.quality import face_quality, frontality
-from pipeline.analysis.aggregate import Evidence, weigh
+from pipeline.analysis.aggregate import DEFAULT_POOLING, Evidence, weigh
+from pipeline.batch.batch_scanner import ScannerSettings
 from pipeline.batch.output import Output
 from pipeline.batch.scan_batch import Reuse, scan_batch
-from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
+from pipeline.batch.scanner_processes import ScannerProcesses
 from pipeline.results.input import Input
 from pipeline.results.parts import Observation, Track, logits_of
 from pipeline.results.verdict import Verdict
@@ -54,6 +57,11 @@ class LabelledScan:
         return "image" if is_picture(self.sample.path) else "video"
 
     @property
+    def unscored(self) -> Unscored:
+        """Why there is no score, of a file that has none."""
+        return Unscored(self.sample, self.verdict.status, self.verdict.message or "")
+
+    @property
     def frames(self) -> int:
         """Number of frames that were looked at."""
         return self.verdict.sampling.frames if self.verdict.sampling else 0
@@ -62,6 +70,11 @@ class LabelledScan:
     def tracks(self) -> list[Track]:
         """Every person seen."""
         return [item.track for item in self.verdict.tracks]
+
+    def as_judged_by(self, number: int) -> LabelledScan:
+        """Give the scan of several models as that of one of them, by its number."""
+        tracks = [replace(item, track=item.track.as_judged_by(number)) for item in self.verdict.tracks]
+        return replace(self, verdict=replace(self.verdict, tracks=tracks))
 
     def evidence(self, calibration: Calibration, thresholds: Thresholds, pooling: str) -> Evidence:
         """Weigh what was seen; see `pipeline.analysis.aggregate.weigh`."""
@@ -118,6 +131,21 @@ def scan_labelled(
         for sample, each in zip(samples, finished, strict=True):
             # Rounded as a stored one is, so that figures do not depend on whether a run was interrupted.
             yield LabelledScan(sample, each.verdict.as_stored())
+
+
+def deciding_faces(scans: Iterable[LabelledScan], spec: ModelSpec) -> Predictions:
+    """Give the logits of the person in each file that decides its score, and the files without one."""
+    samples, unscored = [], []
+    logits: list[npt.NDArray[np.float32]] = [np.empty((0, 2), np.float32)]
+    for scan in scans:
+        if scan.verdict.status != "ok":
+            unscored.append(scan.unscored)
+            continue
+        evidence = scan.evidence(spec.calibration, spec.thresholds, DEFAULT_POOLING)
+        deciding = max((item for item in evidence.tracks if item.supported), key=lambda item: item.scores.fake)
+        samples += [scan.sample] * len(deciding.track.observations)
+        logits.append(logits_of(deciding.track.observations))
+    return Predictions(samples, np.concatenate(logits), unscored)
 
 
 def crop_scorer(

@@ -13,7 +13,8 @@ from classifiers.datasets.selection import select_samples
 from classifiers.evaluation.predictions import ChangePicture, Predictions, Unscored, predict
 from classifiers.evaluation.scored import Level
 from extractors.face_crop import crop_of, landmark_aligner
-from pipeline.batch.scanner_processes import ScannerSettings
+from pipeline.analysis.resources import usable_cores
+from pipeline.batch.batch_scanner import ScannerSettings
 from pipeline.workbench.checks import check_detector, check_engine, spread_of
 from pipeline.workbench.labelled import LabelledScan, scan_labelled
 from pipeline.workbench.progress import Progress, silent
@@ -138,7 +139,7 @@ class MeasuringSettings:
         Raises:
             ModelError: it cannot be loaded in this way.
         """
-        return create_engine(self.engine, spec, None, self.precision, self.device)
+        return create_engine(self.engine, spec, usable_cores(), self.precision, self.device)
 
     def scanner(self, model: str | tuple[str, ...] | None) -> ScannerSettings:
         """Say how files are scanned with a model, or with several."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from classifiers.calibration import UNCALIBRATED
 from classifiers.datasets import Sample
 from classifiers.evaluation.calibration_fitting import calibrate
-from classifiers.evaluation.predictions import Predictions, Unscored
+from classifiers.evaluation.predictions import Predictions, Unscored, in_common
 from classifiers.evaluation.stacking import clip_log_odds, stacking_weights
 from classifiers.model_set import ModelSet, find_models, write_set
 from classifiers.model_spec import ModelError
@@ -110,12 +110,8 @@ def _of_crops(models: ModelSet, crops: Sequence[Sample], settings: MeasuringSett
         predict_crops(settings.create_engine(member), member, crops, settings.max_unreadable, progress)
         for member in models.members
     ]
-    # A crop that one of them could not be given counts for none.
-    rows = [{id(sample): row for row, sample in enumerate(one.samples)} for one in each]
-    common = [sample for sample in each[0].samples if all(id(sample) in place for place in rows)]
-    logits = [one.logits[[place[id(sample)] for sample in common]] for one, place in zip(each, rows, strict=True)]
-    unscored = {id(item.sample): item for one in each for item in one.unscored}
-    return _Said(common, np.stack(logits, axis=1), list(unscored.values()))
+    common = in_common(each)
+    return _Said(common[0].samples, np.stack([one.logits for one in common], axis=1), common[0].unscored)
 
 
 def _of_files(
@@ -126,7 +122,7 @@ def _of_files(
     logits = [np.empty((0, len(models.members), 2), np.float32)]
     for scan in scan_files(tuple(names), data.files, data.path, settings, None, progress):
         if scan.verdict.status != "ok":
-            unscored.append(Unscored(scan.sample, scan.verdict.status, scan.verdict.message or ""))
+            unscored.append(scan.unscored)
             continue
         evidence = scan.evidence(models.calibration, models.thresholds, DEFAULT_POOLING)
         deciding = max((item for item in evidence.tracks if item.supported), key=lambda item: item.scores.fake)

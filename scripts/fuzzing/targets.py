@@ -16,22 +16,28 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from random import Random
+
+import jsonschema
 
 from classifiers.datasets import open_dataset
 from classifiers.errors import DataError
 from classifiers.model_spec import MANIFEST, ModelError, find_model
 from fuzzing.text_changes import changed_json, changed_text
+from pipeline.evidence.bundle import BundleError, make_bundle, verify_bundle
 from pipeline.media import MediaError
 from pipeline.media.frame_log import FrameLog
 from pipeline.media.frame_times import PacketTable
 from pipeline.media.image_messages import END, FACTS, PICTURE, read_message
 from pipeline.media.pixel_shapes import HeaderLog
+from pipeline.media.provenance.declarations import Credentials
+from pipeline.media.provenance.messages import PROVENANCE
 from pipeline.media.types import MAX_PIXELS
 from pipeline.media.video_probe import Banner
-from pipeline.results.schema import SCHEMA
+from pipeline.results.provenance import Provenance
+from pipeline.results.schema import SCHEMA, schema
 from pipeline.results.verdict import NotAResultError, parse_verdict, read_verdict, stored_path
 
 _NO_FILE = Path("clip.mp4")
@@ -101,6 +107,31 @@ def _image_message(data: bytes) -> None:
         said = read_message(data, FACTS, PICTURE, END)
         json.dumps(said, allow_nan=False)
         assert all(text.isprintable() for name in ("mode", "message") if (text := said.get(name)))
+
+
+def _provenance_message(data: bytes) -> None:
+    with suppress(ValueError):
+        said = read_message(data, PROVENANCE)
+        provenance = Provenance.of(said["credentials"] or Credentials("none"), said["notes"], None)
+        jsonschema.validate(provenance.to_json(), {**schema()["properties"]["provenance"], "$defs": schema()["$defs"]})
+
+
+def _bundle(data: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "bundle.zip"
+        path.write_bytes(data)
+        with suppress(BundleError):
+            verify_bundle(path)
+            assert data == _made_bundle(), "another bundle than the one that was made is called whole"
+
+
+@cache
+def _made_bundle() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        result, bundle = Path(folder) / "result.json", Path(folder) / "bundle.zip"
+        result.write_bytes(_stored_result())
+        make_bundle(result, bundle)
+        return bundle.read_bytes()
 
 
 def _result(data: bytes) -> None:
@@ -178,6 +209,11 @@ _PACKETS = b"""\
 0,       2048,       2048,     2048,      102, 0x10bb2edb, F=0x4
 0, -9223372036854775808, -9223372036854775808,        0,     4150, 0xf6d00c46, F=0x0, S=1, MPEGTS Stream ID,        1
 """
+_PROVENANCE = (
+    b'{"credentials": {"state": "valid", "signer": "a", "trusted": null, "actions": ["c2pa.created"]}, '
+    b'"notes": [["exif", "Software", "Midjourney"], ["png", "parameters", "Steps: 20, Sampler: x"]]}'
+)
+
 _IMAGE_MESSAGES = (
     b'{"width": 64, "height": 48, "mode": "RGB", "rotation_deg": 90, "mirrored": false, "not_looked_at": ["page 2"], '
     b'"shown_s": [0.1, 0.5]}',
@@ -276,6 +312,8 @@ TARGETS: dict[str, Target] = {
     "frame_log": Target(_frame_log, (_FRAMES,)),
     "packets": Target(_packets, (_PACKETS,)),
     "image_message": Target(_image_message, _IMAGE_MESSAGES, changed_json),
+    "bundle": Target(_bundle, (_made_bundle(),)),
+    "provenance_message": Target(_provenance_message, (_PROVENANCE,), changed_json),
     "result": Target(_result, (_stored_result(),), changed_json),
     "manifest": Target(_manifest, (_manifest_of_one(),), changed_json),
     "csv_table": Target(partial(_data_set, "data.csv", _PICTURES, "data.csv"), _TABLES),

@@ -17,7 +17,7 @@ from pipeline import Verdict
 from pipeline.evidence.annotation.annotate import annotate
 from pipeline.evidence.annotation.drawing import COLOURS
 from pipeline.evidence.heat_map_files import write_heat_maps
-from pipeline.evidence.pictures import crop_geometry, cut_face, read_frames, reopen
+from pipeline.evidence.pictures import cut_face, face_crop, read_frames, reopen
 from pipeline.evidence.report import make_pictures
 from pipeline.results.parts import Observation
 from tests.media_files import run_ffmpeg
@@ -148,7 +148,7 @@ def test_a_still_without_a_face_stays_without_one(tmp_path, scan_few, picture):
 def crop_of(path: Path, verdict: Verdict) -> np.ndarray:
     [seen] = faces_of(verdict)
     [(image, _)] = read_frames(reopen(verdict, path), [seen])
-    return cut_face(image, seen, crop_geometry(None))
+    return cut_face(image, seen, face_crop(None))
 
 
 def difference(one: np.ndarray, other: np.ndarray) -> float:

@@ -54,14 +54,14 @@ def make_page(stored: Stored, *, media: Path | None = None, model: str | None = 
         OSError: the result cannot be read.
     """
     text = stored.text()
-    stamp = _stamp(text)
-    if keep and _stamp_of(stored.page) == stamp:
+    made_of = stamp(text)
+    if keep and _stamp_of(stored.page) == made_of:
         return
     verdict = parse_verdict(text)
-    pictures, why = _pictures(verdict, stored.source.parent, media, model)
+    pictures, why = pictures_of(verdict, stored.source.parent, media, model)
     # Without its stamp a page is made again, when what it lacks may be there.
     complete = why is None and (pictures is None or pictures.complete)
-    write_report(verdict, pictures, stored.page, why_no_pictures=why, stamp=stamp if complete else "")
+    write_report(verdict, pictures, stored.page, why_no_pictures=why, stamp=made_of if complete else "")
 
 
 def report_folder(
@@ -99,7 +99,7 @@ def report_folder(
     return FolderReport(pages, failed, write_index(folder) if pages or failed else None)
 
 
-def _pictures(
+def pictures_of(
     verdict: Verdict, near: Path, media: Path | None, model: str | None
 ) -> tuple[Pictures | None, str | None]:
     """Make the pictures, or say why there are none; of a file that could not be read there are none to make."""
@@ -114,9 +114,19 @@ def _pictures(
         return None, f"{str(error).rstrip('.')}.{advice}"
 
 
-def _stamp(text: bytes) -> str:
+def stamp(text: bytes) -> str:
     """Name a result and what makes pages of it."""
-    return f"{hashlib.sha256(text).hexdigest()[:32]} {__version__}"
+    return f"{_short_hash(text)} {__version__}"
+
+
+def is_page_of(page: bytes, text: bytes) -> bool:
+    """Tell whether a page says that it was made of this result, by any version."""
+    found = _STAMP.search(page[:_HEAD_BYTES])
+    return found is not None and found[1].split(b" ")[0] == _short_hash(text).encode()
+
+
+def _short_hash(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()[:32]
 
 
 def _stamp_of(page: Path) -> str | None:

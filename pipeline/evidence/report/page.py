@@ -14,6 +14,7 @@ from pipeline.evidence.pictures import MAX_PERSONS, box_of
 from pipeline.evidence.report import doubts
 from pipeline.evidence.report.gallery import Gallery, Pictures, galleries, moments
 from pipeline.evidence.report.opinions import opinion_table
+from pipeline.evidence.report.provenance import provenance_view
 from pipeline.evidence.report.record import made_with, record
 from pipeline.evidence.report.rendering import environment
 from pipeline.evidence.report.wording import answers, lead, means, means_not, reason, sentences, when, who
@@ -97,6 +98,7 @@ def render_report(
             means=means(verdict, kind),
             means_not=means_not(verdict, kind),
             opinions=opinion_table(verdict),
+            provenance=provenance_view(verdict),
             todo=[say(key, kind=kind) for key in all_of(f"{reason(verdict)}_do")],
             happened=_happened(verdict),
             portrait=_portrait(cards, pictures),

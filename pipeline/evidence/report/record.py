@@ -133,10 +133,16 @@ def _timing(timing_s: dict[str, float]) -> str | None:
 @cache
 def made_with() -> str:
     """Name the versions of what makes the pages."""
-    found = [f"facewitness {__version__}", f"Python {platform.python_version()}"]
+    return ", ".join(f"{name} {version}" for name, version in versions().items())
+
+
+@cache
+def versions() -> dict[str, str]:
+    """Give the versions of what makes the pages, by name."""
+    found = {"facewitness": __version__, "Python": platform.python_version()}
     for name in _LIBRARIES:
         try:
-            found.append(f"{name} {metadata.version(name)}")
+            found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return ", ".join(found)
+    return found

@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 
 from classifiers import ModelError, create_engine, find_model
+from classifiers.crop_align import CropAlign
 from classifiers.crop_box import CropBox
 from classifiers.explain import HeatMapper
 from classifiers.model_spec import added_models
 from classifiers.published.fetch import fetch_weights
 from classifiers.published.library import add_model, remove_model
-from classifiers.published.recipe import AlignRecipe, OutputRecipe, ThresholdRecipe, WeightsFile
-from extractors.align import LANDMARK_TEMPLATE, CropGeometry
+from classifiers.published.recipe import OutputRecipe, ThresholdRecipe, WeightsFile
+from extractors.align import LANDMARK_TEMPLATE
+from extractors.aligned_crop import AlignedCrop
 from extractors.box_crop import BoxCrop
 from extractors.face_crop import crop_of
 from tests.classifiers.published.small_networks import SIDE, answer, mean_colour
@@ -84,8 +86,8 @@ def test_an_output_that_it_lacks_never_speaks(tmp_path, classes, manipulated, ge
 def test_crops_are_cut_as_the_recipe_says(network):
     box = CropBox(margins=(0.1, 0.2, 0.3, 0.4), square="longer")
     assert crop_of(add_model(network, replace(RECIPE, crop=box), "boxes")) == BoxCrop(SIDE, box)
-    aligned = replace(RECIPE, crop=AlignRecipe(LANDMARK_TEMPLATE))
-    assert crop_of(add_model(network, aligned, "aligned")) == CropGeometry(SIDE, smooth=False)
+    align = CropAlign(LANDMARK_TEMPLATE, cut="native", beyond="edge")
+    assert crop_of(add_model(network, replace(RECIPE, crop=align), "aligned")) == AlignedCrop(SIDE, align)
 
 
 def test_heat_maps_are_made_by_occlusion(network):

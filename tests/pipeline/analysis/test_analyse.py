@@ -154,5 +154,5 @@ def test_the_seconds_of_each_stage_are_told(analyser):
     stopwatch = Stopwatch()
     analyser.analyse(SAMPLES / "real.mp4", PLAN, stopwatch)
     seconds = stopwatch.total()
-    assert set(seconds) == {"probe", "decode", "detect", "align", "classify", "total"}
+    assert set(seconds) == {"probe", "decode", "detect", "align", "classify", "provenance", "total"}
     assert sum(seconds.values()) - seconds["total"] <= seconds["total"]

@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.batch.batch_scanner import ScannerSettings
 from pipeline.batch.folders import LeftOut
 from pipeline.batch.inputs import expand_inputs
 from pipeline.batch.ledger import LEDGER
 from pipeline.batch.output import Output
 from pipeline.batch.scan_batch import Reuse, scan_batch
-from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
+from pipeline.batch.scanner_processes import ScannerProcesses
 from pipeline.cli import main
 from pipeline.media.limits import Limits
 from pipeline.media.sampling import SamplingPlan

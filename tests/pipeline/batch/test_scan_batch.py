@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.batch.batch_scanner import ScannerSettings
 from pipeline.batch.ledger import LEDGER, Ledger
 from pipeline.batch.output import Output
 from pipeline.batch.scan_batch import Reuse, scan_batch
-from pipeline.batch.scanner_processes import ScannerProcesses, ScannerSettings
+from pipeline.batch.scanner_processes import ScannerProcesses
 from pipeline.media.limits import Limits
 from pipeline.media.probing import file_sha256
 from pipeline.media.sampling import SamplingPlan
@@ -212,6 +213,21 @@ def test_the_processes_scan_as_a_scanner_in_this_one_does(inputs, scanner):
     own = SETTINGS.scanner()
     expected = [facts(own.scan(source.path)) for source in inputs]
     assert [facts(verdict) for verdict in run(inputs, scanner, None)] == expected
+
+
+def test_a_file_is_not_to_blame_for_a_scanner_that_is_lost(inputs, scanner, tmp_path, monkeypatch):
+    def lose(self: ScannerProcesses, source: Input) -> Verdict:
+        raise ConnectionError("gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ScannerProcesses, "scan", lose)
+        patch.setattr(ScannerProcesses, "stop", lambda self: None)
+        with pytest.raises(ConnectionError, match="gone"):
+            run(inputs[2:3], scanner, tmp_path)
+    ledger = Ledger(tmp_path)
+    entry = ledger.entry(inputs[2])
+    ledger.close()
+    assert (entry.state, entry.attempts) == ("waiting", 0)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

@@ -1,0 +1,1 @@
+"""What a file says of its own origin: Content Credentials, and the notes that cameras and generators leave."""
