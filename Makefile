@@ -1,12 +1,12 @@
 # make scan    install into .venv, scan sample_videos, print the table, write JSON to out/
-# make test    the fast tests;  make test-slow  the others;  make lint
+# make test    the fast tests;  make test-slow  the slow ones;  make test-all  every one;  make lint
 # make docs    build the documentation into site/
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: scan test test-slow lint docs clean
+.PHONY: scan test test-slow test-all lint docs clean
 
 scan: $(VENV)/scan-installed
 	$(BIN)/facewitness scan sample_videos -o out
@@ -15,7 +15,10 @@ test: $(VENV)/dev-installed
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 
 test-slow: $(VENV)/dev-installed
-	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "slow and not exhaustive" $(PYTEST_ARGS)
+
+test-all: $(VENV)/dev-installed
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: $(VENV)/dev-installed
 	$(BIN)/ruff check .

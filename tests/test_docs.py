@@ -98,7 +98,9 @@ def parse(monkeypatch):
 def help_texts() -> dict[str, str]:
     """Give the help of every command by its name, and that of the program by ""."""
     texts = {"": help_of()}
-    return texts | {name: help_of(name) for name in re.findall(r"^    (\w[\w-]*)", texts[""], re.MULTILINE)}
+    texts |= {name: help_of(name) for name in re.findall(r"^    (\w[\w-]*)", texts[""], re.MULTILINE)}
+    actions = re.findall(r"^    (\w[\w-]*)", texts["models"], re.MULTILINE)
+    return texts | {"models": "".join([texts["models"], *(help_of("models", action) for action in actions)])}
 
 
 def help_of(*command: str) -> str:
