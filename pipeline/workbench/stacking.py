@@ -119,7 +119,7 @@ def _of_files(
 ) -> _Said:
     samples: list[Sample] = []
     unscored: list[Unscored] = []
-    logits = [np.empty((0, len(models.members), 2), np.float32)]
+    logits: list[npt.NDArray[np.float32]] = [np.empty((0, len(models.members), 2), np.float32)]
     for scan in scan_files(tuple(names), data.files, data.path, settings, None, progress):
         if scan.verdict.status != "ok":
             unscored.append(scan.unscored)
