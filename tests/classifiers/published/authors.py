@@ -27,6 +27,15 @@ MESONET = ((0.33, 0.334), (0.67, 0.334), (0.5, 0.535), (0.348, 0.677), (0.652, 0
 """Where five landmarks lie in crops of MesoNet, in units of the side."""
 
 
+def _estimated(source: np.ndarray, target: np.ndarray) -> SimilarityTransform:
+    """Fit a transform with any version of scikit-image; the older way is deprecated in newer ones."""
+    if hasattr(SimilarityTransform, "from_estimate"):
+        return SimilarityTransform.from_estimate(source, target)
+    transform = SimilarityTransform()
+    assert transform.estimate(source, target)
+    return transform
+
+
 def corners(box: np.ndarray) -> tuple[float, float, float, float]:
     x, y, width, height = (float(value) for value in box)
     return x, y, x + width, y + height
@@ -87,7 +96,7 @@ def deepfakebench(frame: np.ndarray, box: np.ndarray, landmarks: np.ndarray, res
     target *= size / 112
     margin = size * (scale - 1) / 2
     target = (target + margin) * (size / (size + 2 * margin))
-    transform = SimilarityTransform.from_estimate(landmarks.astype(np.float32), target)
+    transform = _estimated(landmarks.astype(np.float32), target)
     crop = cv2.warpAffine(frame, transform.params[:2], (size, size))
     return cv2.resize(crop, (resolution, resolution), interpolation=cv2.INTER_CUBIC)
 
@@ -107,7 +116,7 @@ def gend(frame: np.ndarray, box: np.ndarray, landmarks: np.ndarray, filter_: Ima
 
 def mesonet(frame: np.ndarray, box: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     """As near as five landmarks come to `get_aligned_face`; see `mesonet_square`."""
-    transform = SimilarityTransform.from_estimate(landmarks.astype(np.float64), np.array(MESONET) * 256)
+    transform = _estimated(landmarks.astype(np.float64), np.array(MESONET) * 256)
     return cv2.warpAffine(frame, transform.params[:2], (256, 256), borderMode=cv2.BORDER_REPLICATE)
 
 

@@ -61,7 +61,8 @@ def write(
         [helper.make_tensor_value_info("answer", TensorProto.FLOAT, list(answer))],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)]), path)
+    # As old as the operators, so that every release of ONNX Runtime reads it.
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), path)
     return path
 
 
