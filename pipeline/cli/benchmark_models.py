@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from pipeline.cli.labelled_data import add_measuring_options, measuring_settings, open_data
+from pipeline.cli.labelled_data import add_figure_options, add_measuring_options, measuring_settings, open_data
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.model_benchmark_table import benchmark_table
 from pipeline.cli.progress_bar import bar
@@ -39,16 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         help="classifiers, see `facewitness models`; all for every shipped and every added one",
     )
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write the page and the figures here")
-    parser.add_argument(
-        "--sources",
-        action="append",
-        default=[],
-        metavar="PATTERN",
-        help="figures for all sources that fit, such as 'news*', together; may be given again",
-    )
-    parser.add_argument(
-        "--bootstrap", type=int, default=1000, metavar="N", help="resamples for the intervals (1000); 0 for none"
-    )
+    add_figure_options(parser)
     parser.set_defaults(run=run)
 
 

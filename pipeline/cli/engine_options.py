@@ -30,6 +30,23 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def number_above_zero(text: str, what: str = "number", limit: float = 1e9) -> float:
+    """Read a number above 0.
+
+    Args:
+        text: what the user wrote.
+        what: it is called in the message.
+        limit: it is less than this.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < limit:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a {what} above 0")
+    return number
+
+
 def whole_number(text: str) -> int:
     """Read a whole number above 0."""
     number = int(text) if text.isdecimal() else 0

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from classifiers.numerals import counted
 from pipeline.cli.evaluation_table import evaluation_table
-from pipeline.cli.labelled_data import add_measuring_options, measuring_settings, open_data
+from pipeline.cli.labelled_data import add_figure_options, add_measuring_options, measuring_settings, open_data
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import bar
 
@@ -44,16 +44,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--robustness", action="store_true", help="also measure worse copies, and videos where people look aside"
     )
-    parser.add_argument(
-        "--sources",
-        action="append",
-        default=[],
-        metavar="PATTERN",
-        help="figures for all sources that fit, such as 'news*', together; may be given again",
-    )
-    parser.add_argument(
-        "--bootstrap", type=int, default=1000, metavar="N", help="resamples for the intervals (1000); 0 for none"
-    )
+    add_figure_options(parser)
     parser.set_defaults(run=run)
 
 

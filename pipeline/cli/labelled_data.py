@@ -47,6 +47,20 @@ def add_measuring_options(parser: argparse.ArgumentParser, split: str) -> None:
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
 
 
+def add_figure_options(parser: argparse.ArgumentParser) -> None:
+    """Add what figures are wanted of measured models."""
+    parser.add_argument(
+        "--sources",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="figures for all sources that fit, such as 'news*', together; may be given again",
+    )
+    parser.add_argument(
+        "--bootstrap", type=int, default=1000, metavar="N", help="resamples for the intervals (1000); 0 for none"
+    )
+
+
 def measuring_settings(options: argparse.Namespace) -> MeasuringSettings:
     """Say how a model is run.
 

@@ -6,7 +6,7 @@ import argparse
 import contextlib
 from urllib.parse import urlsplit
 
-from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
+from pipeline.cli.engine_options import add_detector_option, add_engine_options, number_above_zero, whole_number
 from pipeline.media.limits import Limits
 
 _USUAL = Limits()
@@ -133,13 +133,7 @@ def _frame_count(text: str) -> int | str:
 
 
 def _seconds(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not number > 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds above 0")
-    return number
+    return number_above_zero(text, "number of seconds")
 
 
 def _megabytes(text: str) -> int:
@@ -151,10 +145,4 @@ def _megabytes(text: str) -> int:
 
 
 def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 10_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a rate above 0")
-    return number
+    return number_above_zero(text, "rate", 10_000)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
+from pipeline.cli.engine_options import add_detector_option, add_engine_options, number_above_zero, whole_number
 from pipeline.cli.interrupts import asked_to_end, end_at_once
 from pipeline.cli.logs import set_up_logging
 
@@ -58,17 +58,17 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--record", metavar="OUT.mp4", help="keep a copy with boxes of what was looked at, and its result OUT.mp4.json"
     )
-    parser.add_argument("--seconds", type=_above_zero, metavar="N", help="end after N seconds")
+    parser.add_argument("--seconds", type=number_above_zero, metavar="N", help="end after N seconds")
     parser.add_argument(
         "--fps",
-        type=_above_zero,
+        type=number_above_zero,
         default=_USUAL_RATE,
         metavar="RATE",
         help=f"look at no more than RATE frames a second ({_USUAL_RATE:g})",
     )
     parser.add_argument(
         "--timeout",
-        type=_above_zero,
+        type=number_above_zero,
         default=_USUAL_TIMEOUT_S,
         metavar="S",
         help=f"a source that gives no picture for S seconds is lost ({_USUAL_TIMEOUT_S:g})",
@@ -188,16 +188,6 @@ def _print_json(moment: Moment) -> None:
 def _print_lines(moment: Moment) -> None:
     for event in moment.events:
         print(event, flush=True)
-
-
-def _above_zero(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1e9:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
-    return number
 
 
 def _port(text: str) -> int:
