@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,7 +15,8 @@ def orderly_end() -> Iterator[threading.Event]:
     """Turn the first interrupt into a KeyboardInterrupt in the block, and leave the second to the system.
 
     The system ends a program without a word and without running anything of it, whatever it was doing. After the
-    first interrupt that stays so, since what is left to do is to come to an end.
+    first interrupt that stays so, since what is left to do is to come to an end. It ends the program at once as well
+    where Python would lose the KeyboardInterrupt: in the finalizer of an object.
 
     Yields:
         An event that is set by the first interrupt: a library that is being imported may turn the KeyboardInterrupt
@@ -27,7 +29,7 @@ def orderly_end() -> Iterator[threading.Event]:
         interrupted.set()
         raise KeyboardInterrupt
 
-    with _handling(end):
+    with _handling(end), _heeding_lost_interrupts():
         yield interrupted
 
 
@@ -58,6 +60,24 @@ def end_at_once() -> Iterator[None]:
     """
     with _handling(signal.SIG_DFL):
         yield
+
+
+@contextmanager
+def _heeding_lost_interrupts() -> Iterator[None]:
+    """Leave an interrupt to the system whose KeyboardInterrupt was raised where nothing can be raised."""
+    before = sys.unraisablehook
+
+    def heed(lost: sys.UnraisableHookArgs) -> None:
+        if isinstance(lost.exc_value, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            signal.raise_signal(signal.SIGINT)
+        before(lost)
+
+    sys.unraisablehook = heed
+    try:
+        yield
+    finally:
+        sys.unraisablehook = before
 
 
 @contextmanager

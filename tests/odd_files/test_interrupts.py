@@ -198,6 +198,20 @@ def test_one_interrupt_ends_in_order(scan, workers):
     assert all(each["sampling"]["frames"] == each["input"]["probe"]["frames"] for each in kept)
 
 
+def test_an_interrupt_in_a_finalizer_is_not_lost():
+    program = (
+        "import signal\n"
+        "from pipeline.cli.interrupts import orderly_end\n"
+        "class Connection:\n"
+        "    def __del__(self): signal.raise_signal(signal.SIGINT)\n"
+        "with orderly_end():\n"
+        "    Connection()\n"
+        "    print('it went on')\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGINT, "", "")
+
+
 @pytest.mark.slow
 def test_an_interrupt_as_it_ends(scan):
     run = scan("--frames", "1")
