@@ -5,6 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# The tests of a file share what takes long to make, so they stay together. Each process takes up to 2 GB.
+PARALLEL := -n logical --maxprocesses 4 --dist loadfile
 
 .PHONY: scan test test-slow test-all lint docs clean
 
@@ -12,13 +14,13 @@ scan: $(VENV)/scan-installed
 	$(BIN)/facewitness scan sample_videos -o out
 
 test: $(VENV)/dev-installed
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "not slow" $(PYTEST_ARGS)
 
 test-slow: $(VENV)/dev-installed
-	$(BIN)/python -m pytest -m "slow and not exhaustive" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) -m "slow and not exhaustive" $(PYTEST_ARGS)
 
 test-all: $(VENV)/dev-installed
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 lint: $(VENV)/dev-installed
 	$(BIN)/ruff check .

@@ -13,6 +13,7 @@ import threading
 import types
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from typing import Any, Generic, TypeVar
 
@@ -45,9 +46,13 @@ class WorkerProcesses(Generic[Task, Result]):
     def __init__(self, prepare: Prepare[Task, Result], processes: int, at_a_time: int) -> None:
         self._prepare = prepare
         # In a thread, so that no interrupt reaches the processes, nor comes between two steps of their start.
-        with ThreadPoolExecutor(1, initializer=block_interrupts) as thread:
+        with ThreadPoolExecutor(1, initializer=_block_interrupts_for_good) as thread:
             workers = [thread.submit(_Worker, prepare, at_a_time) for _ in range(processes)]
-        self._workers: list[_Worker[Task, Result]] = [worker.result() for worker in workers]
+            try:
+                self._workers: list[_Worker[Task, Result]] = [worker.result() for worker in workers]
+            except BaseException:
+                thread.shutdown(wait=False, cancel_futures=True)
+                raise
         self._free: queue.SimpleQueue[tuple[_Worker[Task, Result], int]] = queue.SimpleQueue()
         self._alone = threading.Lock()
         self._stopped = False
@@ -166,6 +171,12 @@ class _Worker(Generic[Task, Result]):
             for their in (*theirs, report):
                 their.close()
             self._connections = tuple(our for our, _ in pipes)
+
+
+def _block_interrupts_for_good() -> None:
+    # Python starts it with the first process, and lets interrupts through again in the thread that did.
+    resource_tracker.ensure_running()
+    block_interrupts()
 
 
 @contextlib.contextmanager

@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
         with Output(folder, options.format) as output:
             with end_at_once():
                 total = _expect(output, options.inputs)
-                scanner = _load(settings, options)
+            scanner = _load(settings, options)
             if scanner is None:
                 return 2
             try:
@@ -166,12 +166,14 @@ def _settings(options: argparse.Namespace) -> ScannerSettings | None:
 
 def _load(settings: ScannerSettings, options: argparse.Namespace) -> BatchScanner | None:
     """Load what scans; None where there is no such engine, precision or detector, which is printed."""
-    from pipeline.batch.cluster import ClusterScanner
-    from pipeline.batch.scanner_processes import ScannerProcesses
-
     try:
-        if options.cluster:
-            return ClusterScanner(settings, options.cluster, options.workers)
+        with end_at_once():
+            from pipeline.batch.cluster import ClusterScanner
+            from pipeline.batch.scanner_processes import ScannerProcesses
+
+            if options.cluster:
+                return ClusterScanner(settings, options.cluster, options.workers)
+        # Not here: a process that is left amid its start says so.
         return ScannerProcesses(settings, options.workers)
     except ValueError as error:
         print(f"facewitness scan: {error}", file=sys.stderr)
