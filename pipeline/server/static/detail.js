@@ -1,0 +1,115 @@
+// One scan: what came out, its evidence report, and what can be taken away or deleted.
+import { Away, Refusal, ask } from "./api.js";
+import { standingOf } from "./list.js";
+import { say, score, size, when, who } from "./texts.js";
+
+const HIGHEST = 1e5;
+const at = (id) => document.getElementById(id);
+
+export class Detail {
+  // `ondelete` is asked to delete a scan.
+  constructor({ ondelete }) {
+    this.id = null;
+    this.scan = null;
+    at("delete").addEventListener("click", () => ondelete(this.scan));
+    at("get-annotated").addEventListener("click", () => this.#takeAnnotated());
+    // The report is a foreign document to this page. It tells how high it is, so that only the page scrolls.
+    addEventListener("message", (event) => {
+      const frame = at("report").firstElementChild;
+      const height = frame && event.source === frame.contentWindow ? Number(event.data?.height) : NaN;
+      if (height > 0 && height < HIGHEST) frame.style.height = `${Math.ceil(height)}px`;
+    });
+  }
+
+  // Show a scan, or none.
+  async open(id) {
+    this.id = id;
+    this.scan = null;
+    at("detail-name").textContent = "";
+    for (const part of ["detail-facts", "detail-actions", "detail-waiting"]) at(part).hidden = true;
+    at("report").replaceChildren();
+    this.#tell("");
+    if (id) await this.load();
+  }
+
+  async load() {
+    const { id } = this;
+    if (!id) return;
+    try {
+      const scan = await (await ask(`v1/scans/${encodeURIComponent(id)}`)).json();
+      if (id === this.id) this.changed(scan);
+    } catch (error) {
+      if (id !== this.id) return;
+      if (error instanceof Refusal) this.#tell(error.status === 404 ? say.missing : error.message);
+      else if (!(error instanceof Away)) throw error;
+    }
+  }
+
+  changed(scan) {
+    if (scan.id !== this.id) return;
+    const wasDone = this.scan?.state === "done";
+    this.scan = scan;
+    const { result, state, name } = scan;
+    const done = state === "done";
+    at("detail").className = result?.verdict ?? "none";
+    at("detail-name").textContent = name;
+    document.title = `${name} - Facewitness`;
+    const facts = [who(result), size(scan.size), say.added(when(scan.created_at)), scan.expires_at ? say.kept(when(scan.expires_at)) : ""];
+    const figure = Object.assign(document.createElement("b"), { className: "value", textContent: score(result?.score) });
+    const words = facts.filter(Boolean).map((text) => Object.assign(document.createElement("span"), { textContent: text }));
+    at("detail-facts").replaceChildren(...(done ? standingOf(scan) : []), ...(figure.textContent ? [figure] : []), ...words);
+    at("detail-facts").hidden = false;
+    at("detail-actions").hidden = false;
+    for (const part of ["get-json", "get-report"]) at(part).hidden = !done;
+    at("get-annotated").hidden = !result?.tracks?.length;
+    at("detail-waiting").hidden = done;
+    at("detail-waiting").replaceChildren(...(done ? [] : [...standingOf(scan)]));
+    at("detail-waiting").dataset.state = state;
+    if (done && !wasDone) this.#showResult();
+  }
+
+  deleted(id) {
+    if (id !== this.id) return;
+    void this.open(null);
+    this.id = id;
+    this.#tell(say.missing);
+  }
+
+  #showResult() {
+    const { id, name, result } = this.scan;
+    const address = `v1/scans/${encodeURIComponent(id)}/report`;
+    URL.revokeObjectURL(at("get-json").href);
+    at("get-json").href = URL.createObjectURL(new Blob([JSON.stringify(result, null, 2)], { type: "application/json" }));
+    at("get-json").download = `${name}.json`;
+    at("get-report").href = address;
+    at("get-report").download = `${name}.html`;
+    // A new frame each time: one that goes from report to report would have a say in the way back.
+    const frame = Object.assign(document.createElement("iframe"), { title: say.report(name), src: address });
+    frame.setAttribute("sandbox", "allow-scripts");
+    at("report").replaceChildren(frame);
+  }
+
+  // It is drawn when it is first asked for, which takes a while and may be refused; then the browser fetches it as a file.
+  async #takeAnnotated() {
+    const { id, name } = this.scan;
+    const address = `v1/scans/${encodeURIComponent(id)}/annotated`;
+    at("get-annotated").disabled = true;
+    this.#tell(say.drawing);
+    try {
+      const answer = await ask(address);
+      await answer.body.cancel();
+      this.#tell("");
+      Object.assign(document.createElement("a"), { href: address, download: `annotated ${name}` }).click();
+    } catch (error) {
+      if (!(error instanceof Refusal || error instanceof Away)) throw error;
+      this.#tell(error.message);
+    } finally {
+      at("get-annotated").disabled = false;
+    }
+  }
+
+  #tell(sentence) {
+    at("detail-notice").textContent = sentence;
+    at("detail-notice").hidden = !sentence;
+  }
+}
