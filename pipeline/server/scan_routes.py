@@ -1,0 +1,123 @@
+"""What can be asked about scans."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import FileResponse, JSONResponse, Response
+
+from pipeline.evidence.report.rendering import script_hash
+from pipeline.server.answers import problems
+from pipeline.server.drawings import Drawings
+from pipeline.server.intake import Intake
+from pipeline.server.multipart import FIELD, receive
+from pipeline.server.refusals import not_there
+from pipeline.server.schemas import ScanPage, Scans, ScanView, view
+
+_MOST_AT_A_TIME = 200
+_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": [FIELD],
+                    "properties": {FIELD: {"type": "array", "items": {"type": "string", "format": "binary"}}},
+                }
+            }
+        },
+    }
+}
+
+
+def router(intake: Intake, drawings: Drawings) -> APIRouter:
+    """Give the routes."""
+    routes = APIRouter(tags=["scans"])
+    store = intake.store
+
+    def seen(scan_id: str) -> dict[str, Any]:
+        found = store.find(scan_id)
+        if found is None:
+            raise not_there()
+        return view(found)
+
+    @routes.post(
+        "/v1/scans",
+        status_code=201,
+        response_model=Scans,
+        responses=problems(400, 408, 413, 415, 422, 429, 507),
+        openapi_extra=_FORM,
+        summary="Scan files",
+    )
+    async def upload(request: Request) -> Response:
+        scan_ids = await receive(request, intake)
+        return JSONResponse({"scans": [await run_in_threadpool(seen, scan_id) for scan_id in scan_ids]}, 201)
+
+    @routes.get("/v1/scans", response_model=ScanPage, responses=problems(404, 422), summary="List scans, newest first")
+    def newest(
+        query: Annotated[str, Query(max_length=200, description="What the name holds.")] = "",
+        state: Annotated[Literal["uploading", "waiting", "scanning", "done"] | None, Query()] = None,
+        label: Annotated[
+            str | None, Query(max_length=50, description="The verdict, or the status where there is none.")
+        ] = None,
+        limit: Annotated[int, Query(ge=1, le=_MOST_AT_A_TIME)] = 50,
+        before: Annotated[str | None, Query(max_length=100, description="Only older ones than this scan.")] = None,
+    ) -> Response:
+        cursor = None
+        if before is not None:
+            scan = store.register.find(before)
+            if scan is None:
+                raise not_there()
+            cursor = scan.number
+        scans = store.register.newest(limit + 1, cursor, query, state, label)
+        shown = [view(store.seen(scan)) for scan in scans[:limit]]
+        return JSONResponse({"scans": shown, "more": len(scans) > limit})
+
+    @routes.get("/v1/scans/{scan_id}", response_model=ScanView, responses=problems(404, 422), summary="Look at a scan")
+    def look(scan_id: str) -> Response:
+        return JSONResponse(seen(scan_id))
+
+    @routes.delete("/v1/scans/{scan_id}", status_code=204, responses=problems(404, 422), summary="Remove a scan")
+    async def remove(scan_id: str) -> Response:
+        await intake.remove(scan_id)
+        return Response(status_code=204)
+
+    @routes.get(
+        "/v1/scans/{scan_id}/report",
+        response_class=FileResponse,
+        responses={**problems(404, 409, 422, 429), 200: {"content": {"text/html": {"schema": {"type": "string"}}}}},
+        summary="The evidence page",
+    )
+    async def report(scan_id: str) -> Response:
+        return FileResponse(
+            await drawings.page(scan_id), media_type="text/html", headers={"Content-Security-Policy": _page_policy()}
+        )
+
+    @routes.get(
+        "/v1/scans/{scan_id}/annotated",
+        response_class=FileResponse,
+        responses={
+            **problems(404, 409, 416, 422, 429),
+            200: {"content": {kind: _BINARY for kind in ("video/mp4", "image/png", "image/jpeg")}},
+            206: {"content": {kind: _BINARY for kind in ("video/mp4", "image/png", "image/jpeg")}},
+        },
+        summary="A copy with the faces marked",
+    )
+    async def annotated(scan_id: str) -> Response:
+        return FileResponse(await drawings.copy(scan_id))
+
+    return routes
+
+
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
+
+
+def _page_policy() -> str:
+    """Give what an evidence page may do: run its own script, show its own pictures, be in a frame of ours."""
+    return (
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{script_hash('report.js')}'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
+    )
