@@ -116,8 +116,9 @@ _BINARY = {"schema": {"type": "string", "format": "binary"}}
 
 
 def _page_policy() -> str:
-    """Give what an evidence page may do: run its own script, show its own pictures, be in a frame of ours."""
+    """Give what an evidence page may do: run its own scripts, show its own pictures, be in a frame of ours."""
+    scripts = " ".join(f"'{script_hash(name)}'" for name in ("framed.js", "report.js"))
     return (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src '{script_hash('report.js')}'; "
+        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {scripts}; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
     )

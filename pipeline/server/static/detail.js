@@ -4,6 +4,8 @@ import { standingOf } from "./list.js";
 import { say, score, size, when, who } from "./texts.js";
 
 const HIGHEST = 1e5;
+const PATIENCE_MS = 300;
+const ENDINGS = { "video/mp4": ".mp4", "image/png": ".png", "image/jpeg": ".jpg" };
 const at = (id) => document.getElementById(id);
 
 export class Detail {
@@ -83,28 +85,41 @@ export class Detail {
     at("get-json").download = `${name}.json`;
     at("get-report").href = address;
     at("get-report").download = `${name}.html`;
-    // A new frame each time: one that goes from report to report would have a say in the way back.
-    const frame = Object.assign(document.createElement("iframe"), { title: say.report(name), src: address });
-    frame.setAttribute("sandbox", "allow-scripts");
-    at("report").replaceChildren(frame);
+    void this.#whenMade(address, say.reporting, () => {
+      if (id !== this.id) return;
+      // A new frame each time: one that goes from report to report would have a say in the way back.
+      const frame = Object.assign(document.createElement("iframe"), { title: say.report(name), src: address });
+      frame.setAttribute("sandbox", "allow-scripts");
+      at("report").replaceChildren(frame);
+    });
   }
 
-  // It is drawn when it is first asked for, which takes a while and may be refused; then the browser fetches it as a file.
   async #takeAnnotated() {
     const { id, name } = this.scan;
     const address = `v1/scans/${encodeURIComponent(id)}/annotated`;
     at("get-annotated").disabled = true;
-    this.#tell(say.drawing);
+    await this.#whenMade(address, say.drawing, (answer) => {
+      const ending = ENDINGS[answer.headers.get("Content-Type")] ?? "";
+      Object.assign(document.createElement("a"), { href: address, download: `${name}.annotated${ending}` }).click();
+    });
+    at("get-annotated").disabled = false;
+  }
+
+  // What the server makes when it is first asked for takes a while and may be refused. Then the browser takes it as it is.
+  async #whenMade(address, sentence, take) {
+    const { id } = this;
+    const tell = (text) => id === this.id && this.#tell(text);
+    const late = setTimeout(() => tell(sentence), PATIENCE_MS);
     try {
       const answer = await ask(address);
       await answer.body.cancel();
-      this.#tell("");
-      Object.assign(document.createElement("a"), { href: address, download: `annotated ${name}` }).click();
+      clearTimeout(late);
+      tell("");
+      take(answer);
     } catch (error) {
+      clearTimeout(late);
       if (!(error instanceof Refusal || error instanceof Away)) throw error;
-      this.#tell(error.message);
-    } finally {
-      at("get-annotated").disabled = false;
+      tell(error.message);
     }
   }
 

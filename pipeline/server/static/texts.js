@@ -43,6 +43,7 @@ export const say = {
   added: (when) => `added ${when}`,
   kept: (when) => `kept until ${when}`,
   report: (name) => `Evidence report of ${name}`,
+  reporting: "The evidence report is being made.",
   drawing: "The annotated copy is being made. It is downloaded as soon as it is ready.",
   deleted: (name) => `${name} was deleted.`,
   sent: (name) => `${name} was sent.`,
@@ -71,8 +72,13 @@ export function who(result) {
 }
 
 export function size(bytes) {
-  if (bytes < 1e6) return `${Math.ceil(bytes / 1e3)} KB`;
-  return bytes < 1e9 ? `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
+  const units = ["KiB", "MiB", "GiB"];
+  let value = bytes / 1024;
+  while (value >= 1000 && units.length > 1) {
+    value /= 1024;
+    units.shift();
+  }
+  return `${value < 10 && units[0] !== "KiB" ? value.toFixed(1) : Math.ceil(value)} ${units[0]}`;
 }
 
 // As a player does: 0:04.9, 12:03.5 or 1:02:03.
