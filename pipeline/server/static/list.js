@@ -41,7 +41,7 @@ export class List {
     this.rows = new Map();
     for (const scan of answer.scans) this.#show(known.get(scan.id), scan);
     this.more = answer.more;
-    this.#layOut();
+    this.layOut();
   }
 
   async loadMore() {
@@ -50,7 +50,7 @@ export class List {
     if (!answer) return;
     for (const scan of answer.scans) this.#show(this.rows.get(scan.id), scan);
     this.more = answer.more;
-    this.#layOut();
+    this.layOut();
     this.rows.get(answer.scans[0]?.id)?.link.focus();
   }
 
@@ -59,7 +59,7 @@ export class List {
     const row = this.rows.get(scan.id);
     if (row) {
       row.update(scan);
-      this.#layOut();
+      this.layOut();
     } else if (this.#isFiltered) {
       // Only the server knows whether it matches. Of a file that is on its way nothing new is to be seen.
       if (scan.state === "done") void this.load();
@@ -68,7 +68,7 @@ export class List {
       this.rows = new Map();
       this.#show(undefined, scan);
       for (const [id, other] of older) this.rows.set(id, other);
-      this.#layOut();
+      this.layOut();
     }
   }
 
@@ -80,7 +80,7 @@ export class List {
     const neighbour = ids[ids.indexOf(id) + 1] ?? ids[ids.indexOf(id) - 1];
     row.element.remove();
     this.rows.delete(id);
-    this.#layOut();
+    this.layOut();
     if (hadFocus) (this.rows.get(neighbour)?.link ?? at("choose")).focus();
   }
 
@@ -109,7 +109,8 @@ export class List {
     this.rows.set(scan.id, shown);
   }
 
-  #layOut() {
+  // Show the rows as they are now, but for those that are shown among the files being sent.
+  layOut() {
     const shown = [...this.rows.values()].filter((row) => row.scan.state !== "uploading" || !this.isSent(row.scan.id));
     const wanted = new Set(shown.map((row) => row.element));
     for (const element of [...at("rows").children]) if (!wanted.has(element)) element.remove();

@@ -7,11 +7,13 @@ const MOST_ROWS = 6;
 const at = (id) => document.getElementById(id);
 
 export class Outbox {
-  // `onsent` is called with an upload that has arrived.
-  constructor(onsent) {
+  // `onsent` is called with an upload that has arrived, and `onbegun` when the server has given one its id.
+  constructor({ onsent, onbegun }) {
     this.uploads = [];
     this.rows = new Map();
     this.onsent = onsent;
+    this.onbegun = onbegun;
+    this.begun = new Set();
     addEventListener("beforeunload", (event) => {
       if (this.uploads.some((upload) => upload.state === "sending" || upload.state === "queued")) event.preventDefault();
     });
@@ -40,6 +42,10 @@ export class Outbox {
   }
 
   #changed(upload) {
+    if (upload.id && !this.begun.has(upload.id)) {
+      this.begun.add(upload.id);
+      this.onbegun();
+    }
     if (upload.state === "sent" || upload.state === "stopped") {
       this.#drop(upload);
       if (upload.state === "sent") this.onsent(upload);

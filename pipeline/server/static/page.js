@@ -11,9 +11,12 @@ import { say } from "./texts.js";
 
 const at = (id) => document.getElementById(id);
 const news = new News(at("news"));
-const outbox = new Outbox((upload) => {
-  news.tell(say.sent(upload.file.name));
-  void list.load();
+const outbox = new Outbox({
+  onsent: (upload) => {
+    news.tell(say.sent(upload.file.name));
+    void list.load();
+  },
+  onbegun: () => list.layOut(),
 });
 const list = new List({ isSent: (id) => outbox.holds(id), ondelete: confirmDelete });
 const detail = new Detail({ ondelete: confirmDelete });
