@@ -18,7 +18,7 @@ from pipeline.server.schemas import view
 from pipeline.server.store import Store
 
 _KEEP_ALIVE_S = 15.0
-_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
 def router(store: Store, changes: Changes) -> APIRouter:
@@ -85,9 +85,9 @@ def _event(store: Store, scan_id: str) -> tuple[str, bool]:
     """Give the event that tells how a scan is now, and whether it was the last one."""
     found = store.find(scan_id)
     if found is None:
-        return _lines("deleted", {"id": scan_id}), True
+        return _lines("deleted", json.dumps({"id": scan_id})), True
     return _lines("scan", view(found)), found.scan.state == "done"
 
 
-def _lines(kind: str, data: object) -> str:
-    return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
+def _lines(kind: str, data: str) -> str:
+    return f"event: {kind}\ndata: {data}\n\n"
