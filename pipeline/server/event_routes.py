@@ -53,8 +53,9 @@ def _stream(store: Store, listening: AbstractContextManager[Listener], scan_id: 
 
     async def events() -> AsyncIterator[str]:
         yield ": listening\n\n"
-        changed: list[str] | None = [scan_id] if scan_id else []
-        while changed is not None:
+        if scan_id:
+            listener.add([scan_id])  # it begins with how it is now
+        while (changed := await listener.changed(_KEEP_ALIVE_S)) is not None:
             if not changed:
                 yield ": still here\n\n"
             for each in changed:
@@ -62,7 +63,6 @@ def _stream(store: Store, listening: AbstractContextManager[Listener], scan_id: 
                 yield event
                 if ends and scan_id:
                     return
-            changed = await listener.changed(_KEEP_ALIVE_S)
 
     return _Stream(events(), listening)
 
