@@ -153,6 +153,6 @@ def test_it_ends_in_order(tmp_path):
         with asked.stream("GET", "/v1/events") as stream:
             lines = stream.iter_lines()
             assert next(lines) == ": listening"
-            assert running.end(signal.SIGINT) == 0
+            assert running.end(signal.SIGTERM) == 0
             assert not any(lines)
         assert running.errors == ""

@@ -64,7 +64,7 @@ def is_scanned(asked: httpx.Client, scan_id: str) -> bool:
 @pytest.mark.slow
 def test_nothing_that_its_description_allows_breaks_it(tmp_path):
     with Server(tmp_path / "data", "--frames", "1", "--max-upload", "1", "--rate", "100000") as running:
-        answers = ask(running.address, 8, seed=1)
+        answers = ask(running.address, 3, seed=1)
         assert not answers.failed, answers.told
-        assert answers.cases > 300 and "5xx" not in answers.classes
+        assert answers.cases > 200 and "5xx" not in answers.classes
         assert running.errors == ""
