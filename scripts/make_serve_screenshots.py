@@ -12,13 +12,13 @@ import argparse
 import io
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 from make_screenshots import BROWSERS, SAMPLES, compressed
 from PIL import Image
+from serving.running import Server
 
 MAX_BYTES = 150_000
 _DESKTOP = {"width": 1280, "height": 800}
@@ -43,19 +43,17 @@ def main() -> int:
         print("make_serve_screenshots: no Chromium was found; install it", file=sys.stderr)
         return 1
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data, sync_playwright() as driver:
-        command = [sys.executable, "-m", "facewitness", "serve", "--port", "0", "--data", data, "--workers", "1"]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
-            try:
-                address = re.search(r"http://\S+", server.stdout.readline())[0]
-                for name, picture in _pictures(browser, address):
-                    content = compressed(picture, MAX_BYTES)
-                    (folder / name).write_bytes(content)
-                    print(f"{folder / name}: {len(content):,} bytes")
-            finally:
-                browser.close()
-                server.terminate()
+    with (
+        tempfile.TemporaryDirectory() as data,
+        Server(Path(data), "--workers", "1") as server,
+        sync_playwright() as driver,
+    ):
+        browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        for name, picture in _pictures(browser, server.address):
+            content = compressed(picture, MAX_BYTES)
+            (folder / name).write_bytes(content)
+            print(f"{folder / name}: {len(content):,} bytes")
+        browser.close()
     return 0
 
 

@@ -9,7 +9,7 @@ import re
 import sys
 from pathlib import Path
 
-from pipeline.cli.engine_options import add_detector_option, add_engine_options, whole_number
+from pipeline.cli.engine_options import add_detector_option, add_engine_options, number_above_zero, whole_number
 from pipeline.cli.interrupts import end_at_once
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.scan_options import add_frames_option, add_limit_options, add_model_option, add_workers_option
@@ -18,6 +18,7 @@ from pipeline.media.limits import Limits
 _USUAL_HOST, _USUAL_PORT = "127.0.0.1", 8000
 _USUAL_DATA = "facewitness-data"
 _MOST_UPLOAD_MIB, _MOST_WAITING, _RATE, _KEEP = 500, 100, 60, "7d"
+_PATIENCE_S = 60.0
 _TOKEN = "FACEWITNESS_TOKEN"
 _KEPT = re.compile(r"([1-9]\d{0,6})([smhd])")
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86400}
@@ -91,6 +92,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="TIME",
         help=f"remove files and results after so long ({_KEEP}): a number with s, m, h or d",
     )
+    parser.add_argument(
+        "--upload-timeout",
+        type=number_above_zero,
+        default=_PATIENCE_S,
+        metavar="S",
+        help=f"break off an upload of which nothing comes for S seconds ({_PATIENCE_S:g})",
+    )
     add_frames_option(parser)
     add_detector_option(parser)
     add_model_option(parser)
@@ -135,7 +143,7 @@ def run(options: argparse.Namespace) -> int:
         except (ServeError, ValueError) as error:
             print(f"facewitness serve: {error}", file=sys.stderr)
             return 2
-        terms = Terms(options.max_upload << 20, options.max_waiting, options.rate, options.keep)
+        terms = Terms(options.max_upload << 20, options.max_waiting, options.rate, options.keep, options.upload_timeout)
     try:
         serve(settings, Path(options.data), place, terms, workers=options.workers, ready=_tell)
     except PortError as error:

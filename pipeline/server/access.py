@@ -27,7 +27,7 @@ class Access:
 
     def is_token(self, shown: str) -> bool:
         """Tell whether this is the token."""
-        return self.token is None or secrets.compare_digest(shown.encode(), self.token.encode())
+        return self.token is None or secrets.compare_digest(shown.encode("utf-8", "replace"), self.token.encode())
 
     def begin_session(self) -> str:
         """Begin a session, and give what its cookie holds."""
@@ -55,5 +55,8 @@ class Access:
 
 def is_own_origin(origin: str, host: str) -> bool:
     """Tell whether a page of this host asks."""
-    parts = urlsplit(origin)
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
     return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()

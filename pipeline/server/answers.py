@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from pipeline.results.writers import WriteError
 from pipeline.server.metrics import Metrics
@@ -58,7 +60,7 @@ def problem(status: int, sentence: str, headers: dict[str, str] | None = None) -
     return JSONResponse({"detail": sentence}, status, headers)
 
 
-def add_to(app: FastAPI, metrics: Metrics) -> None:
+def add_to(app: FastAPI, metrics: Metrics, routers: Sequence[APIRouter]) -> None:
     """Have everything that goes wrong answered in one sentence."""
 
     @app.exception_handler(RefusalError)
@@ -82,8 +84,8 @@ def add_to(app: FastAPI, metrics: Metrics) -> None:
     @app.exception_handler(HTTPException)
     async def fail(request: Request, error: HTTPException) -> Response:
         metrics.refused("unknown")
-        sentence = _UNDERSTOOD.get(error.status_code, str(error.detail))
-        return problem(error.status_code, sentence, dict(error.headers or {}))
+        headers = {"Allow": ", ".join(_methods(routers, request))} if error.status_code == 405 else None
+        return problem(error.status_code, _UNDERSTOOD.get(error.status_code, str(error.detail)), headers)
 
     @app.exception_handler(WriteError)
     async def lack_disk(request: Request, error: WriteError) -> Response:
@@ -100,3 +102,10 @@ def add_to(app: FastAPI, metrics: Metrics) -> None:
     @app.exception_handler(Exception)
     async def err(request: Request, error: Exception) -> Response:
         return problem(500, "The server made a mistake; its log says more.")
+
+
+def _methods(routers: Iterable[APIRouter], request: Request) -> list[str]:
+    """Name the methods that an address takes, which may be those of several routes."""
+    routes = [route for router in routers for route in router.routes if isinstance(route, Route)]
+    matching = [route for route in routes if route.path_regex.match(request.url.path)]
+    return sorted({method for route in matching for method in route.methods or ()})

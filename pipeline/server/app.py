@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-from pipeline.server import answers, event_routes, page_routes, scan_routes, tus
+from pipeline.server import answers, description, event_routes, page_routes, scan_routes, tus
 from pipeline.server.access import Access
 from pipeline.server.changes import Changes
 from pipeline.server.desk import Desk
@@ -68,11 +68,16 @@ def make_app(
         redirect_slashes=False,
         lifespan=running,
     )
-    answers.add_to(app, metrics)
-    app.include_router(scan_routes.router(intake, drawings))
-    app.include_router(event_routes.router(store, changes))
-    app.include_router(tus.router(intake))
-    app.include_router(page_routes.router(store, access, changes, metrics))
+    routers = (
+        scan_routes.router(intake, drawings),
+        event_routes.router(store, changes),
+        tus.router(intake),
+        page_routes.router(store, access, changes, metrics),
+    )
+    for router in routers:
+        app.include_router(router)
+    answers.add_to(app, metrics, routers)
+    description.complete(app, has_token=access.token is not None)
     return Gate(app, access, hosts, metrics)
 
 

@@ -36,7 +36,7 @@ class Changes:
         """Let all listeners come to an end; called on the event loop."""
         self.ended = True
         for listener in self._listeners:
-            listener.add(())
+            listener.wake()
 
     @contextlib.contextmanager
     def listening(self, scan_id: str | None = None) -> Iterator[Listener]:
@@ -74,7 +74,13 @@ class Listener:
 
     def add(self, scan_ids: Iterable[str]) -> None:
         """Take note of changes; called on the event loop."""
-        self._changed.update(dict.fromkeys(each for each in scan_ids if self._scan_id in (None, each)))
+        mine = dict.fromkeys(each for each in scan_ids if self._scan_id in (None, each))
+        if mine:
+            self._changed.update(mine)
+            self._woken.set()
+
+    def wake(self) -> None:
+        """End its waiting; called on the event loop."""
         self._woken.set()
 
     async def changed(self, patience_s: float) -> list[str] | None:

@@ -138,6 +138,8 @@ class Desk:
 
     def _of_twin(self, scan: Scan) -> Verdict | None:
         """Give the result of another file of the same bytes."""
+        if not self._store.register.has_result_of_size(scan.size):
+            return None
         try:
             sha256 = file_sha256(self._store.upload(scan.id), stopped=self._stopped)
         except MediaError:

@@ -18,7 +18,7 @@ from pipeline.server.schemas import view
 from pipeline.server.store import Store
 
 _KEEP_ALIVE_S = 15.0
-_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}
+_STREAM: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
 
 
 def router(store: Store, changes: Changes) -> APIRouter:
@@ -53,8 +53,9 @@ def _stream(store: Store, listening: AbstractContextManager[Listener], scan_id: 
 
     async def events() -> AsyncIterator[str]:
         yield ": listening\n\n"
-        changed: list[str] | None = [scan_id] if scan_id else []
-        while changed is not None:
+        if scan_id:
+            listener.add([scan_id])  # it begins with how it is now
+        while (changed := await listener.changed(_KEEP_ALIVE_S)) is not None:
             if not changed:
                 yield ": still here\n\n"
             for each in changed:
@@ -62,7 +63,6 @@ def _stream(store: Store, listening: AbstractContextManager[Listener], scan_id: 
                 yield event
                 if ends and scan_id:
                     return
-            changed = await listener.changed(_KEEP_ALIVE_S)
 
     return _Stream(events(), listening)
 
@@ -85,9 +85,9 @@ def _event(store: Store, scan_id: str) -> tuple[str, bool]:
     """Give the event that tells how a scan is now, and whether it was the last one."""
     found = store.find(scan_id)
     if found is None:
-        return _lines("deleted", {"id": scan_id}), True
+        return _lines("deleted", json.dumps({"id": scan_id})), True
     return _lines("scan", view(found)), found.scan.state == "done"
 
 
-def _lines(kind: str, data: object) -> str:
-    return f"event: {kind}\ndata: {json.dumps(data)}\n\n"
+def _lines(kind: str, data: str) -> str:
+    return f"event: {kind}\ndata: {data}\n\n"

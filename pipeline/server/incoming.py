@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +13,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from pipeline.server.refusals import RefusalError
 
-_PIECE_BYTES = 1 << 20
+_PIECE_BYTES, _PIECE_S = 1 << 20, 0.3
 _LEAST_SPEED = 4096
 """Bytes a second; who sends less, on the whole, holds a place that others could use."""
 
@@ -51,7 +52,7 @@ class IncomingFile:
 
     def __init__(self, path: Path, grown: Callable[[int], None]) -> None:
         self._path, self._grown = path, grown
-        self._pending = bytearray()
+        self._pending, self._flushed_at = bytearray(), time.monotonic()
         self._file: BinaryIO | None = None
 
     async def __aenter__(self) -> IncomingFile:
@@ -68,12 +69,12 @@ class IncomingFile:
     async def write(self, data: bytes | memoryview) -> None:
         """Take some more; it is on its way to the disk at the latest when the block ends."""
         self._pending += data
-        if len(self._pending) >= _PIECE_BYTES:
+        if len(self._pending) >= _PIECE_BYTES or time.monotonic() - self._flushed_at > _PIECE_S:
             await self._flush()
 
     async def _flush(self) -> None:
         if self._pending:
-            piece, self._pending = bytes(self._pending), bytearray()
+            piece, self._pending, self._flushed_at = bytes(self._pending), bytearray(), time.monotonic()
             await run_in_threadpool(self._append, piece)
 
     def _append(self, piece: bytes) -> None:

@@ -6,8 +6,8 @@ import asyncio
 import ipaddress
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from starlette.concurrency import run_in_threadpool
@@ -41,9 +41,11 @@ class Intake:
         self._changes, self._wake = changes, wake
         self._rates = _Rates(terms.rate)
         self._admitting = asyncio.Lock()
-        # Files of multipart requests that are not in the register yet, and tus uploads that are, by address.
-        self._parts: dict[str, str] = {}
+        # Uploads on their way, by whose they are: forms, and files that come by tus.
+        self._forms: list[str] = []
         self._uploads: dict[str, str] = {}
+        # Files of forms, which are not in the register yet.
+        self._parts = 0
         self._writing: dict[str, asyncio.Event] = {}
 
     def check_size(self, size: int) -> None:
@@ -56,23 +58,39 @@ class Intake:
             most = self.terms.most_bytes / _MEBIBYTE
             raise RefusalError(413, "size", f"The upload is larger than {most:g} MiB, the most that is taken.")
 
+    @contextmanager
+    def form(self, address: str) -> Iterator[None]:
+        """Admit a form for the length of the block; its files are yet to be admitted.
+
+        Raises:
+            RefusalError: it may not come now.
+        """
+        network = _network(address)
+        self._check_at_a_time(network)
+        self._forms.append(network)
+        try:
+            yield
+        finally:
+            self._forms.remove(network)
+
     @asynccontextmanager
     async def part(self, address: str) -> AsyncIterator[tuple[str, Path]]:
-        """Admit a file of a multipart request: a name for its scan, and an empty file that is gone after the block.
+        """Admit a file of a form: a name for its scan, and an empty file that is gone after the block.
 
         Raises:
             RefusalError: it may not come now.
         """
         scan_id = new_id()
         async with self._admitting:
-            await self._admit(address, 0)
-            self._parts[scan_id] = address
+            await self._admit(_network(address), 0)
+            self._rates.count(_network(address))
+            self._parts += 1
         path = self.store.upload(f".part-{scan_id}")
         try:
             await run_in_threadpool(path.touch)
             yield scan_id, path
         finally:
-            del self._parts[scan_id]
+            self._parts -= 1
             await run_in_threadpool(path.unlink, missing_ok=True)
 
     def take_in(self, files: list[tuple[Path, str, str]]) -> None:
@@ -93,11 +111,13 @@ class Intake:
             RefusalError: it may not come.
         """
         self.check_size(size)
-        scan_id = new_id()
+        scan_id, network = new_id(), _network(address)
         async with self._admitting:
-            await self._admit(address, size)
+            await self._admit(network, size)
+            self._check_at_a_time(network)
             await run_in_threadpool(self._begin, scan_id, shown_name(name), size)
-            self._uploads[scan_id] = address
+            self._rates.count(network)
+            self._uploads[scan_id] = network
         self._changes.tell(scan_id)
         if size == 0:
             await self.end_upload(scan_id)
@@ -175,21 +195,21 @@ class Intake:
         if scan_id in self._writing:
             self._writing[scan_id].set()
 
-    async def _admit(self, address: str, size: int) -> None:
-        terms, network = self.terms, _network(address)
+    async def _admit(self, network: str, size: int) -> None:
+        terms = self.terms
         self._rates.check(network)
         uploading, waiting = await run_in_threadpool(self._on_their_way)
         self._uploads = {scan_id: of for scan_id, of in self._uploads.items() if scan_id in uploading}
-        mine = [of for held in (self._parts, self._uploads) for of in held.values() if _network(of) == network]
-        if len(mine) >= terms.most_at_a_time:
-            sentence = f"{len(mine)} uploads from your address are on their way, the most at a time: end one first."
-            raise RefusalError(429, "at_a_time", sentence, _QUEUE_PAUSE_S)
-        if waiting + len(uploading) + len(self._parts) >= terms.most_waiting:
+        if waiting + len(uploading) + self._parts >= terms.most_waiting:
             sentence = f"The queue is full with {terms.most_waiting} files: come back later."
             raise RefusalError(429, "queue", sentence, _QUEUE_PAUSE_S)
         if not await run_in_threadpool(self.store.has_room, size):
             raise RefusalError(507, "disk", "The disk of the server is full: come back later.", 60)
-        self._rates.count(network)
+
+    def _check_at_a_time(self, network: str) -> None:
+        if self._forms.count(network) + [*self._uploads.values()].count(network) >= self.terms.most_at_a_time:
+            sentence = f"{self.terms.most_at_a_time} uploads from your address are on their way: end one first."
+            raise RefusalError(429, "at_a_time", sentence, _QUEUE_PAUSE_S)
 
     def _on_their_way(self) -> tuple[set[str], int]:
         register = self.store.register

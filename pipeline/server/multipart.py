@@ -52,6 +52,7 @@ async def receive(request: Request, intake: Intake) -> list[str]:
     received, in_files = 0, 0
     files: list[tuple[Path, str, str]] = []
     async with AsyncExitStack() as parts:
+        parts.enter_context(intake.form(address))
         opened: AsyncExitStack | None = None
         file: IncomingFile | None = None
         async with AsyncExitStack() as being_written:

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS scans (
     sha256 TEXT, scanner TEXT, status TEXT, label TEXT
 );
 CREATE INDEX IF NOT EXISTS scans_by_state ON scans (state, turn);
+CREATE INDEX IF NOT EXISTS scans_by_size ON scans (size);
 CREATE INDEX IF NOT EXISTS scans_by_content ON scans (sha256, scanner);
 """
 _COLUMNS = (
@@ -176,6 +177,13 @@ class Register:
                     "scanner = ?, status = ?, label = ? WHERE id = ? AND NOT removed",
                     (time.time(), expires_at, sha256, scanner, status, label, scan_id),
                 ).rowcount
+            )
+
+    def has_result_of_size(self, size: int) -> bool:
+        """Tell whether a file of so many bytes has a result."""
+        with self._reading() as database:
+            return bool(
+                database.execute("SELECT 1 FROM scans WHERE size = ? AND state = 'done' LIMIT 1", (size,)).fetchone()
             )
 
     def of_content(self, sha256: str, scanner: str) -> str | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.concurrency import run_in_threadpool
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 
 from pipeline.evidence.report.rendering import script_hash
 from pipeline.server.answers import problems
@@ -14,9 +17,17 @@ from pipeline.server.drawings import Drawings
 from pipeline.server.intake import Intake
 from pipeline.server.multipart import FIELD, receive
 from pipeline.server.refusals import not_there
+from pipeline.server.register import Scan
 from pipeline.server.schemas import ScanPage, Scans, ScanView, view
 
 _MOST_AT_A_TIME = 200
+# An evidence page may run its own scripts and show its own pictures, in a frame of ours, apart from all else of ours.
+_PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src "
+    f"'{script_hash('framed.js')}' '{script_hash('report.js')}'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'self'; sandbox allow-scripts"
+}
+_BINARY = {"schema": {"type": "string", "format": "binary"}}
 _FORM = {
     "requestBody": {
         "required": True,
@@ -38,11 +49,18 @@ def router(intake: Intake, drawings: Drawings) -> APIRouter:
     routes = APIRouter(tags=["scans"])
     store = intake.store
 
-    def seen(scan_id: str) -> dict[str, Any]:
+    def seen(scan_id: str) -> str:
         found = store.find(scan_id)
         if found is None:
             raise not_there()
         return view(found)
+
+    def page(scans: Sequence[Scan], more: bool) -> Iterator[str]:
+        """Give the answer piece by piece, so that no more than one result is in memory."""
+        yield '{"scans": ['
+        for number, scan in enumerate(scans):
+            yield ", " * (number > 0) + view(store.seen(scan))
+        yield f'], "more": {json.dumps(more)}}}'
 
     @routes.post(
         "/v1/scans",
@@ -54,7 +72,8 @@ def router(intake: Intake, drawings: Drawings) -> APIRouter:
     )
     async def upload(request: Request) -> Response:
         scan_ids = await receive(request, intake)
-        return JSONResponse({"scans": [await run_in_threadpool(seen, scan_id) for scan_id in scan_ids]}, 201)
+        views = [await run_in_threadpool(seen, scan_id) for scan_id in scan_ids]
+        return _json(f'{{"scans": [{", ".join(views)}]}}', 201)
 
     @routes.get("/v1/scans", response_model=ScanPage, responses=problems(404, 422), summary="List scans, newest first")
     def newest(
@@ -73,12 +92,11 @@ def router(intake: Intake, drawings: Drawings) -> APIRouter:
                 raise not_there()
             cursor = scan.number
         scans = store.register.newest(limit + 1, cursor, query, state, label)
-        shown = [view(store.seen(scan)) for scan in scans[:limit]]
-        return JSONResponse({"scans": shown, "more": len(scans) > limit})
+        return StreamingResponse(page(scans[:limit], len(scans) > limit), media_type="application/json")
 
     @routes.get("/v1/scans/{scan_id}", response_model=ScanView, responses=problems(404, 422), summary="Look at a scan")
     def look(scan_id: str) -> Response:
-        return JSONResponse(seen(scan_id))
+        return _json(seen(scan_id))
 
     @routes.delete("/v1/scans/{scan_id}", status_code=204, responses=problems(404, 422), summary="Remove a scan")
     async def remove(scan_id: str) -> Response:
@@ -92,9 +110,8 @@ def router(intake: Intake, drawings: Drawings) -> APIRouter:
         summary="The evidence page",
     )
     async def report(scan_id: str) -> Response:
-        return FileResponse(
-            await drawings.page(scan_id), media_type="text/html", headers={"Content-Security-Policy": _page_policy()}
-        )
+        file = await drawings.page(scan_id)
+        return await run_in_threadpool(_file, file, media_type="text/html", headers=_PAGE_HEADERS)
 
     @routes.get(
         "/v1/scans/{scan_id}/annotated",
@@ -107,18 +124,20 @@ def router(intake: Intake, drawings: Drawings) -> APIRouter:
         summary="A copy with the faces marked",
     )
     async def annotated(scan_id: str) -> Response:
-        return FileResponse(await drawings.copy(scan_id))
+        file = await drawings.copy(scan_id)
+        found = await run_in_threadpool(store.find, scan_id)
+        name = f"{found.scan.name if found else ''}.annotated{file.suffix}"
+        return await run_in_threadpool(_file, file, filename=name, content_disposition_type="inline")
 
     return routes
 
 
-_BINARY = {"schema": {"type": "string", "format": "binary"}}
+def _json(text: str, status: int = 200) -> Response:
+    return Response(text, status, media_type="application/json")
 
 
-def _page_policy() -> str:
-    """Give what an evidence page may do: run its own scripts, show its own pictures, be in a frame of ours."""
-    scripts = " ".join(f"'{script_hash(name)}'" for name in ("framed.js", "report.js"))
-    return (
-        f"default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src {scripts}; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-scripts"
-    )
+def _file(path: Path, **how: Any) -> Response:
+    try:
+        return FileResponse(path, stat_result=path.stat(), **how)
+    except FileNotFoundError:  # removed a moment ago
+        raise not_there() from None

@@ -10,8 +10,6 @@ from pydantic import BaseModel, Field
 
 from pipeline.server.store import Found
 
-STATES = ("uploading", "waiting", "scanning", "done")
-
 
 class ScanView(BaseModel):
     """A file, and what came of it."""
@@ -61,10 +59,10 @@ class Session(BaseModel):
     token: str = Field(max_length=1000)
 
 
-def view(found: Found) -> dict[str, Any]:
-    """Give a scan as clients get it; see `ScanView`."""
+def view(found: Found) -> str:
+    """Give a scan as clients get it, as JSON; see `ScanView`. The result is passed on as it is stored."""
     scan = found.scan
-    return {
+    facts = {
         "id": scan.id,
         "name": scan.name,
         "size": scan.size,
@@ -74,8 +72,8 @@ def view(found: Found) -> dict[str, Any]:
         "created_at": _time(scan.created_at),
         "finished_at": _time(scan.finished_at),
         "expires_at": _time(scan.expires_at),
-        "result": json.loads(found.result) if found.result else None,
     }
+    return f'{json.dumps(facts)[:-1]}, "result": {found.result or "null"}}}'
 
 
 def _time(seconds: float | None) -> str | None:

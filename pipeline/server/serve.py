@@ -19,6 +19,7 @@ from pipeline.batch.scanner_processes import ScannerProcesses
 from pipeline.server.access import Access
 from pipeline.server.app import make_app
 from pipeline.server.changes import Changes
+from pipeline.server.connections import Connection
 from pipeline.server.desk import Desk
 from pipeline.server.drawings import Drawings
 from pipeline.server.metrics import Metrics
@@ -112,7 +113,7 @@ def serve(
         app = make_app(store, desk, drawings, changes, metrics, terms, Access(place.token), _hosts(place))
         config = uvicorn.Config(
             app,
-            http="h11",
+            http=Connection,
             ws="none",
             lifespan="on",
             log_config=None,

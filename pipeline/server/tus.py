@@ -41,7 +41,13 @@ def router(intake: Intake) -> APIRouter:
         spoken = {"Tus-Version": VERSION, "Tus-Extension": _EXTENSIONS, "Tus-Max-Size": str(intake.terms.most_bytes)}
         return _answer(204, headers=spoken)
 
-    @routes.post("/v1/uploads", status_code=201, responses=problems(412, 413, 422, 429, 507), summary="Begin an upload")
+    @routes.post(
+        "/v1/uploads",
+        status_code=201,
+        response_class=Response,
+        responses=problems(412, 413, 422, 429, 507),
+        summary="Begin an upload",
+    )
     async def begin(
         request: Request,
         upload_length: Annotated[int, Header(ge=0, le=1 << 62, description="Bytes of the whole file.")],
@@ -55,7 +61,7 @@ def router(intake: Intake) -> APIRouter:
         found = await run_in_threadpool(_find, scan_id)
         return _answer(201, found, {"Location": f"/v1/uploads/{scan_id}"})
 
-    @routes.head(_PATH, responses=problems(404, 412, 422), summary="How much has come")
+    @routes.head(_PATH, response_class=Response, responses=problems(404, 412, 422), summary="How much has come")
     def look(scan_id: str, tus_resumable: _Resumable) -> Response:
         return _answer(200, _find(scan_id))
 

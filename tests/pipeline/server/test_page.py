@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import os
 import re
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,8 +16,10 @@ pytest.importorskip("playwright.sync_api", reason="the Python package playwright
 pytest.importorskip("fastapi", reason="the server's packages are not installed")
 
 from playwright import sync_api as playwright
+from serving.running import Server
 
 from tests.browser import launched, violations
+from tests.pipeline.server.clients import client, send, wait_for
 
 # The first of them may have to install Chromium.
 pytestmark = pytest.mark.timeout(1200)
@@ -89,27 +86,10 @@ class Visit:
         return row
 
 
-@contextlib.contextmanager
-def serving(data: Path, port: int = 0, token: str = "") -> Iterator[str]:
-    """Run the command, and give the address of its page."""
-    command = [sys.executable, "-m", "facewitness", "serve", "--port", port, "--data", data, "--workers", "1"]
-    environment = {**os.environ, "FACEWITNESS_TOKEN": token}
-    environment["PYTHONPATH"] = os.pathsep.join([str(ROOT), str(ROOT / "scripts")])
-    with subprocess.Popen([*map(str, command)], stdout=subprocess.PIPE, text=True, env=environment) as server:
-        try:
-            yield re.search(r"http://\S+", server.stdout.readline())[0]
-        finally:
-            server.send_signal(signal.SIGTERM)
-            try:
-                server.wait(30)
-            finally:
-                server.kill()
-
-
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serving(tmp_path_factory.mktemp("data")) as found:
-        yield found
+    with Server(tmp_path_factory.mktemp("page") / "data", "--workers", "1") as server:
+        yield f"{server.address}/"
 
 
 @pytest.fixture(scope="module")
@@ -144,28 +124,18 @@ def clean(browser: object, address: str) -> Iterator[Visit]:
 @pytest.fixture(scope="module")
 def two_people(address: str) -> dict:
     """A scan of the clip in which one of two people is manipulated."""
-    content = (SAMPLES / "two_people.mp4").read_bytes()
-    sent = httpx.post(f"{address}v1/scans", files={"file": ("stored.mp4", content)}).json()["scans"][0]
-    return waited_for(address, sent["id"])
+    with client(address) as asked:
+        sent = send(asked, (SAMPLES / "two_people.mp4").read_bytes(), "stored.mp4")
+        return wait_for(asked, sent["id"])
 
 
 @pytest.fixture(scope="module")
 def stored(address: str, two_people: dict) -> list[str]:
     """Names of three scans of different kind, the newest first."""
-    files = [("file", (name, (SAMPLES / name).read_bytes())) for name in ("no_face.mp4", "real.mp4")]
-    for scan in httpx.post(f"{address}v1/scans", files=files).json()["scans"]:
-        waited_for(address, scan["id"])
+    with client(address) as asked:
+        for name in ("no_face.mp4", "real.mp4"):
+            wait_for(asked, send(asked, (SAMPLES / name).read_bytes(), name)["id"])
     return ["real.mp4", "no_face.mp4", "stored.mp4"]
-
-
-def waited_for(address: str, scan_id: str) -> dict:
-    deadline = time.monotonic() + SCAN_MS / 1000
-    while time.monotonic() < deadline:
-        scan = httpx.get(f"{address}v1/scans/{scan_id}").json()
-        if scan["state"] == "done":
-            return scan
-        time.sleep(0.1)
-    raise AssertionError(f"not done: {scan}")
 
 
 class Network:
@@ -398,25 +368,23 @@ class TestSender:
             row.wait_for(state="detached")
 
     def test_token_is_asked_for_also_by_a_server_that_is_back(self, browser, tmp_path):
-        with contextlib.ExitStack() as running:
-            address = running.enter_context(serving(tmp_path, token=TOKEN))
-            with visit(browser, address) as opened:
-                page, token = opened.page, opened.page.get_by_label("This server asks for its token")
-                token.fill("another-token-1234")
+        with Server(tmp_path, FACEWITNESS_TOKEN=TOKEN) as server, visit(browser, server.address) as opened:
+            page, token = opened.page, opened.page.get_by_label("This server asks for its token")
+            token.fill("another-token-1234")
+            page.keyboard.press("Enter")
+            page.get_by_text("This is not the token").wait_for()
+            token.fill(TOKEN)
+            page.keyboard.press("Enter")
+            page.get_by_text("Nothing has been scanned yet").wait_for()
+            opened.choose("note.mp4", b"neither a video nor a picture")
+            opened.scanned("note.mp4").get_by_role("link").click()
+            page.frame_locator("iframe").get_by_role("heading", level=1).wait_for(timeout=SCAN_MS)
+            assert not [said for said in opened.complaints if "Content Security Policy" in said]
+            server.end()
+            page.get_by_text("The server does not answer").wait_for()
+            with Server(tmp_path, "--port", server.address.rpartition(":")[2], FACEWITNESS_TOKEN=TOKEN):
+                token.fill(TOKEN, timeout=SCAN_MS)
                 page.keyboard.press("Enter")
-                page.get_by_text("This is not the token").wait_for()
-                token.fill(TOKEN)
-                page.keyboard.press("Enter")
-                page.get_by_text("Nothing has been scanned yet").wait_for()
-                opened.choose("note.mp4", b"neither a video nor a picture")
-                opened.scanned("note.mp4").get_by_role("link").click()
-                page.frame_locator("iframe").get_by_role("heading", level=1).wait_for(timeout=SCAN_MS)
-                assert not [said for said in opened.complaints if "Content Security Policy" in said]
-                running.close()
-                page.get_by_text("The server does not answer").wait_for()
-                with serving(tmp_path, port=httpx.URL(address).port, token=TOKEN):
-                    token.fill(TOKEN, timeout=SCAN_MS)
-                    page.keyboard.press("Enter")
-                    page.locator("#away").wait_for(state="hidden", timeout=SCAN_MS)
-                    page.get_by_role("button", name="Sign out").click()
-                    token.wait_for()
+                page.locator("#away").wait_for(state="hidden", timeout=SCAN_MS)
+                page.get_by_role("button", name="Sign out").click()
+                token.wait_for()
