@@ -39,7 +39,7 @@ _MEANINGS = {
     503: "Not now.",
     507: "The disk is full.",
 }
-_OF_THE_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_OF_THE_DISK = tuple(getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS"))
 _EVERYWHERE = (401, 403, 421)
 _UNDERSTOOD = {404: "There is nothing here.", 405: "This address takes no such request."}
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}}

@@ -22,7 +22,8 @@ _CHECKS = (
     "use_after_free",
     "ignored_auth",
 )
-"""Not those that say which status a request must get: tus has 412 for what they call malformed."""
+"""Not those that say which status a request must get: tus has 412 for what they call malformed, and its DELETE, of which
+they do not know, removes scans."""
 
 
 @dataclass(frozen=True, slots=True)
