@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -38,6 +39,7 @@ _MEANINGS = {
     503: "Not now.",
     507: "The disk is full.",
 }
+_OF_THE_DISK = tuple(getattr(errno, name, None) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EIO", "EROFS"))
 _EVERYWHERE = (401, 403, 421)
 _UNDERSTOOD = {404: "There is nothing here.", 405: "This address takes no such request."}
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "Seconds."}}
@@ -95,7 +97,9 @@ def add_to(app: FastAPI, metrics: Metrics, routers: Sequence[APIRouter]) -> None
 
     @app.exception_handler(OSError)
     async def lack_something(request: Request, error: OSError) -> Response:
-        log.exception("a request failed")
+        if error.errno not in _OF_THE_DISK:
+            raise error  # a bug of ours
+        log.error("a request failed: %s", error)
         metrics.refused("disk")
         return problem(507, "The server cannot write to its disk: come back later.", {"Retry-After": "60"})
 

@@ -26,8 +26,8 @@ def complete(app: FastAPI, *, has_token: bool) -> None:
         name: _moved(value) for name, value in verdict.items() if name not in ("$defs", "$schema", "$id")
     }
     parts.update({f"Verdict.{name}": _moved(value) for name, value in verdict.get("$defs", {}).items()})
-    result = parts["ScanView"]["properties"]["result"]
-    result["anyOf"] = [{"$ref": "#/components/schemas/Verdict"}, {"type": "null"}]
+    shown = parts["ScanView"]["properties"]
+    shown["result"]["anyOf"] = [{"$ref": "#/components/schemas/Verdict"}, {"type": "null"}]
     if has_token:
         described["components"]["securitySchemes"] = {
             "token": {"type": "http", "scheme": "bearer"},

@@ -25,7 +25,7 @@ from pipeline.server.store import Store
 
 log = logging.getLogger(__name__)
 
-_DISK_FULL_PAUSE_S = 5.0
+_PAUSE_S = 5.0
 
 
 class Desk:
@@ -40,7 +40,7 @@ class Desk:
 
     def __init__(self, store: Store, scanner: BatchScanner, changes: Changes, metrics: Metrics) -> None:
         self._store, self._scanner, self._changes, self._metrics = store, scanner, changes, metrics
-        self._condition = threading.Condition()
+        self._woken = threading.Event()
         self._ending = threading.Event()
         self._stopped = threading.Event()
         self._turnstile = Turnstile()
@@ -55,9 +55,8 @@ class Desk:
             thread.start()
 
     def wake(self) -> None:
-        """Say that something waits."""
-        with self._condition:
-            self._condition.notify_all()
+        """Say that something waits; it does not block."""
+        self._woken.set()
 
     def end(self) -> None:
         """Begin no further scan."""
@@ -79,24 +78,29 @@ class Desk:
 
     def _work(self) -> None:
         block_interrupts()
-        while (scan := self._next()) is not None:
-            self._changes.tell(scan.id, *self._store.register.waiting())
+        while not self._ending.is_set():
             try:
-                self._do(scan)
-            except WriteError:
-                # The register itself cannot be written: it is tried again with the next scan, or at the next start.
-                log.exception("the result of a scan could not be written")
-                self._ending.wait(_DISK_FULL_PAUSE_S)
-            self._changes.tell(scan.id)
+                scan = self._next()
+                if scan is not None:
+                    self._changes.tell(scan.id, *self._store.register.waiting())
+                    self._do(scan)
+                    self._changes.tell(scan.id)
+            except Exception:
+                # It must not cost the other files their scans. This one is begun again at the next start.
+                log.exception("a scan was lost sight of")
+                self._ending.wait(_PAUSE_S)
 
     def _next(self) -> Scan | None:
-        with self._condition:
-            while not self._ending.is_set():
-                scan = self._store.register.begin_next()
-                if scan is not None:
-                    return scan
-                self._condition.wait()
-        return None
+        while True:
+            self._woken.clear()
+            if self._ending.is_set():
+                self._woken.set()  # for the other threads
+                return None
+            scan = self._store.register.begin_next()
+            if scan is not None:
+                self._woken.set()  # there may be more, for another thread
+                return scan
+            self._woken.wait()
 
     def _do(self, scan: Scan) -> None:
         began = time.monotonic()
@@ -105,7 +109,7 @@ class Desk:
             self._store.register.return_to_queue(scan.id)
             return
         while not self._kept(scan, verdict):
-            if self._ending.wait(_DISK_FULL_PAUSE_S):
+            if self._ending.wait(_PAUSE_S):
                 self._store.register.return_to_queue(scan.id)
                 return
         self._metrics.scanned(verdict.status, time.monotonic() - began)

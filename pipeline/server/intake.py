@@ -98,8 +98,9 @@ class Intake:
 
         Called in a thread.
         """
-        for path, scan_id, name in files:
+        for path, _, _ in files:
             sync(path)
+        for path, scan_id, name in files:
             self.store.take_in(path, scan_id, shown_name(name))
         self._changes.tell(*(scan_id for _, scan_id, _ in files))
         self._wake()

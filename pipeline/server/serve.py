@@ -204,8 +204,9 @@ def _hosts(place: Place) -> list[str]:
     try:
         number = ipaddress.ip_address(place.host)
     except ValueError:
-        return [place.host, *place.allowed_hosts]
-    own = "*" if number.is_unspecified else f"[{number}]" if number.version == 6 else str(number)
+        own = place.host
+    else:
+        own = "*" if number.is_unspecified else f"[{number}]" if number.version == 6 else str(number)
     return [own, *(host for host in place.allowed_hosts if host != "*")]
 
 

@@ -31,5 +31,5 @@ class Terms:
 
     @property
     def unfinished_s(self) -> float:
-        """Seconds that the beginning of a file waits for the rest of it, as tus lets it, before it is removed."""
-        return min(self.keep_s, 86400.0)
+        """Seconds that the beginning of a file, which came by tus, waits for the rest before it is removed."""
+        return min(self.keep_s, 3600.0)

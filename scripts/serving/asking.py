@@ -22,7 +22,8 @@ _CHECKS = (
     "use_after_free",
     "ignored_auth",
 )
-"""Not those that say which status a request must get: tus has 412 for what they call malformed."""
+"""Not those that say which status a request must get, for tus has 412 for what they call malformed; nor the one that
+looks for what was made before, for it does not know that DELETE of tus removes scans."""
 
 
 @dataclass(frozen=True, slots=True)
