@@ -132,10 +132,9 @@ class Row {
     this.element = document.createElement("tr");
     this.link = Object.assign(document.createElement("a"), { href: `#/scan/${encodeURIComponent(id)}` });
     this.name = document.createElement("bdi");
-    this.note = document.createElement("small");
     this.link.append(this.name);
     const head = Object.assign(document.createElement("th"), { scope: "row" });
-    head.append(this.link, this.note);
+    head.append(this.link);
     const cell = (name) => Object.assign(document.createElement("td"), { className: name });
     this.cells = Object.fromEntries(["verdict", "score", "who", "length", "added"].map((name) => [name, cell(name)]));
     this.button = Object.assign(document.createElement("button"), { type: "button", className: "quiet", textContent: say.delete });
@@ -150,11 +149,10 @@ class Row {
     const { result, state } = scan;
     this.element.className = `${state} ${result?.verdict ?? "none"}`;
     this.name.textContent = scan.name;
-    this.note.textContent = result?.verdict ? "" : (result?.message ?? "");
     this.button.setAttribute("aria-label", say.of(say.delete, scan.name));
     this.cells.verdict.replaceChildren(...standingOf(scan));
     this.cells.score.replaceChildren(...(typeof result?.score === "number" ? [score(result.score), bar(result.score)] : []));
-    this.cells.who.textContent = who(result);
+    this.cells.who.textContent = who(result) || (result?.message ?? "");
     const length = result?.input?.probe?.duration_s;
     this.cells.length.textContent = length ? clock(length) : size(scan.size);
     const time = Object.assign(document.createElement("time"), { dateTime: scan.created_at, textContent: when(scan.created_at) });
