@@ -15,7 +15,7 @@ export class Outbox {
     this.onbegun = onbegun;
     this.begun = new Set();
     addEventListener("beforeunload", (event) => {
-      if (this.uploads.some((upload) => upload.state === "sending" || upload.state === "queued")) event.preventDefault();
+      if (this.uploads.some((upload) => upload.state !== "refused")) event.preventDefault();
     });
   }
 
@@ -35,8 +35,8 @@ export class Outbox {
   }
 
   #next() {
-    const busy = this.uploads.filter((upload) => upload.state === "sending" || upload.state === "paused").length;
     const ready = this.uploads.filter((upload) => upload.state === "queued");
+    const busy = this.uploads.filter((upload) => upload.state === "sending" || upload.state === "paused").length;
     for (const upload of ready.slice(0, Math.max(0, AT_ONCE - busy))) void upload.run();
     this.#layOut();
   }

@@ -30,18 +30,15 @@ at("files").addEventListener("change", () => {
   at("files").value = "";
 });
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-let over = 0;
-const drag = (change) => {
-  over = change === 0 ? 0 : Math.max(0, over + change);
-  document.body.classList.toggle("dropping", over > 0);
-};
-addEventListener("dragenter", (event) => carriesFiles(event) && drag(1));
-addEventListener("dragleave", (event) => carriesFiles(event) && drag(-1));
+const drag = (isOver) => document.body.classList.toggle("dropping", isOver);
+addEventListener("dragenter", (event) => carriesFiles(event) && drag(true));
+// Without a related element the pointer has left the page, and not gone from one part of it to another.
+addEventListener("dragleave", (event) => event.relatedTarget === null && drag(false));
 addEventListener("dragover", (event) => carriesFiles(event) && event.preventDefault());
 addEventListener("drop", async (event) => {
   if (!carriesFiles(event)) return;
   event.preventDefault();
-  drag(0);
+  drag(false);
   location.hash = "#/";
   outbox.add(await dropped(event.dataTransfer));
 });
@@ -71,7 +68,7 @@ function confirmDelete(scan) {
   at("sure").showModal();
 }
 
-const isOpenIn = () => decodeURIComponent(location.hash.match(/^#\/scan\/([^/]+)$/)?.[1] ?? "") || null;
+const isOpenIn = () => location.hash.match(/^#\/scan\/([\w-]+)$/)?.[1] ?? null;
 
 async function route(moved) {
   const id = isOpenIn();
