@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import re
 from collections.abc import Iterator
@@ -38,14 +37,6 @@ WATCH = """() => {
   window.read = [];
   const look = () => window.read.push(document.getElementById('list').innerText);
   new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true});
-}"""
-DROP = """([name, content]) => {
-  const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
-  const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([bytes], name, {type: 'video/mp4', lastModified: 1}));
-  const zone = document.getElementById('drop');
-  for (const type of ['dragenter', 'dragover', 'drop'])
-    zone.dispatchEvent(new DragEvent(type, {dataTransfer, bubbles: true, cancelable: true}));
 }"""
 # A file on a disk has this time whenever it is chosen; one of playwright's has that of its making.
 UNCHANGED = "() => { Object.defineProperty(File.prototype, 'lastModified', {value: 7}); }"
@@ -138,6 +129,14 @@ def stored(address: str, two_people: dict) -> list[str]:
     return ["real.mp4", "no_face.mp4", "stored.mp4"]
 
 
+def drop(page: playwright.Page, *paths: Path) -> None:
+    """Drop files or folders in the middle of the page, as a hand does that comes from above."""
+    session = page.context.new_cdp_session(page)
+    data = {"items": [], "files": [*map(str, paths)], "dragOperationsMask": 1}
+    for step, y in (("dragEnter", 10), ("dragOver", 10), ("dragOver", 400), ("drop", 400)):
+        session.send("Input.dispatchDragEvent", {"type": step, "x": 640, "y": y, "data": data})
+
+
 class Network:
     """The network of a page, which can be slow or cut."""
 
@@ -164,7 +163,7 @@ def test_a_dropped_file_is_sent_scanned_and_shown(clean, address):
     page = clean.page
     page.evaluate(WATCH)
     Network(page).limit(500_000)
-    page.evaluate(DROP, ["two_people.mp4", base64.b64encode((SAMPLES / "two_people.mp4").read_bytes()).decode()])
+    drop(page, SAMPLES / "two_people.mp4")
     row = clean.scanned("two_people.mp4")
     read = "\n".join(page.evaluate("window.read"))
     percents = {int(found) for found in re.findall(r"(\d+)% of 405 KiB", read)}
@@ -322,6 +321,17 @@ class TestReader:
 
 @pytest.mark.slow
 class TestSender:
+    def test_folders_are_dropped_with_all_within_them(self, clean, tmp_path, two_people):
+        (tmp_path / "films" / "older").mkdir(parents=True)
+        (tmp_path / "films" / "in_folder.mp4").write_bytes(b"neither a video nor a picture")
+        (tmp_path / "films" / "older" / "further_in.mp4").write_bytes(b"neither a video nor a picture")
+        # Also on a report, which has no use for them.
+        clean.page.goto(f"{clean.page.url.partition('#')[0]}#/scan/{two_people['id']}")
+        clean.page.frame_locator("iframe").get_by_role("heading", level=1).wait_for(timeout=SCAN_MS)
+        drop(clean.page, tmp_path / "films")
+        for name in ("in_folder.mp4", "further_in.mp4"):
+            clean.scanned(name)
+
     def test_an_upload_goes_on_after_a_cut_and_a_reload(self, browser, address):
         size = 9_000_000
         with visit(browser, address) as opened:
