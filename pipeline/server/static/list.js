@@ -152,7 +152,11 @@ class Row {
     this.button.setAttribute("aria-label", say.of(say.delete, scan.name));
     this.cells.verdict.replaceChildren(...standingOf(scan));
     this.cells.score.replaceChildren(...(typeof result?.score === "number" ? [score(result.score), bar(result.score)] : []));
-    this.cells.who.textContent = who(result) || (result?.message ?? "");
+    // Why there is no verdict needs more room than a score.
+    const why = result && !result.verdict ? result.message : null;
+    this.cells.score.hidden = Boolean(why);
+    this.cells.who.colSpan = why ? 2 : 1;
+    this.cells.who.textContent = why ?? who(result);
     const length = result?.input?.probe?.duration_s;
     this.cells.length.textContent = length ? clock(length) : size(scan.size);
     const time = Object.assign(document.createElement("time"), { dateTime: scan.created_at, textContent: when(scan.created_at) });

@@ -78,7 +78,7 @@ export function size(bytes) {
     value /= 1024;
     units.shift();
   }
-  return `${value < 10 && units[0] !== "KiB" ? value.toFixed(1) : Math.ceil(value)} ${units[0]}`;
+  return `${value < 10 && units[0] !== "KiB" ? value.toFixed(1).replace(".0", "") : Math.ceil(value)} ${units[0]}`;
 }
 
 // As a player does: 0:04.9, 12:03.5 or 1:02:03.
