@@ -17,7 +17,7 @@ pytest.importorskip("fastapi", reason="the server's packages are not installed")
 from playwright import sync_api as playwright
 from serving.running import Server
 
-from tests.browser import launched, violations
+from tests.browser import chromium, launched, violations
 from tests.pipeline.server.clients import client, send, wait_for
 
 # The first of them may have to install Chromium.
@@ -84,13 +84,13 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
+def browser() -> Iterator[playwright.Browser]:
     with launched() as started:
         yield started
 
 
 @contextlib.contextmanager
-def visit(browser: object, address: str, **options: object) -> Iterator[Visit]:
+def visit(browser: playwright.Browser, address: str, **options: object) -> Iterator[Visit]:
     """Open the page; `options` are those of a browser context."""
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options})
     opened = Visit(context.new_page())
@@ -104,12 +104,23 @@ def visit(browser: object, address: str, **options: object) -> Iterator[Visit]:
 
 
 @pytest.fixture
-def clean(browser: object, address: str) -> Iterator[Visit]:
+def clean(browser: playwright.Browser, address: str) -> Iterator[Visit]:
     """The page, which must have nothing to complain of, such as what its policy forbids."""
     with visit(browser, address) as opened:
         opened.page.locator("#limit").filter(has_text="500 MiB").wait_for()
         yield opened
         assert opened.complaints == []
+
+
+@pytest.fixture
+def dropping(browser: playwright.Browser, address: str) -> Iterator[Visit]:
+    """The same in a browser of its own: when Chromium was told to drop files, later pages of it open no file dialog."""
+    own = browser.browser_type.launch(executable_path=chromium(), args=["--no-sandbox"])
+    with visit(own, address) as opened:
+        opened.page.locator("#limit").filter(has_text="500 MiB").wait_for()
+        yield opened
+        assert opened.complaints == []
+    own.close()
 
 
 @pytest.fixture(scope="module")
@@ -159,12 +170,12 @@ def most_suspicious(scan: dict) -> dict:
     return max(scan["result"]["tracks"], key=lambda track: track["score"])
 
 
-def test_a_dropped_file_is_sent_scanned_and_shown(clean, address):
-    page = clean.page
+def test_a_dropped_file_is_sent_scanned_and_shown(dropping, address):
+    page = dropping.page
     page.evaluate(WATCH)
     Network(page).limit(500_000)
     drop(page, SAMPLES / "two_people.mp4")
-    row = clean.scanned("two_people.mp4")
+    row = dropping.scanned("two_people.mp4")
     read = "\n".join(page.evaluate("window.read"))
     percents = {int(found) for found in re.findall(r"(\d+)% of 405 KiB", read)}
     assert len(percents) >= 2 and max(percents) > 0
@@ -321,16 +332,16 @@ class TestReader:
 
 @pytest.mark.slow
 class TestSender:
-    def test_folders_are_dropped_with_all_within_them(self, clean, tmp_path, two_people):
+    def test_folders_are_dropped_with_all_within_them(self, dropping, tmp_path, two_people):
         (tmp_path / "films" / "older").mkdir(parents=True)
         (tmp_path / "films" / "in_folder.mp4").write_bytes(b"neither a video nor a picture")
         (tmp_path / "films" / "older" / "further_in.mp4").write_bytes(b"neither a video nor a picture")
         # Also on a report, which has no use for them.
-        clean.page.goto(f"{clean.page.url.partition('#')[0]}#/scan/{two_people['id']}")
-        clean.page.frame_locator("iframe").get_by_role("heading", level=1).wait_for(timeout=SCAN_MS)
-        drop(clean.page, tmp_path / "films")
+        dropping.page.goto(f"{dropping.page.url.partition('#')[0]}#/scan/{two_people['id']}")
+        dropping.page.frame_locator("iframe").get_by_role("heading", level=1).wait_for(timeout=SCAN_MS)
+        drop(dropping.page, tmp_path / "films")
         for name in ("in_folder.mp4", "further_in.mp4"):
-            clean.scanned(name)
+            dropping.scanned(name)
 
     def test_an_upload_goes_on_after_a_cut_and_a_reload(self, browser, address):
         size = 9_000_000
