@@ -35,11 +35,12 @@ export class Detail {
   }
 
   async load() {
-    const { id } = this;
+    const { id, scan: before } = this;
     if (!id) return;
     try {
       const scan = await (await ask(`v1/scans/${encodeURIComponent(id)}`)).json();
-      if (id === this.id) this.changed(scan);
+      // What was told while the answer was on its way is newer.
+      if (id === this.id && before === this.scan) this.changed(scan);
     } catch (error) {
       if (id !== this.id) return;
       if (error instanceof Refusal) this.#tell(error.status === 404 ? say.missing : error.message);

@@ -16,6 +16,8 @@ export class List {
     this.rows = new Map();
     this.more = false;
     this.asked = 0;
+    // What is told while an answer, which may be older, is on its way; null stands for a deleted scan.
+    this.meanwhile = null;
     const optionsOf = (names) => Object.entries(names).map(([value, text]) => new Option(text, value));
     const without = Object.assign(document.createElement("optgroup"), { label: say.noVerdict });
     without.append(...optionsOf(STATUSES));
@@ -40,8 +42,7 @@ export class List {
     const known = this.rows;
     this.rows = new Map();
     for (const scan of answer.scans) this.#show(known.get(scan.id), scan);
-    this.more = answer.more;
-    this.layOut();
+    this.#showMore(answer);
   }
 
   async loadMore() {
@@ -49,13 +50,13 @@ export class List {
     const answer = await this.#fetch({ before });
     if (!answer) return;
     for (const scan of answer.scans) this.#show(this.rows.get(scan.id), scan);
-    this.more = answer.more;
-    this.layOut();
+    this.#showMore(answer);
     this.rows.get(answer.scans[0]?.id)?.link.focus();
   }
 
   // A scan has changed or come.
   changed(scan) {
+    this.meanwhile?.set(scan.id, scan);
     const row = this.rows.get(scan.id);
     if (row) {
       row.update(scan);
@@ -73,6 +74,7 @@ export class List {
   }
 
   deleted(id) {
+    this.meanwhile?.set(id, null);
     const row = this.rows.get(id);
     if (!row) return;
     const hadFocus = row.element.contains(document.activeElement);
@@ -88,7 +90,19 @@ export class List {
     this.rows.get(id)?.link.focus();
   }
 
+  #showMore(answer) {
+    this.more = answer.more;
+    this.layOut();
+    const told = this.meanwhile;
+    this.meanwhile = null;
+    for (const [id, scan] of told) {
+      if (scan) this.changed(scan);
+      else this.deleted(id);
+    }
+  }
+
   async #fetch(further) {
+    this.meanwhile = new Map();
     const number = (this.asked += 1);
     const wanted = { query: at("search").value.trim(), label: at("label").value, limit: PAGE, ...further };
     const asked = new URLSearchParams(Object.entries(wanted).filter(([, value]) => value));
