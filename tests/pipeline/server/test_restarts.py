@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 from functools import partial
 
@@ -11,7 +12,7 @@ from serving.asking import ask
 from serving.running import Server
 
 from tests.media_files import SAMPLES
-from tests.pipeline.server.clients import begin, client, padded, patch, scan_of, send, soon, wait_for
+from tests.pipeline.server.clients import Raw, begin, bytes_in, client, padded, patch, scan_of, send, soon, wait_for
 from tests.pipeline.server.conftest import OPEN
 
 CLIP = (SAMPLES / "two_people.mp4").read_bytes()
@@ -21,10 +22,14 @@ CLIP = (SAMPLES / "two_people.mp4").read_bytes()
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_every_upload_gets_one_result_though_the_server_is_stopped_as_it_scans(tmp_path, how):
     data = tmp_path / "data"
-    with Server(data, *OPEN) as first, client(first.address) as asked:
+    with contextlib.ExitStack() as stack, Server(data, *OPEN) as first, client(first.address) as asked:
         sent = [send(asked, padded(CLIP, n), f"{n}.mp4")["id"] for n in range(6)]
         cut = begin(asked, len(CLIP), "cut.mp4")
         patch(asked, cut, 0, CLIP[:200_000])
+        form = "POST /v1/scans HTTP/1.1\nContent-Type: multipart/form-data; boundary=x\nContent-Length: 900000"
+        broken = stack.enter_context(Raw(first.address, form))
+        broken.send(b'--x\r\nContent-Disposition: form-data; name="file"; filename="broken.mp4"\r\n\r\n' + bytes(1000))
+        assert soon(lambda: any(".part-" in name for name in bytes_in(data)))
         states = [asked.get(f"/v1/scans/{each}").json()["state"] for each in sent]
         assert "scanning" in states and "waiting" in states
         # What is removed as it is scanned stays removed.
