@@ -23,7 +23,7 @@ from pipeline.evidence.report import report_folder
 
 SAMPLES = Path(__file__).parent.parent / "sample_videos"
 MAX_BYTES = 300_000
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _WIDTH = 1180
 
 # Name of the picture, page, colour scheme, first and last element that it shows.
@@ -41,7 +41,7 @@ def main() -> int:
     folder = parser.parse_args().folder
     from playwright.sync_api import sync_playwright
 
-    executable = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
     if executable is None:
         print("make_screenshots: no Chromium was found; install it", file=sys.stderr)
         return 1
@@ -74,13 +74,22 @@ def _photograph(browser: object, page: Path, scheme: str, first: str, last: str)
     clip = {"x": 0, "y": max(0, top - 24), "width": _WIDTH, "height": end["y"] + end["height"] - max(0, top - 24) + 32}
     shot = Image.open(io.BytesIO(opened.screenshot(full_page=True, clip=clip))).convert("RGB")
     context.close()
+    return compressed(shot, MAX_BYTES)
+
+
+def compressed(shot: Image.Image, most_bytes: int) -> bytes:
+    """Write a picture as PNG of so many bytes at most.
+
+    Raises:
+        ValueError: it cannot be made so small.
+    """
     # A palette shows flat colours exactly and photographs well enough; fewer colours where it is still too large.
     for colours in (256, 192, 128, 64):
         content = io.BytesIO()
         shot.quantize(colours, kmeans=3).save(content, "PNG", optimize=True)
-        if content.tell() <= MAX_BYTES:
+        if content.tell() <= most_bytes:
             return content.getvalue()
-    raise ValueError(f"the picture of {page.name} is larger than {MAX_BYTES:,} bytes")
+    raise ValueError(f"the picture is larger than {most_bytes:,} bytes")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,11 @@
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import pytest
@@ -13,6 +19,8 @@ settings.load_profile("untimed")
 
 CLIP_FRAMES = 30
 CLIP_FPS = 10
+
+_REPOSITORY = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +39,31 @@ def clip(media_dir: Path) -> Path:
         sound=True,
         options=["-g", 10, "-bf", 2, "-c:a", "aac"],
     )
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel of this working tree, built elsewhere so that nothing is left in it."""
+    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    for name in ("pipeline", "extractors", "classifiers", "scripts/facewitness"):
+        shutil.copytree(_REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(_REPOSITORY / name, source)
+    build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-cache-dir", "-w", out, source]
+    subprocess.run([sys.executable, "-m", *build], check=True)
+    (made,) = out.glob("*.whl")
+    return made
+
+
+@pytest.fixture(scope="session")
+def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the programs of a fresh environment: it has the wheel, and what it needs from the running one."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, with_pip=False)
+    paths = {"base": str(folder), "platbase": str(folder)}
+    programs = Path(sysconfig.get_path("scripts", "venv" if os.name == "posix" else "nt_venv", paths))
+    packages = Path(sysconfig.get_path("purelib", "venv" if os.name == "posix" else "nt_venv", paths))
+    install = ["pip", "--python", programs / "python", "install", "--quiet", "--no-deps", "--no-index", wheel]
+    subprocess.run([sys.executable, "-m", *install], check=True)
+    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return programs

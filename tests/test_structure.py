@@ -27,7 +27,7 @@ FLOORS = (
     {"results"},
     {"analysis"},
     {"batch", "evidence"},
-    {"workbench", "live"},
+    {"workbench", "live", "server"},
     {"__init__"},
     {"cli"},
 )

@@ -6,9 +6,6 @@ import csv
 import os
 import shutil
 import subprocess
-import sys
-import sysconfig
-import venv
 from pathlib import Path
 
 import pytest
@@ -20,34 +17,6 @@ SAMPLES = REPOSITORY / "sample_videos"
 LARGEST = 80_000_000
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this working tree, built elsewhere so that nothing is left in it."""
-    source, out = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
-    for name in ("pipeline", "extractors", "classifiers", "scripts/facewitness"):
-        shutil.copytree(REPOSITORY / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(REPOSITORY / name, source)
-    build = ["pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--no-cache-dir", "-w", out, source]
-    subprocess.run([sys.executable, "-m", *build], check=True)
-    (made,) = out.glob("*.whl")
-    return made
-
-
-@pytest.fixture(scope="module")
-def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of the programs of a fresh environment: it has the wheel, and what it needs from the running one."""
-    folder = tmp_path_factory.mktemp("environment")
-    venv.create(folder, with_pip=False)
-    paths = {"base": str(folder), "platbase": str(folder)}
-    programs = Path(sysconfig.get_path("scripts", "venv" if os.name == "posix" else "nt_venv", paths))
-    packages = Path(sysconfig.get_path("purelib", "venv" if os.name == "posix" else "nt_venv", paths))
-    install = ["pip", "--python", programs / "python", "install", "--quiet", "--no-deps", "--no-index", wheel]
-    subprocess.run([sys.executable, "-m", *install], check=True)
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))
-    return programs
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ class Scanner:
             StoppedError: `stopped` was set.
         """
         stopwatch = Stopwatch()
-        if origin:
+        if origin and origin.spent_s:
             stopwatch.add("fetch", origin.spent_s)
         rounds_of = self._rounds if self.adaptive else None
         analysis = self._analyser.analyse(Path(path), self.plan, stopwatch, rounds_of, stopped, origin)

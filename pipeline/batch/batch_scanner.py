@@ -14,6 +14,7 @@ from pipeline.media.errors import MediaError
 from pipeline.media.limits import Limits
 from pipeline.media.provenance.trust import TrustList
 from pipeline.media.sampling import SamplingPlan
+from pipeline.media.source_file import Origin
 from pipeline.results.input import Input
 from pipeline.results.parts import FAILURES, InputRecord
 from pipeline.results.verdict import Verdict
@@ -111,6 +112,8 @@ class BatchScanner(ABC):
 def scan_file(scanner: Scanner, settings: ScannerSettings, source: Input) -> Verdict:
     """Scan a file, which is fetched if it has an address; a bug of ours is the result of that file alone."""
     try:
+        if source.kept_at is not None:
+            return scanner.scan(source.kept_at, origin=Origin(source.path, 0.0))
         if source.address is None:
             return scanner.scan(source.path)
         with fetched(source, settings.most_fetched_bytes, settings.limits.timeout_s) as (copy, origin):

@@ -15,6 +15,10 @@ else:
     import fcntl
 
 
+class FolderHeldError(WriteError):
+    """A folder that another process holds."""
+
+
 class FolderLock:
     """Holds a folder until it is released; a process that ends, in whatever way, releases it.
 
@@ -22,7 +26,8 @@ class FolderLock:
         folder: that exists.
 
     Raises:
-        WriteError: another process holds it, or it cannot be held.
+        FolderHeldError: another process holds it.
+        WriteError: it cannot be held.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,7 +39,7 @@ class FolderLock:
                 os.close(self._descriptor)
                 raise
         except BlockingIOError as error:
-            raise WriteError(
+            raise FolderHeldError(
                 f"another scan is writing to {quoted(folder)}: wait until it has ended, or name another folder with -o"
             ) from error
         except OSError as error:

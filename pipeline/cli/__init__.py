@@ -19,6 +19,7 @@ from pipeline.cli import (
     models,
     report,
     scan,
+    serve,
     status,
     train,
     verify,
@@ -29,6 +30,7 @@ from pipeline.version import __version__
 
 _COMMANDS = (
     scan,
+    serve,
     watch,
     status,
     report,

@@ -28,13 +28,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "parquet: also results.parquet",
     )
     sampling = parser.add_mutually_exclusive_group()
-    sampling.add_argument(
-        "--frames",
-        type=_frame_count,
-        default=32,
-        metavar="N",
-        help="look at N frames, evenly spread (32; at most 512), or all",
-    )
+    add_frames_option(sampling)
     sampling.add_argument("--fps", type=_positive, metavar="RATE", help="look at RATE frames a second instead")
     parser.add_argument(
         "--adaptive",
@@ -42,13 +36,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="look at a few of the frames first, at the others only while the verdict is open, and then more closely",
     )
     add_detector_option(parser)
-    parser.add_argument(
-        "--model",
-        action="append",
-        metavar="NAME|FILE",
-        help="classifier, see `facewitness models`; given several times, each judges every face, and there is a joint "
-        "verdict too",
-    )
+    add_model_option(parser)
     add_engine_options(parser)
     parser.add_argument("--report", action="store_true", help="also make an HTML page of each result, and index.html")
     parser.add_argument(
@@ -61,12 +49,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also write the strongest faces and where the model looked, as PNG; not for every model",
     )
-    parser.add_argument(
-        "--workers",
-        type=whole_number,
-        metavar="N",
-        help="scan in N processes (one for every 16 cores, as memory allows)",
-    )
+    add_workers_option(parser)
     parser.add_argument(
         "--cluster",
         type=_cluster,
@@ -74,20 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="scan on the machines of a Ray cluster, which see the files under the same paths: ray://HOST:PORT, or "
         "auto for the one that this machine is in, or else a new one; --workers then counts processes on all of them",
     )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=_USUAL.timeout_s,
-        metavar="S",
-        help=f"give up on a file that takes longer to read than S seconds ({_USUAL.timeout_s:g})",
-    )
-    parser.add_argument(
-        "--memory",
-        type=_megabytes,
-        default=_USUAL.memory_bytes >> 20,
-        metavar="MB",
-        help=f"give up on a file whose decoder wants more than MB megabytes of memory ({_USUAL.memory_bytes >> 20})",
-    )
+    add_limit_options(parser)
     parser.add_argument(
         "--trust",
         metavar="FILE",
@@ -111,6 +81,56 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="read files that have a result once more, instead of trusting their size, time of change and inode",
     )
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
+
+
+def add_frames_option(parser: argparse._ActionsContainer) -> None:
+    """Add how many frames are looked at."""
+    parser.add_argument(
+        "--frames",
+        type=_frame_count,
+        default=32,
+        metavar="N",
+        help="look at N frames, evenly spread (32; at most 512), or all",
+    )
+
+
+def add_model_option(parser: argparse.ArgumentParser) -> None:
+    """Add the choice of classifiers."""
+    parser.add_argument(
+        "--model",
+        action="append",
+        metavar="NAME|FILE",
+        help="classifier, see `facewitness models`; given several times, each judges every face, and there is a joint "
+        "verdict too",
+    )
+
+
+def add_workers_option(parser: argparse.ArgumentParser) -> None:
+    """Add the number of processes."""
+    parser.add_argument(
+        "--workers",
+        type=whole_number,
+        metavar="N",
+        help="scan in N processes (one for every 16 cores, as memory allows)",
+    )
+
+
+def add_limit_options(parser: argparse.ArgumentParser) -> None:
+    """Add what reading a file may take."""
+    parser.add_argument(
+        "--timeout",
+        type=_seconds,
+        default=_USUAL.timeout_s,
+        metavar="S",
+        help=f"give up on a file that takes longer to read than S seconds ({_USUAL.timeout_s:g})",
+    )
+    parser.add_argument(
+        "--memory",
+        type=_megabytes,
+        default=_USUAL.memory_bytes >> 20,
+        metavar="MB",
+        help=f"give up on a file whose decoder wants more than MB megabytes of memory ({_USUAL.memory_bytes >> 20})",
+    )
 
 
 def _named(text: str) -> str:

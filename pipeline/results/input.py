@@ -17,8 +17,11 @@ class Input:
             `pipeline.results.naming`.
         address: where it is fetched from, as it was given, perhaps with a password or a signature, so that it is kept
             in memory only; None for a file here.
+        kept_at: where its bytes lie if it is kept under another name than `path`, which no result may tell; None for a
+            file that lies at `path`.
     """
 
     path: Path
     relative: Path
     address: str | None = field(default=None, repr=False, compare=False)
+    kept_at: Path | None = field(default=None, repr=False, compare=False)

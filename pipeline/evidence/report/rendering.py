@@ -40,7 +40,7 @@ def environment() -> jinja2.Environment:
         say=say,
         say_number=say_number,
         source=_source,
-        script_hash=_script_hash,
+        script_hash=script_hash,
         language=LANGUAGE,
         long_text=_LONG_TEXT,
     )
@@ -61,7 +61,7 @@ def _source(name: str) -> markupsafe.Markup:
     return markupsafe.Markup(_file(name))
 
 
-def _script_hash(name: str) -> str:
+def script_hash(name: str) -> str:
     """Give the hash by which the page's policy lets this script run, and no other."""
     return "sha256-" + base64.b64encode(hashlib.sha256(_file(name).encode()).digest()).decode()
 

@@ -1,0 +1,1 @@
+"""What `scripts/measure_serve.py` and tests ask of a running server."""
