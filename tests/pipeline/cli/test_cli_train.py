@@ -17,6 +17,7 @@ import pytest
 
 from classifiers.model_spec import find_model, write_manifest
 from classifiers.stored_network import load_network
+from classifiers.training.config import presets
 from pipeline.cli import main
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
@@ -227,6 +228,7 @@ def test_comparison(shards, tmp_path):
         (["train", "nowhere", "-o", "run"], "there is no file and no folder nowhere"),
         (["train", "nowhere", "-o", "run", "--steps", "5"], "multiples of steps_per_epoch"),
         (["train", "nowhere", "-o", "run", "--config", "none.yaml"], "cannot read the configuration none.yaml"),
+        (["train", "nowhere", "-o", "run", "--preset", "none"], "no preset is called 'none'; choose from: dfdc"),
         (["compare", "nowhere", "-o", "run"], "nothing to compare"),
         (["compare", "nowhere", "-o", "run", "--architectures", "cnn,nn"], "no architecture is called 'nn'"),
         (["compare", "nowhere", "-o", "run", "--architectures", "cnn,xception", "--input-size", "64"], "at least 71"),
@@ -239,6 +241,13 @@ def test_wrong_usage_is_told_in_one_sentence(capsys, monkeypatch, tmp_path, argu
     errors = capsys.readouterr().err
     assert sentence in errors and errors.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_presets_are_listed_without_a_data_set(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--preset", "list"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert ended.value.code == 0 and [line.split()[0] for line in lines] == list(presets())
 
 
 def test_faces_without_landmarks_are_sent_through_the_detector_first(capsys, tmp_path):
