@@ -20,6 +20,9 @@ BALANCES = ("none", "weights", "sampling", "undersample")
 """What is done about classes of unequal size: nothing; the rarer counts more; each fills half of every batch; or the
 larger loses as many as it has too many."""
 
+SETTINGS = "settings.yaml"
+"""File name of the configuration, in the folder of a run."""
+
 PRECISIONS = ("float32", "mixed_bfloat16")
 
 

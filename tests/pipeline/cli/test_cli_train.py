@@ -72,6 +72,8 @@ def test_trained_model_scans(shards, tmp_path):
     assert main(["scan", str(video), "-o", str(tmp_path / "out"), "--model", str(manifest)]) == 0
     outcome = json.loads((tmp_path / "out" / "real.mp4.json").read_text())
     assert outcome["status"] == "ok" and 0 <= outcome["score"] <= 1
+    assert main(["report", str(tmp_path / "run")]) == 0
+    assert "data:image/webp" in (tmp_path / "run" / "report.html").read_text()
 
     # Another setting must not go on with the weights of this run.
     again = facewitness("train", shards, "-o", tmp_path / "run", "--architecture", "cnn", *SMALL, "--seed", "7")
