@@ -60,7 +60,12 @@ def spans(page: Path) -> list[str]:
 
 def commands(page: Path) -> Iterator[list[str]]:
     """Give the arguments of every `facewitness` that a page shows in a block, as a shell would."""
-    for line in "".join(blocks(page, "sh")).splitlines():
+    return commands_of("".join(blocks(page, "sh")))
+
+
+def commands_of(block: str) -> Iterator[list[str]]:
+    """Give the arguments of every `facewitness` in lines of a shell."""
+    for line in block.splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars="|")
         lexer.whitespace_split = True
         for is_pipe, words in itertools.groupby(lexer, lambda word: word == "|"):

@@ -12,6 +12,13 @@ from predecessors.outcome import Outcome
 Outcomes = Mapping[tuple[str, int], Outcome]
 """By preset and by percent of the training split."""
 
+_ABOUT = f"""\
+Every picture is an aligned face of {SIDE} px at JPEG quality {QUALITY}. Photographs of the test split are of sources
+that no other split has; drawn faces, who are nobody, were split picture by picture; clips by source. Accuracy is at a
+score of 0.5, after calibration on the validation split. Each network was measured on the test split once. Intervals are
+95%: in brackets bootstrapped over sources, persons or clips, behind them that of an accuracy whose pictures are all
+independent."""
+
 _ASKED = ("width", "height", "bytes", "bits_per_pixel", "jpeg_quality")
 
 
@@ -19,11 +26,7 @@ def page(outcomes: Outcomes, shortcuts: Mapping[str, Sequence[Shortcut]], cores:
     """Write the table, what trivial properties could explain, the learning curves and what was not run."""
     parts = [
         "# The five predecessors",
-        f"Every picture is an aligned face of {SIDE} px at JPEG quality {QUALITY}. The photographs of the test split are "
-        "of sources that no other split has; drawn faces, who are nobody, were split picture by picture; clips by source. "
-        "Accuracy is at a score of 0.5, after calibration on the validation split. Each network was measured on the "
-        "test split once. Intervals are 95%: in brackets bootstrapped over sources, persons or clips, behind them that "
-        "of an accuracy whose pictures are all independent.",
+        _ABOUT,
         _table(outcomes, cores),
         "## Could something trivial explain it?",
         *(_about_shortcuts(name, found) for name, found in shortcuts.items()),
