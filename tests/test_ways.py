@@ -36,7 +36,7 @@ def face(number: int, fake: bool, side: int = 160) -> np.ndarray:
     picture = np.clip(picture * rng.uniform(0.7, 1.2, 3), 0, 255).astype(np.uint8)
     if fake:
         middle = picture[60:190, 70:200]
-        picture[60:190, 70:200] = cv2.GaussianBlur(middle, (0, 0), 4)
+        picture[60:190, 70:200] = cv2.GaussianBlur(middle, (0, 0), 2)
     return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
 
 
@@ -84,7 +84,7 @@ def write_dfdc(folder: Path) -> None:
 
 def write_real_and_fake(folder: Path) -> None:
     for name in ("real", "fake"):
-        write_faces(folder / "real_and_fake_face" / f"training_{name}", name == "fake", 8)
+        write_faces(folder / "real_and_fake_face" / f"training_{name}", name == "fake", 12)
 
 
 MINIATURES: dict[str, Callable[[Path], None]] = {
@@ -124,5 +124,5 @@ def test_way_leads_from_the_folder_to_a_scanned_video(name, tmp_path, monkeypatc
     manifest = steps[-1][steps[-1].index("--model") + 1]
     result = json.loads(Path("results/clip.mp4.json").read_text())
     assert result["status"] == "ok" and result["score_kind"] == "calibrated"
-    assert result["model"]["weights_sha256"] == find_model(manifest).sha256
+    assert result["model"]["weights_sha256"] in {file.sha256 for file in find_model(manifest).files.values()}
     assert Path("results/clip.mp4.html").is_file() and Path(manifest).with_name("report.html").is_file()

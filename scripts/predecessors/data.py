@@ -11,7 +11,7 @@ from pathlib import Path
 
 import cv2
 
-from classifiers.datasets import PictureReader, Sample, face_shards
+from classifiers.datasets import AlignFace, PictureReader, Sample, face_shards
 from classifiers.datasets.face_crops import COLUMNS
 from classifiers.datasets.splitting import split_by_group
 from extractors.align import LANDMARK_TEMPLATE, aligner
@@ -36,8 +36,11 @@ def write_stills(faces: Path, folder: Path) -> None:
 
 
 def write_diffusion(faces: Path, folder: Path) -> None:
-    """Write portraits against pictures of Stable Diffusion 2.1, 150 and 150 of them for testing."""
-    _write_portraits(faces, folder, "diffusion", test=150, val=50)
+    """Write portraits against pictures of Stable Diffusion 2.1, 150 and 150 of them for testing.
+
+    Those pictures have more detail than most photographs, so photographs are matched to them.
+    """
+    _write_portraits(faces, folder, "diffusion", test=150, val=50, matched=4)
 
 
 def write_clips(faces: Path, folder: Path) -> None:
@@ -72,19 +75,43 @@ def part_of_training(source: Path, folder: Path, percent: int) -> None:
     _write_index([{**row, "file": str((source / row["file"]).resolve())} for row in kept], folder)
 
 
-def _write_portraits(faces: Path, folder: Path, family: str, test: int, val: int) -> None:
-    """Hold out whole sources of photographs; generated faces, who are nobody, picture by picture."""
+def _write_portraits(faces: Path, folder: Path, family: str, test: int, val: int, matched: int = 0) -> None:
+    """Hold out whole sources of photographs; generated faces, who are nobody, picture by picture.
+
+    Where `matched` is above 0, only photographs are taken that need as many bytes as a drawn face does, that many for
+    each of the training split and one in the others: pictures of equal size and quality still differ in their detail.
+    """
     photographs = [s for s in face_shards.samples(faces / "real.csv") if _is_large(s)]
     drawn = [s for s in face_shards.samples(faces / "generated.csv") if s.family == family and _is_large(s)]
     rng = random.Random(TEST_SEED)
     for samples in (photographs, drawn):
         rng.shuffle(samples)
-    parts = {
-        "test": [s for s in photographs if s.split == "val"][:test] + drawn[:test],
-        "val": [s for s in photographs if s.source in _VALIDATION][:val] + drawn[test : test + val],
-        "train": [s for s in photographs if s.split == "train" and s.source not in _VALIDATION] + drawn[test + val :],
+    fakes = {"test": drawn[:test], "val": drawn[test : test + val], "train": drawn[test + val :]}
+    reals = {
+        "test": [s for s in photographs if s.split == "val"],
+        "val": [s for s in photographs if s.source in _VALIDATION],
+        "train": [s for s in photographs if s.split == "train" and s.source not in _VALIDATION],
     }
-    _write([replace(s, split=split) for split, samples in parts.items() for s in samples], folder)
+    for split in fakes:
+        if matched:
+            reals[split] = _as_large(fakes[split], reals[split], matched if split == "train" else 1)
+        elif split != "train":
+            reals[split] = reals[split][: len(fakes[split])]
+    _write([replace(s, split=split) for split in fakes for s in (*reals[split], *fakes[split])], folder)
+
+
+def _as_large(wanted: Sequence[Sample], choice: Sequence[Sample], each: int) -> list[Sample]:
+    """Choose, for each of some samples, those whose crops take the nearest number of bytes; none twice."""
+    reader, align = PictureReader(), aligner(SIDE, SIDE)
+    left = {sample: len(_encoded(sample, reader, align)) for sample in choice}
+    chosen = []
+    # Rare sizes first, while there is a choice.
+    sizes = sorted((len(_encoded(sample, reader, align)) for sample in wanted), reverse=True)
+    for size in sizes * each:
+        nearest = min(left, key=lambda sample: abs(left[sample] - size))
+        del left[nearest]
+        chosen.append(nearest)
+    return chosen
 
 
 def _is_large(sample: Sample) -> bool:
@@ -102,8 +129,7 @@ def _write(samples: Sequence[Sample], folder: Path) -> None:
     rows = []
     for number, sample in enumerate(samples):
         name = f"faces/{number:05}.jpg"
-        crop = cv2.cvtColor(align(reader.read(sample), sample.known_landmarks), cv2.COLOR_RGB2BGR)
-        cv2.imwrite(str(folder / name), crop, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))
+        (folder / name).write_bytes(_encoded(sample, reader, align))
         row = {
             "file": name,
             "label": "fake" if sample.fake else "real",
@@ -119,6 +145,12 @@ def _write(samples: Sequence[Sample], folder: Path) -> None:
         }
         rows.append(row)
     _write_index(rows, folder)
+
+
+def _encoded(sample: Sample, reader: PictureReader, align: AlignFace) -> bytes:
+    """Cut and encode a face as it is written."""
+    crop = cv2.cvtColor(align(reader.read(sample), sample.known_landmarks), cv2.COLOR_RGB2BGR)
+    return cv2.imencode(".jpg", crop, (cv2.IMWRITE_JPEG_QUALITY, QUALITY))[1].tobytes()
 
 
 def _write_index(rows: Sequence[dict[str, str]], folder: Path) -> None:
