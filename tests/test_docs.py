@@ -103,7 +103,9 @@ def parse(monkeypatch):
 def help_texts() -> dict[str, str]:
     """Give the help of every command by its name, and that of the program by ""."""
     texts = {"": help_of()}
-    texts |= {name: help_of(name) for name in re.findall(r"^    (\w[\w-]*)", texts[""], re.MULTILINE)}
+    # A name, and another by which it goes, if any, in brackets.
+    names = re.findall(r"^    (\w[\w-]*)(?: \((\w+)\))?", texts[""], re.MULTILINE)
+    texts |= {name: help_of(name) for name in itertools.chain(*names) if name}
     actions = re.findall(r"^    (\w[\w-]*)", texts["models"], re.MULTILINE)
     return texts | {"models": "".join([texts["models"], *(help_of("models", action) for action in actions)])}
 
