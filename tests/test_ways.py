@@ -96,6 +96,10 @@ MINIATURES: dict[str, Callable[[Path], None]] = {
 }
 
 
+NOTEBOOKS = ("deepfake-and-real-images", "real-and-fake-face-detection")
+"""Ways whose readers live in notebooks; each has one beside its page."""
+
+
 def way(page: Path) -> tuple[list[list[str]], list[str]]:
     """Give the commands of the way, and what to add to those that train."""
     text = page.read_text(encoding="utf-8")
@@ -112,17 +116,59 @@ def test_every_way_has_a_miniature_and_is_short():
         assert 5 <= len(steps) <= 8 and steps[-1][0] == "scan", named(page)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", MINIATURES)
-def test_way_leads_from_the_folder_to_a_scanned_video(name, tmp_path, monkeypatch):
-    MINIATURES[name](tmp_path)
+@pytest.fixture
+def home(request, tmp_path, monkeypatch) -> Path:
+    """A folder with a miniature data set and a clip."""
+    MINIATURES[request.param](tmp_path)
     shutil.copy(ROOT / "sample_videos" / "real.mp4", tmp_path / "clip.mp4")
     monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "home"), [(name, name) for name in MINIATURES], indirect=["home"], ids=MINIATURES)
+def test_way_leads_from_the_folder_to_a_scanned_video(name, home):
     steps, quicker = way(WAYS / f"{name}.md")
     for step in steps:
         assert main([*step, *quicker] if step[0] == "train" else step) == 0, shlex.join(step)
     manifest = steps[-1][steps[-1].index("--model") + 1]
-    result = json.loads(Path("results/clip.mp4.json").read_text())
+    result = json.loads((home / "results" / "clip.mp4.json").read_text())
     assert result["status"] == "ok" and result["score_kind"] == "calibrated"
     assert result["model"]["weights_sha256"] in {file.sha256 for file in find_model(manifest).files.values()}
-    assert Path("results/clip.mp4.html").is_file() and Path(manifest).with_name("report.html").is_file()
+    assert (home / "results" / "clip.mp4.html").is_file() and (home / manifest).with_name("report.html").is_file()
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebook_has_been_run_and_is_fit_to_publish(name):
+    text = (WAYS / f"{name}.ipynb").read_text(encoding="utf-8")
+    assert len(text) < 300_000
+    assert not re.search(r"/(home|root|work|tmp|Users)/", text)
+    cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    outputs = [output for cell in cells for output in cell["outputs"]]
+    assert not any(output["output_type"] == "error" or output.get("name") == "stderr" for output in outputs)
+    # The last cell shows the verdict on a video.
+    assert "clip.mp4" in "".join(cells[-1]["outputs"][-1]["data"]["text/html"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [
+        pytest.param(NOTEBOOKS[0], NOTEBOOKS[0]),
+        # Trains the three networks of its page, which CI has trained already.
+        pytest.param(NOTEBOOKS[1], NOTEBOOKS[1], marks=pytest.mark.exhaustive),
+    ],
+    indirect=["home"],
+    ids=NOTEBOOKS,
+)
+def test_notebook_runs(name, home):
+    import nbclient
+    import nbformat
+
+    notebook = nbformat.read(WAYS / f"{name}.ipynb", as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    before = [[kind for output in cell.outputs for kind in sorted(output.get("data", {}))] for cell in code]
+    nbclient.NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(home)}}).execute()
+    after = [[kind for output in cell.outputs for kind in sorted(output.get("data", {}))] for cell in code]
+    assert after == before

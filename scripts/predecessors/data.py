@@ -46,12 +46,8 @@ def write_diffusion(faces: Path, folder: Path) -> None:
 def write_clips(faces: Path, folder: Path) -> None:
     """Write frames of swapped, re-enacted and real clips; what the indexes hold out as whole sources is for testing."""
     samples = [s for name in ("video_faces", "video_swaps") for s in face_shards.samples(faces / f"{name}.csv")]
-    held_out = [replace(sample, split="test") for sample in samples if sample.split == "val"]
-    others = [replace(sample, split="") for sample in samples if sample.split != "val"]
-    known = split_by_group(others, (0.85, 0.14, 0.01), by=("clip", "source"))
-    # The third part is as good as empty and would be a second test set.
-    learnt = [replace(sample, split="val" if sample.split == "test" else sample.split) for sample in known]
-    _write([*learnt, *held_out], folder)
+    held_out = [replace(sample, split="test" if sample.split == "val" else "train") for sample in samples]
+    _write(split_by_group(held_out, by=("clip", "source")), folder)
 
 
 DATA_SETS: dict[str, Callable[[Path, Path], None]] = {
