@@ -60,7 +60,12 @@ def spans(page: Path) -> list[str]:
 
 def commands(page: Path) -> Iterator[list[str]]:
     """Give the arguments of every `facewitness` that a page shows in a block, as a shell would."""
-    for line in "".join(blocks(page, "sh")).splitlines():
+    return commands_of("".join(blocks(page, "sh")))
+
+
+def commands_of(block: str) -> Iterator[list[str]]:
+    """Give the arguments of every `facewitness` in lines of a shell."""
+    for line in block.splitlines():
         lexer = shlex.shlex(line, posix=True, punctuation_chars="|")
         lexer.whitespace_split = True
         for is_pipe, words in itertools.groupby(lexer, lambda word: word == "|"):
@@ -98,7 +103,9 @@ def parse(monkeypatch):
 def help_texts() -> dict[str, str]:
     """Give the help of every command by its name, and that of the program by ""."""
     texts = {"": help_of()}
-    texts |= {name: help_of(name) for name in re.findall(r"^    (\w[\w-]*)", texts[""], re.MULTILINE)}
+    # A name, and another by which it goes, if any, in brackets.
+    names = re.findall(r"^    (\w[\w-]*)(?: \((\w+)\))?", texts[""], re.MULTILINE)
+    texts |= {name: help_of(name) for name in itertools.chain(*names) if name}
     actions = re.findall(r"^    (\w[\w-]*)", texts["models"], re.MULTILINE)
     return texts | {"models": "".join([texts["models"], *(help_of("models", action) for action in actions)])}
 

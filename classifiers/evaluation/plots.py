@@ -32,12 +32,26 @@ def write_plots(evaluations: Sequence[Evaluation], folder: Path) -> list[Path]:
     with house_style():
         for level in LEVELS:
             shown = [evaluation for evaluation in evaluations if level in evaluation.tables]
-            for name, draw in _DRAWINGS.items():
-                figure = draw(shown, level) if shown else None
+            for name in _DRAWINGS:
+                figure = draw(name, shown, level) if shown else None
                 if figure is not None:
                     written.append(folder / f"{level}_{name}.png")
                     figure.savefig(written[-1])
     return written
+
+
+def draw(name: str, evaluations: Sequence[Evaluation], level: Level) -> Figure | None:
+    """Draw one kind of figure, within `house_style`.
+
+    Args:
+        name: "roc", "precision_recall", "reliability", "scores", "confusion" or "robustness".
+        evaluations: models that were measured on the same data.
+        level: of which to draw.
+
+    Returns:
+        The figure; None where the data do not have what it shows.
+    """
+    return _DRAWINGS[name](evaluations, level)
 
 
 def _has_both(table: Scored) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ RECIPES = ("labelled", "self_blending")
 BALANCES = ("none", "weights", "sampling", "undersample")
 """What is done about classes of unequal size: nothing; the rarer counts more; each fills half of every batch; or the
 larger loses as many as it has too many."""
+
+SETTINGS = "settings.yaml"
+"""File name of the configuration, in the folder of a run."""
 
 PRECISIONS = ("float32", "mixed_bfloat16")
 
@@ -104,28 +109,43 @@ class TrainingConfig:
         Raises:
             SettingsError: the file cannot be read, is no mapping, or has keys or values that make no sense.
         """
-        import yaml
-
         try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"cannot read the configuration {path}: {' '.join(str(error).split())}") from error
-        if not isinstance(values, dict):
-            raise SettingsError(f"the configuration {path} must be a mapping of names to values")
+        return cls._from_values(_mapping(text, f"the configuration {path}"), f"the configuration {path}", changes)
+
+    @classmethod
+    def from_preset(cls, name: str, changes: dict[str, object] | None = None) -> TrainingConfig:
+        """Take one of `presets`, of which `changes` replace some values.
+
+        Raises:
+            SettingsError: there is no such preset, or a change makes no sense.
+        """
+        if name not in presets():
+            raise SettingsError(f"no preset is called {name!r}; choose from: {', '.join(presets())}")
+        return cls._from_values(_preset(name)[1], f"the preset {name}", changes)
+
+    @classmethod
+    def _from_values(cls, values: Mapping[str, Any], origin: str, changes: dict[str, object] | None) -> TrainingConfig:
         unknown = sorted(str(name) for name in set(values) - {item.name for item in fields(cls)})
         if unknown:
-            raise SettingsError(f"the configuration {path} has unknown settings: {', '.join(unknown)}")
+            raise SettingsError(f"{origin} has unknown settings: {', '.join(unknown)}")
         return cls(**{**values, **(changes or {})})
 
     @classmethod
-    def load(cls, path: Path | None = None, changes: dict[str, object] | None = None) -> TrainingConfig:
-        """Put settings together: the defaults, then those of a YAML file if there is one, then `changes`.
+    def load(
+        cls, path: Path | None = None, changes: dict[str, object] | None = None, preset: str | None = None
+    ) -> TrainingConfig:
+        """Put settings together: the defaults, then those of a preset or a YAML file if there is one, then `changes`.
 
         Raises:
-            SettingsError: the file cannot be read, or a setting makes no sense.
+            SettingsError: the file cannot be read, there is no such preset, or a setting makes no sense.
         """
         if path is not None:
             return cls.from_yaml(path, changes)
+        if preset is not None:
+            return cls.from_preset(preset, changes)
         values: dict[str, Any] = dict(changes or {})
         return cls(**values)
 
@@ -140,3 +160,29 @@ class TrainingConfig:
         import yaml
 
         return yaml.safe_dump(asdict(self), sort_keys=False)
+
+
+def presets() -> dict[str, str]:
+    """Describe the presets, settings for known tasks: the name of each and what it is for, in one line."""
+    folder = resources.files(__package__).joinpath("presets")
+    names = sorted(Path(entry.name).stem for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return {name: _preset(name)[0] for name in names}
+
+
+def _preset(name: str) -> tuple[str, dict[str, Any]]:
+    """Read what a preset is for, and its settings."""
+    text = resources.files(__package__).joinpath(f"presets/{name}.yaml").read_text(encoding="utf-8")
+    values = _mapping(text, f"the preset {name}")
+    return values.pop("description"), values
+
+
+def _mapping(text: str, origin: str) -> dict[str, Any]:
+    import yaml
+
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"cannot read {origin}: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise SettingsError(f"{origin} must be a mapping of names to values")
+    return values

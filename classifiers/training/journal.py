@@ -8,9 +8,14 @@ import itertools
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from classifiers.atomic_file import replacing, write_whole
 from classifiers.evaluation.figure_style import GREY, MODEL_COLOURS, house_style, new_figure
+from classifiers.training.config import SETTINGS
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 JOURNAL = "epochs.csv"
 """Its name in the folder of a run."""
@@ -34,7 +39,8 @@ def write_journal(epochs: Sequence[EpochFigures], folder: Path) -> None:
     writer.writerows(epochs)
     write_whole(folder / JOURNAL, text.getvalue())
     _write_events(epochs, folder / "logs")
-    _draw_curves(epochs, folder / "curves.png")
+    with house_style(), replacing(folder / "curves.png") as part:
+        draw_curves(epochs).savefig(part)
 
 
 def read_journal(folder: Path) -> list[EpochFigures]:
@@ -50,27 +56,18 @@ def read_journal(folder: Path) -> list[EpochFigures]:
         return [{name: float(value) for name, value in row.items() if value} for row in csv.DictReader(file)]
 
 
+def is_run(folder: Path) -> bool:
+    """Tell the folder of a training run, of which at least one epoch is over, from others."""
+    return (folder / SETTINGS).is_file() and (folder / JOURNAL).is_file()
+
+
 def best_epoch(epochs: Sequence[EpochFigures]) -> EpochFigures:
     """Give the figures of the epoch whose weights are kept: the first with the highest "selection"."""
     return max(epochs, key=lambda figures: figures["selection"])
 
 
-def _write_events(epochs: Sequence[EpochFigures], folder: Path) -> None:
-    # TensorBoard's own writer, since the callback of Keras needs TensorFlow.
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
-    from tensorboard.summary.writer.event_file_writer import EventFileWriter
-
-    for old in folder.glob("events.*"):
-        old.unlink()
-    writer = EventFileWriter(str(folder))
-    for figures in epochs:
-        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in figures.items() if tag != "epoch"]
-        writer.add_event(Event(wall_time=time.time(), step=int(figures["epoch"]), summary=Summary(value=values)))
-    writer.close()
-
-
-def _draw_curves(epochs: Sequence[EpochFigures], file: Path) -> None:
+def draw_curves(epochs: Sequence[EpochFigures]) -> Figure:
+    """Draw the losses and the held-out figures of all epochs, and mark the one that is kept."""
     from matplotlib.ticker import MaxNLocator
 
     losses = [name for name in ("loss", "held_out_loss") if name in epochs[0]]
@@ -88,5 +85,19 @@ def _draw_curves(epochs: Sequence[EpochFigures], file: Path) -> None:
             axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True))
             axes.legend()
         right.axvline(int(best["epoch"]) + 1, color=GREY, linestyle="--", linewidth=1)
-        with replacing(file) as part:
-            figure.savefig(part)
+    return figure
+
+
+def _write_events(epochs: Sequence[EpochFigures], folder: Path) -> None:
+    # TensorBoard's own writer, since the callback of Keras needs TensorFlow.
+    from tensorboard.compat.proto.event_pb2 import Event
+    from tensorboard.compat.proto.summary_pb2 import Summary
+    from tensorboard.summary.writer.event_file_writer import EventFileWriter
+
+    for old in folder.glob("events.*"):
+        old.unlink()
+    writer = EventFileWriter(str(folder))
+    for figures in epochs:
+        values = [Summary.Value(tag=tag, simple_value=value) for tag, value in figures.items() if tag != "epoch"]
+        writer.add_event(Event(wall_time=time.time(), step=int(figures["epoch"]), summary=Summary(value=values)))
+    writer.close()

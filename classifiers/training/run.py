@@ -21,13 +21,11 @@ from classifiers.model_spec import MANIFEST, ModelError, ModelSpec, find_model, 
 from classifiers.stored_network import load_network
 from classifiers.training.checkpoint import CHECKPOINT
 from classifiers.training.checks import Template, check_trainable, crop_size, load_teacher, starting_model
-from classifiers.training.config import TrainingConfig
+from classifiers.training.config import SETTINGS, TrainingConfig
 from classifiers.training.devices import all_devices
 from classifiers.training.fit import BEST_WEIGHTS, train
+from classifiers.training.held_out import write_held_out
 from classifiers.training.recipe import AlignTo, training_batches, validation_figures
-
-SETTINGS = "settings.yaml"
-"""The configuration, in the folder of a run."""
 
 
 def train_model(
@@ -88,7 +86,9 @@ def train_model(
     spec = _save(classifier, config, size, template, cut_size, folder)
     if start:
         spec = replace(spec, heat_maps=start.heat_maps)
-    spec = calibrate(spec, predict(create_engine("auto", spec), validation, reader, align))
+    answers = predict(create_engine("auto", spec), validation, reader, align)
+    write_held_out(answers, folder)
+    spec = calibrate(spec, answers)
     write_manifest(folder / MANIFEST.name, [spec])
     write_whole(made_of, weights)
     return spec

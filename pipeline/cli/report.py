@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from classifiers.numerals import counted
+from classifiers.training.journal import is_run
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import bar
 
@@ -25,6 +26,9 @@ lists them. Pages that are up to date are kept unless --overwrite is given.
 The pictures are cut out of the scanned file again, which must be where it was (or --media says where) and have the
 same SHA-256. Without it the page has no pictures and says so.
 
+RESULT may also be the folder of a training run: then its page shows the training curves, the confusion matrix, right
+and wrong answers on the validation pictures, and where the network looked.
+
 With --bundle the page of one result goes into a ZIP file instead, together with the result, the model card, the
 versions of what made them, the SHA-256 of the scanned file, and a list of all that with its hashes: what
 `facewitness verify` checks. --sign signs the list with an Ed25519 key of yours (PEM or OpenSSH, without a password).
@@ -36,11 +40,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "report",
-        help="make HTML pages of stored results",
+        help="make HTML pages of stored results or of a training run",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("result", metavar="RESULT", help="JSON file of a result, or a folder of them")
+    parser.add_argument("result", metavar="RESULT", help="JSON file of a result, or a folder of them or of a run")
     parser.add_argument(
         "-o", "--output", metavar="FILE|DIR", help="write the page of one result here (beside it), or into this folder"
     )
@@ -65,7 +69,7 @@ def run(options: argparse.Namespace) -> int:
         if options.bundle:
             return _bundle(path, options)
         if path.is_dir():
-            return _folder(path, options)
+            return _training_run(path, options) if is_run(path) else _folder(path, options)
         return _one(path, options)
     except OSError as error:
         from pipeline.results.parts import display_path
@@ -132,6 +136,15 @@ def _one(path: Path, options: argparse.Namespace) -> int:
     except NotAResultError as error:
         print(f"facewitness report: {display_path(path)} {error}; scan a file with -o DIR first", file=sys.stderr)
         return 2
+    print(f"The report is {display_path(page)}")
+    return 0
+
+
+def _training_run(folder: Path, options: argparse.Namespace) -> int:
+    from pipeline.results.parts import display_path
+    from pipeline.workbench.run_page import report_run
+
+    page = report_run(folder, options.output)
     print(f"The report is {display_path(page)}")
     return 0
 

@@ -27,7 +27,7 @@ _MOST_ROWS = 1000
 """Of the table; results of more files are counted."""
 
 _DESCRIPTION = """\
-Scan videos and images for manipulated faces.
+Scan videos and images for manipulated faces. `facewitness predict face.jpg` is the same command by another name.
 
 INPUT is a file, a folder (searched with its sub-folders) or a glob pattern; - reads paths from standard input, one a
 line or as `find -print0` writes them. An INPUT that begins with https://, http://, s3:// or gs:// is fetched; of s3 and
@@ -42,7 +42,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add the command to the parser."""
     parser = subparsers.add_parser(
         "scan",
-        help="scan videos and images",
+        aliases=["predict"],
+        help="scan videos and images, also a single picture",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

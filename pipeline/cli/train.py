@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from classifiers.training.config import TrainingConfig
+from classifiers.training.config import TrainingConfig, presets
 from pipeline.cli.keras_loading import load_keras
 from pipeline.cli.logs import set_up_logging
 from pipeline.cli.progress_bar import TrainingBar
@@ -35,7 +36,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument("dataset", metavar="DATASET", help="data set of face crops")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the run")
     add_data_options(parser)
-    parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings; options replace its values")
+    settings = parser.add_mutually_exclusive_group()
+    settings.add_argument(
+        "--preset",
+        action=_Preset,
+        metavar="NAME",
+        help="settings for a known task, whose values options replace; 'list' describes them all and ends",
+    )
+    settings.add_argument(
+        "--config", type=Path, metavar="FILE", help="YAML file of settings; options replace its values"
+    )
     add_training_options(parser)
     parser.add_argument("--debug", action="store_true", help="log what happens, and show stack traces")
     parser.set_defaults(run=run)
@@ -74,13 +84,25 @@ def add_training_options(parser: argparse.ArgumentParser, leave_out: tuple[str, 
 
 
 def training_config(options: argparse.Namespace) -> TrainingConfig:
-    """Put the settings together: defaults, then the YAML file, then options.
+    """Put the settings together: defaults, then the preset or the YAML file, then options.
 
     Raises:
         SettingsError: a setting that makes no sense.
     """
     given = {item.name: getattr(options, item.name, None) for item in fields(TrainingConfig)}
-    return TrainingConfig.load(options.config, {name: value for name, value in given.items() if value is not None})
+    changes = {name: value for name, value in given.items() if value is not None}
+    return TrainingConfig.load(options.config, changes, getattr(options, "preset", None))
+
+
+class _Preset(argparse.Action):
+    """Keeps the name of a preset; lists all of them for "list", which needs no data set."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: argparse.Namespace, values: Any, *_: object) -> None:
+        if values == "list":
+            for name, description in presets().items():
+                print(textwrap.fill(f"{name:<26} {description}", 110, subsequent_indent=" " * 27))
+            parser.exit()
+        setattr(namespace, self.dest, values)
 
 
 def load_samples(options: argparse.Namespace, *, trains: bool = True) -> list[Sample]:

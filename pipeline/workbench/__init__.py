@@ -5,6 +5,7 @@
     workbench.explore("videos", "report")              what a data set holds
     workbench.cut_faces("videos", "faces")             face crops to train on
     workbench.train("faces", "run")                    a calibrated model that scans
+    workbench.report_run("run")                        how it went, on one page
     workbench.evaluate("faces", model="run/manifest.json")
     workbench.calibrate("faces", "calibrated")         scores that are chances
     workbench.compare("faces", "comparison", architectures=["cnn", "xception"])
@@ -27,6 +28,7 @@ from pipeline.workbench.face_index import FaceCounts
 from pipeline.workbench.faces import cut_faces
 from pipeline.workbench.model_benchmark import benchmark_models
 from pipeline.workbench.progress import Progress
+from pipeline.workbench.run_page import report_run
 from pipeline.workbench.training import TrainedModel, TrainingStep, train
 
 __all__ = [
@@ -47,5 +49,6 @@ __all__ = [
     "cut_faces",
     "evaluate",
     "explore",
+    "report_run",
     "train",
 ]

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from classifiers.errors import SettingsError
-from classifiers.training.config import TrainingConfig
+from classifiers.training.checks import check_config
+from classifiers.training.config import TrainingConfig, presets
+from extractors.align import LANDMARK_TEMPLATE
 
 pytest.importorskip("yaml", reason="configurations need the extra 'train'")
 
@@ -60,3 +64,22 @@ def test_file_that_is_not_there(tmp_path):
 def test_difference_names_what_differs():
     assert TrainingConfig(seed=2).difference(TrainingConfig(seed=3)) == "seed 2, not 3"
     assert TrainingConfig(loaders=2).difference(TrainingConfig(loaders=9)) == ""
+
+
+@pytest.mark.parametrize("name", presets())
+def test_preset_makes_sense_and_is_described(name):
+    config = TrainingConfig.from_preset(name)
+    check_config(replace(config, start="random" if config.start == "imagenet" else config.start), LANDMARK_TEMPLATE)
+    assert presets()[name].endswith(".") and len(presets()[name]) < 130
+
+
+def test_options_replace_values_of_a_preset():
+    preset = TrainingConfig.from_preset("transfer-resnet50")
+    changed = TrainingConfig.load(None, {"start": "random", "head_steps": 0}, "transfer-resnet50")
+    assert (changed.start, changed.head_steps) == ("random", 0)
+    assert replace(changed, start=preset.start, head_steps=preset.head_steps) == preset != TrainingConfig()
+
+
+def test_preset_that_is_not_there_is_told_with_those_that_are():
+    with pytest.raises(SettingsError, match=r"no preset is called 'cnn'; choose from: .*tutorial-cnn"):
+        TrainingConfig.from_preset("cnn")

@@ -17,6 +17,7 @@ import pytest
 
 from classifiers.model_spec import find_model, write_manifest
 from classifiers.stored_network import load_network
+from classifiers.training.config import presets
 from pipeline.cli import main
 from tests.tiny_shards import FACE, FACE_LANDMARKS, write_shards
 
@@ -71,6 +72,8 @@ def test_trained_model_scans(shards, tmp_path):
     assert main(["scan", str(video), "-o", str(tmp_path / "out"), "--model", str(manifest)]) == 0
     outcome = json.loads((tmp_path / "out" / "real.mp4.json").read_text())
     assert outcome["status"] == "ok" and 0 <= outcome["score"] <= 1
+    assert main(["report", str(tmp_path / "run")]) == 0
+    assert "data:image/webp" in (tmp_path / "run" / "report.html").read_text()
 
     # Another setting must not go on with the weights of this run.
     again = facewitness("train", shards, "-o", tmp_path / "run", "--architecture", "cnn", *SMALL, "--seed", "7")
@@ -227,6 +230,7 @@ def test_comparison(shards, tmp_path):
         (["train", "nowhere", "-o", "run"], "there is no file and no folder nowhere"),
         (["train", "nowhere", "-o", "run", "--steps", "5"], "multiples of steps_per_epoch"),
         (["train", "nowhere", "-o", "run", "--config", "none.yaml"], "cannot read the configuration none.yaml"),
+        (["train", "nowhere", "-o", "run", "--preset", "none"], "no preset is called 'none'; choose from: dfdc"),
         (["compare", "nowhere", "-o", "run"], "nothing to compare"),
         (["compare", "nowhere", "-o", "run", "--architectures", "cnn,nn"], "no architecture is called 'nn'"),
         (["compare", "nowhere", "-o", "run", "--architectures", "cnn,xception", "--input-size", "64"], "at least 71"),
@@ -239,6 +243,13 @@ def test_wrong_usage_is_told_in_one_sentence(capsys, monkeypatch, tmp_path, argu
     errors = capsys.readouterr().err
     assert sentence in errors and errors.count("\n") == 1
     assert not (tmp_path / "run").exists()
+
+
+def test_presets_are_listed_without_a_data_set(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--preset", "list"])
+    lines = [line for line in capsys.readouterr().out.splitlines() if not line.startswith(" ")]
+    assert ended.value.code == 0 and [line.split()[0] for line in lines] == list(presets())
 
 
 def test_faces_without_landmarks_are_sent_through_the_detector_first(capsys, tmp_path):

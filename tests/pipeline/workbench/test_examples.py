@@ -14,8 +14,8 @@ from tests.tiny_shards import write_shards
 pytest.importorskip("av", reason="training needs the extra 'train'")
 
 SAMPLES = Path(__file__).parents[3] / "sample_videos"
-SLOW = {"train", "compare", "benchmark_models"}
-FUNCTIONS = ("benchmark_models", "calibrate", "compare", "cut_faces", "evaluate", "explore", "train")
+SLOW = {"train", "compare", "benchmark_models", "report_run"}
+FUNCTIONS = ("benchmark_models", "calibrate", "compare", "cut_faces", "evaluate", "explore", "report_run", "train")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What `scripts/reproduce_predecessors.py` trains on, measures, and writes."""
