@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of everything that is made")
     parser.add_argument("--only", metavar="PRESETS", help="train these alone, such as tutorial-cnn,tutorial-xception")
     parser.add_argument("--less", action="store_true", help="smaller crops, fewer steps, no ImageNet weights")
+    parser.add_argument("--seed", type=int, default=1, help="splits the data sets; another one tests on other pictures")
     parser.add_argument("--no-curves", action="store_true", help="train on all of the data alone")
     arguments = parser.parse_args()
     names = arguments.only.split(",") if arguments.only else [job.preset for job in JOBS]
@@ -71,12 +72,12 @@ def _outcome(job: Job, percent: int, arguments: argparse.Namespace) -> Outcome:
 def _data(name: str, percent: int, arguments: argparse.Namespace) -> Path:
     whole: Path = arguments.out / "data" / name
     if not (whole / "faces.json").exists():
-        DATA_SETS[name](arguments.faces, whole)
+        DATA_SETS[name](arguments.faces, whole, arguments.seed)
     if percent == 100:
         return whole
     part = whole.with_name(f"{name}-{percent}")
     if not (part / "faces.json").exists():
-        part_of_training(whole, part, percent)
+        part_of_training(whole, part, percent, arguments.seed)
     return part
 
 

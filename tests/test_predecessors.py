@@ -56,7 +56,7 @@ def faces(tmp_path_factory) -> Path:
 
 
 def test_pictures_are_of_one_size_and_one_compression(faces, tmp_path):
-    DATA_SETS["clips"](faces, tmp_path)
+    DATA_SETS["clips"](faces, tmp_path, 1)
     samples = open_dataset(tmp_path)
     assert {s.source for s in samples if s.split == "test"} == HELD_OUT
     assert not {s.source for s in samples if s.split != "test"} & HELD_OUT
@@ -70,8 +70,8 @@ def test_pictures_are_of_one_size_and_one_compression(faces, tmp_path):
 
 
 def test_part_of_the_training_split_leaves_the_others_whole(faces, tmp_path):
-    DATA_SETS["clips"](faces, tmp_path / "whole")
-    part_of_training(tmp_path / "whole", tmp_path / "part", 50)
+    DATA_SETS["clips"](faces, tmp_path / "whole", 1)
+    part_of_training(tmp_path / "whole", tmp_path / "part", 50, 1)
     whole, part = (open_dataset(tmp_path / name) for name in ("whole", "part"))
     for split in ("val", "test"):
         assert [s.path for s in whole if s.split == split] == [s.path for s in part if s.split == split]

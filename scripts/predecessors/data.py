@@ -22,43 +22,41 @@ SIDE = 128
 QUALITY = 90
 """JPEG quality of every picture, the same for real and fake."""
 
-TEST_SEED = 1
-
 # Whole sources for validation; their people are in no other source.
 _VALIDATION = {"ropensci/roweb3", "rladies/rladies.github.io", "acani/fake_profile_pictures"}
 # Crops that the face fills less than this are shrunk too little to lose their history.
 _LEAST_SHRINKING = 1.15
 
 
-def write_stills(faces: Path, folder: Path) -> None:
+def write_stills(faces: Path, folder: Path, seed: int) -> None:
     """Write portraits against pictures of the StyleGAN family, 200 and 200 of them for testing."""
-    _write_portraits(faces, folder, "gan", test=200, val=120)
+    _write_portraits(faces, folder, "gan", seed, test=200, val=120)
 
 
-def write_diffusion(faces: Path, folder: Path) -> None:
+def write_diffusion(faces: Path, folder: Path, seed: int) -> None:
     """Write portraits against pictures of Stable Diffusion 2.1, 150 and 150 of them for testing.
 
     Those pictures have more detail than most photographs, so photographs are matched to them.
     """
-    _write_portraits(faces, folder, "diffusion", test=150, val=50, matched=4)
+    _write_portraits(faces, folder, "diffusion", seed, test=150, val=50, matched=4)
 
 
-def write_clips(faces: Path, folder: Path) -> None:
+def write_clips(faces: Path, folder: Path, seed: int) -> None:
     """Write frames of swapped, re-enacted and real clips; what the indexes hold out as whole sources is for testing."""
     samples = [s for name in ("video_faces", "video_swaps") for s in face_shards.samples(faces / f"{name}.csv")]
     held_out = [replace(sample, split="test" if sample.split == "val" else "train") for sample in samples]
-    _write(split_by_group(held_out, by=("clip", "source")), folder)
+    _write(split_by_group(held_out, by=("clip", "source"), seed=seed), folder)
 
 
-DATA_SETS: dict[str, Callable[[Path, Path], None]] = {
+DATA_SETS: dict[str, Callable[[Path, Path, int], None]] = {
     "stills": write_stills,
     "diffusion": write_diffusion,
     "clips": write_clips,
 }
-"""Every data set by name, and what writes it from the folder of the shards into another."""
+"""Every data set by name, and what writes it from the folder of the shards into another, split by a seed."""
 
 
-def part_of_training(source: Path, folder: Path, percent: int) -> None:
+def part_of_training(source: Path, folder: Path, percent: int, seed: int) -> None:
     """Write an index of the same pictures with a share of the training split, real and fake alike."""
     folder.mkdir(parents=True, exist_ok=True)
     with (source / "faces.csv").open(encoding="utf-8", newline="") as file:
@@ -66,12 +64,14 @@ def part_of_training(source: Path, folder: Path, percent: int) -> None:
     kept = [row for row in rows if row["split"] != "train"]
     for label in ("real", "fake"):
         group = [row for row in rows if row["split"] == "train" and row["label"] == label]
-        random.Random(TEST_SEED).shuffle(group)
+        random.Random(seed).shuffle(group)
         kept += group[: max(1, len(group) * percent // 100)]
     _write_index([{**row, "file": str((source / row["file"]).resolve())} for row in kept], folder)
 
 
-def _write_portraits(faces: Path, folder: Path, family: str, test: int, val: int, matched: int = 0) -> None:
+def _write_portraits(
+    faces: Path, folder: Path, family: str, seed: int, *, test: int, val: int, matched: int = 0
+) -> None:
     """Hold out whole sources of photographs; generated faces, who are nobody, picture by picture.
 
     Where `matched` is above 0, only photographs are taken that need as many bytes as a drawn face does, that many for
@@ -79,7 +79,7 @@ def _write_portraits(faces: Path, folder: Path, family: str, test: int, val: int
     """
     photographs = [s for s in face_shards.samples(faces / "real.csv") if _is_large(s)]
     drawn = [s for s in face_shards.samples(faces / "generated.csv") if s.family == family and _is_large(s)]
-    rng = random.Random(TEST_SEED)
+    rng = random.Random(seed)
     for samples in (photographs, drawn):
         rng.shuffle(samples)
     fakes = {"test": drawn[:test], "val": drawn[test : test + val], "train": drawn[test + val :]}

@@ -39,11 +39,11 @@ _SMALL = {"input-size": 64, "head-steps": 0}
 
 JOBS = (
     Job(_A, "tutorial-cnn", "stills", "99% (own split); (e) has 59.6%", "accuracy", 0.80, {"steps": 1500}),
-    Job(_B, "transfer-efficientnet_v2", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 800}),
+    Job(_B, "transfer-efficientnet_v2", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 1600}),
     Job(_B, "transfer-mobilenet_v2", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 1500}),
-    Job(_B, "transfer-resnet50", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 400}),
+    Job(_B, "transfer-resnet50", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 1200}),
     Job(_E, "tutorial-capsnet", "stills", "46.7%", "accuracy", 0.70, {"steps": 450}),
-    Job(_E, "tutorial-xception", "stills", "69.0%", "accuracy", 0.85, {"input-size": 80, "steps": 600}),
+    Job(_E, "tutorial-xception", "stills", "69.0%", "accuracy", 0.85, {"input-size": 96, "steps": 1500}),
     Job(_D, "dfdc-vgg16", "clips", "none", "auc", None, _SMALL | {"steps": 200}),
     Job(_D, "dfdc-inception_resnet_v2", "clips", "none", "auc", None, _SMALL | {"input-size": 96, "steps": 100}),
 )
