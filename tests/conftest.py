@@ -1,12 +1,13 @@
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import venv
+from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -21,6 +22,20 @@ CLIP_FRAMES = 30
 CLIP_FPS = 10
 
 _REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, dict[str, Any] | None, Any]:
+    """Let logs of tests go from process to process also where they are no text: names with halves of characters."""
+    return _as_text((yield))
+
+
+def _as_text(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {name: _as_text(each) for name, each in value.items()}
+    return type(value)(map(_as_text, value)) if isinstance(value, (list, tuple)) else value
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +76,10 @@ def scripts(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     venv.create(folder, with_pip=False)
     paths = {"base": str(folder), "platbase": str(folder)}
-    programs = Path(sysconfig.get_path("scripts", "venv" if os.name == "posix" else "nt_venv", paths))
-    packages = Path(sysconfig.get_path("purelib", "venv" if os.name == "posix" else "nt_venv", paths))
+    # Python 3.10 has no layout of that name.
+    layout = "venv" if "venv" in sysconfig.get_scheme_names() else sysconfig.get_preferred_scheme("prefix")
+    programs = Path(sysconfig.get_path("scripts", layout, paths))
+    packages = Path(sysconfig.get_path("purelib", layout, paths))
     install = ["pip", "--python", programs / "python", "install", "--quiet", "--no-deps", "--no-index", wheel]
     subprocess.run([sys.executable, "-m", *install], check=True)
     (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib"))

@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 
-# Big networks in the usual layers, of which no weights are shipped.
-_MORE_OF_THE_SAME = ("efficientnet_v2_b0", "resnet50", "xception")
-NAMES = [
-    pytest.param(name, marks=pytest.mark.exhaustive) if name in _MORE_OF_THE_SAME else name for name in ARCHITECTURES
-]
-
-
-@pytest.fixture(scope="module", params=NAMES)
+@pytest.fixture(scope="module", params=ARCHITECTURES)
 def network(request) -> keras.Model:
     return build(request.param, input_size=max(48, find_architecture(request.param).smallest_size))
 
@@ -88,13 +81,13 @@ def test_hinted_layers_are_there(network):
         assert height == width > 1
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_usual_crops_are_no_smaller_than_the_smallest(name):
     architecture = find_architecture(name)
     assert 1 <= architecture.smallest_size <= architecture.input_size
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_smallest_crop_that_the_strides_allow(name):
     smallest = find_architecture(name).smallest_size
     assert build(name, input_size=smallest).input_shape == (None, smallest, smallest, 3)
@@ -102,14 +95,8 @@ def test_smallest_crop_that_the_strides_allow(name):
         build(name, input_size=smallest - 1)
 
 
-# Of the first three test_engines.py holds what is shipped to the same.
-_BIG = ("inception_resnet_v2", "mobilenet_efficientnet", "vgg16", *_MORE_OF_THE_SAME)
-
-
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.exhaustive) if name in _BIG else name for name in ARCHITECTURES]
-)
+@pytest.mark.parametrize("name", ARCHITECTURES)
 def test_engines_agree_on_every_architecture(name, tmp_path):
     pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
