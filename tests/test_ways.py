@@ -152,7 +152,7 @@ def test_notebook_has_been_run_and_is_fit_to_publish(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "home"), zip(NOTEBOOKS, NOTEBOOKS, strict=True), indirect=["home"], ids=NOTEBOOKS)
+@pytest.mark.parametrize(("name", "home"), [*zip(NOTEBOOKS, NOTEBOOKS, strict=True)], indirect=["home"], ids=NOTEBOOKS)
 def test_notebook_runs(name, home):
     import nbclient
     import nbformat

@@ -43,6 +43,8 @@ TRIES = {
 PROGRAM = """
 import ctypes, os, resource, socket, sys
 FOLDER, FILE = sys.argv[1:]
+# It ends once all measures have been taken.
+sys.stdin.read()
 
 def libc(name, *arguments):
     if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments) == -1:

@@ -74,7 +74,8 @@ def test_figures_are_those_of_an_evaluation(found, shards, name):
     (mine,) = [each.evaluation for each in found.models if each.name == name]
     assert found.levels == ["video", "image"]
     for section in mine.sections:
-        assert section.figures == pytest.approx(alone.section(section.level, section.subset).figures, nan_ok=True)
+        # As text: intervals of too few data have no ends, which are unequal to themselves.
+        assert repr(section.figures) == repr(alone.section(section.level, section.subset).figures)
 
 
 @pytest.mark.slow
