@@ -9,10 +9,7 @@ It is a SQLite file that other programs may read while a scan writes to it:
 
 from __future__ import annotations
 
-import contextlib
 import os
-import sqlite3
-import threading
 import time
 import zlib
 from collections.abc import Iterable, Iterator
@@ -21,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.batch.addresses import stored_input
+from pipeline.batch.database import Database
 from pipeline.batch.entries import Entry, FileIdentity, Run
 from pipeline.media.types import display_path, quoted
 from pipeline.results.input import Input
@@ -79,36 +77,29 @@ class Ledger:
 
     def __init__(self, folder: Path | None, *, read_only: bool = False) -> None:
         self.file = folder / LEDGER if folder else None
-        self._busy = threading.RLock()
         self._listed: list[tuple[bytes]] = []
         self._listed_at = 0.0
         # Of files that are fetched, where it holds what must not be written down.
         self._addresses: dict[bytes, str] = {}
-        with self._telling():
-            if self.file is None:
-                # A temporary file of SQLite's own, which it makes when it needs one.
-                self._database = sqlite3.connect("", check_same_thread=False, isolation_level=None)
-            else:
-                address = f"{self.file.absolute().as_uri()}?mode={'rw' if read_only else 'rwc'}"
-                self._database = sqlite3.connect(address, uri=True, check_same_thread=False, isolation_level=None)
-            if not read_only:
-                self._prepare()
+        if self.file is None:
+            self._database = Database("", "the temporary list of files")
+        else:
+            address = f"{self.file.absolute().as_uri()}?mode={'rw' if read_only else 'rwc'}"
+            self._database = Database(address, quoted(self.file))
+        if not read_only:
+            self._prepare()
 
     def _prepare(self) -> None:
-        (version,) = self._database.execute("PRAGMA user_version").fetchone()
+        version = self._database.version
         if version not in (0, _VERSION):
             name = quoted(self.file or "")
             raise WriteError(f"{name} is of another version of Facewitness: name another folder with -o")
         self.is_new = version == 0
-        self._database.execute("PRAGMA journal_mode = WAL")
-        # What was committed outlives a killed process; a machine that crashes may lose the last of it, and scans again.
-        self._database.execute("PRAGMA synchronous = NORMAL")
-        self._database.executescript(_SCHEMA)
+        self._database.prepare(_SCHEMA)
 
     def accept(self) -> None:
         """Say that what an earlier version left in the folder has been taken over: it is not new any more."""
-        with self._busy, self._telling():
-            self._database.execute(f"PRAGMA user_version = {_VERSION}")
+        self._database.set_version(_VERSION)
 
     def expect(self, inputs: Iterable[Input]) -> int:
         """Begin a run over these files; one that is named twice is taken once.
@@ -117,7 +108,7 @@ class Ledger:
             Their number.
         """
         rows = map(self._row, inputs)
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("DELETE FROM inputs")
             database.executemany(
                 "INSERT OR IGNORE INTO inputs (absolute, path, relative, plain_name, fetched) VALUES (?, ?, ?, ?, ?)",
@@ -134,7 +125,7 @@ class Ledger:
         """Give the files of the run, in order."""
         position = 0
         while True:
-            with self._reading() as database:
+            with self._database.reading() as database:
                 rows = database.execute(
                     "SELECT position, path, relative, fetched, absolute FROM inputs WHERE position > ? "
                     "ORDER BY position LIMIT ?",
@@ -149,13 +140,13 @@ class Ledger:
 
     def shares_name(self, source: Input) -> bool:
         """Tell whether several files of the run would have the plain name of one."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             found = database.execute("SELECT 1 FROM inputs WHERE plain_name = ? LIMIT 2", (_name(source),)).fetchall()
         return len(found) > 1
 
     def entry(self, source: Input) -> Entry | None:
         """Give what is known of a file."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             row = database.execute(
                 "SELECT state, attempts, size, mtime_ns, inode, tag, scanner, result, result_mtime_ns, "
                 f"document IS NOT NULL, {_SUMMARY_COLUMNS} FROM files WHERE absolute = ?",
@@ -177,14 +168,14 @@ class Ledger:
 
     def begin(self, source: Input) -> None:
         """Write down that a scan of a file begins."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "UPDATE files SET state = 'running', attempts = attempts + 1 WHERE absolute = ?", (_absolute(source),)
             )
 
     def break_off(self, source: Input) -> None:
         """Write down that it was broken off, for which the file is not to blame."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "UPDATE files SET state = 'waiting', attempts = attempts - 1 WHERE absolute = ? AND state = 'running'",
                 (_absolute(source),),
@@ -232,7 +223,7 @@ class Ledger:
             *astuple(summary),
         )
         changes = ", ".join(f"{name} = excluded.{name}" for name in names[1:])
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 f"INSERT INTO files ({', '.join(names)}) VALUES ({', '.join('?' * len(names))}) "
                 f"ON CONFLICT (absolute) DO UPDATE SET {changes}",
@@ -250,14 +241,14 @@ class Ledger:
     def _list(self) -> None:
         if not self._listed:
             return
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.executemany("UPDATE inputs SET done = 1 WHERE absolute = ?", self._listed)
         self._listed.clear()
         self._listed_at = time.monotonic()
 
     def document(self, source: Input) -> str | None:
         """Give the result of a file, where it is kept here."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             row = database.execute("SELECT document FROM files WHERE absolute = ?", (_absolute(source),)).fetchone()
         return None if row is None or row[0] is None else zlib.decompress(row[0]).decode()
 
@@ -268,7 +259,7 @@ class Ledger:
 
     def of_content(self, size: int, sha256: str, scanner: str) -> Input | None:
         """Find a file of the same bytes that has a result of the same scanner."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             row = database.execute(
                 "SELECT absolute FROM files WHERE size = ? AND sha256 = ? AND scanner = ? AND state = 'done' LIMIT 1",
                 (size, sha256, scanner),
@@ -279,7 +270,7 @@ class Ledger:
 
     def has_another_of_size(self, source: Input, size: int) -> bool:
         """Tell whether another file of so many bytes has been scanned."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             row = database.execute(
                 "SELECT 1 FROM files WHERE size = ? AND absolute != ? LIMIT 1", (size, _absolute(source))
             ).fetchone()
@@ -293,7 +284,7 @@ class Ledger:
     def summaries_of_run(self) -> Iterator[Summary]:
         """Give those of the files of the run that have a result, in the order of the files."""
         self._list()
-        with self._reading() as database:
+        with self._database.reading() as database:
             rows = database.execute(
                 f"SELECT {_SUMMARY_COLUMNS} FROM inputs JOIN files USING (absolute) WHERE inputs.done ORDER BY position"
             )
@@ -303,7 +294,7 @@ class Ledger:
     def counts(self) -> dict[str, int]:
         """Count the results of the files of the run by their verdict, or by their status where they have none."""
         self._list()
-        with self._reading() as database:
+        with self._database.reading() as database:
             rows = database.execute(
                 "SELECT coalesce(label, status), count(*) FROM inputs JOIN files USING (absolute) "
                 "WHERE inputs.done GROUP BY 1 ORDER BY 2 DESC, 1"
@@ -312,7 +303,7 @@ class Ledger:
 
     def run(self) -> Run | None:
         """Tell how far the latest run has come; None where there was none."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             row = database.execute("SELECT began_at, ended_at, total, scanned FROM run").fetchone()
             (done,) = database.execute("SELECT count(*) FROM inputs WHERE done").fetchone()
             running = database.execute(
@@ -325,13 +316,12 @@ class Ledger:
 
     def close(self) -> None:
         """Close it; what was written stays."""
-        with self._telling():
-            self._database.close()
+        self._database.close()
 
     def end_run(self) -> None:
         """Write down that the run has ended, be it before its end."""
         self._list()
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("UPDATE run SET ended_at = ?", (time.time(),))
 
     def _row(self, source: Input) -> tuple[bytes, bytes, bytes, str, bool]:
@@ -344,7 +334,7 @@ class Ledger:
     def _rows(self, columns: str, condition: str) -> Iterator[tuple[Any, ...]]:
         number = 0
         while True:
-            with self._reading() as database:
+            with self._database.reading() as database:
                 rows = database.execute(
                     f"SELECT number, {columns} FROM files WHERE number > ? AND {condition} ORDER BY number LIMIT ?",
                     (number, _ROWS_AT_A_TIME),
@@ -354,30 +344,6 @@ class Ledger:
             for _, *row in rows:
                 yield tuple(row)
             number = rows[-1][0]
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._busy, self._telling():
-            yield self._database
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._busy, self._telling():
-            self._database.execute("BEGIN")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            name = quoted(self.file) if self.file else "the temporary list of files"
-            raise WriteError(f"cannot write {name}: {error}") from error
 
 
 def _absolute(source: Input) -> bytes:

@@ -5,15 +5,12 @@ A SQLite file with one row for each scan. It alone tells after a restart where e
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
-import threading
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pipeline.batch.database import Database
 from pipeline.media.errors import quoted
 from pipeline.results.writers import WriteError
 
@@ -84,24 +81,15 @@ class Register:
     """
 
     def __init__(self, file: Path) -> None:
-        self._file = file
-        self._busy = threading.RLock()
-        with self._telling():
-            self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version not in (0, _VERSION):
-                raise WriteError(
-                    f"{quoted(file)} is of another version of Facewitness: name another folder with --data"
-                )
-            self._database.execute("PRAGMA journal_mode = WAL")
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.executescript(_SCHEMA)
-            self._database.execute(f"PRAGMA user_version = {_VERSION}")
+        self._database = Database(file.absolute().as_uri(), quoted(file))
+        if self._database.version not in (0, _VERSION):
+            raise WriteError(f"{quoted(file)} is of another version of Facewitness: name another folder with --data")
+        self._database.prepare(_SCHEMA)
+        self._database.set_version(_VERSION)
 
     def close(self) -> None:
         """Close it; what was written stays."""
-        with self._busy, self._telling():
-            self._database.close()
+        self._database.close()
 
     def begin_upload(self, scan_id: str, name: str, size: int, expires_at: float) -> None:
         """Take in a scan whose file is yet to come."""
@@ -112,7 +100,7 @@ class Register:
         self._insert(scan_id, name, size, "waiting", None)
 
     def _insert(self, scan_id: str, name: str, size: int, state: State, expires_at: float | None) -> None:
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "INSERT INTO scans (id, name, folded, size, state, turn, created_at, expires_at) "
                 "VALUES (?, ?, ?, ?, ?, "
@@ -122,14 +110,14 @@ class Register:
 
     def postpone(self, scan_id: str, expires_at: float) -> None:
         """Let an upload that goes on expire later."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "UPDATE scans SET expires_at = ? WHERE id = ? AND state = 'uploading'", (expires_at, scan_id)
             )
 
     def end_upload(self, scan_id: str) -> bool:
         """Put a scan whose file has come at the end of the queue; False if it was removed meanwhile."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             return bool(
                 database.execute(
                     "UPDATE scans SET state = 'waiting', expires_at = NULL, "
@@ -140,7 +128,7 @@ class Register:
 
     def begin_next(self) -> Scan | None:
         """Take the first scan of the queue, and write down that it begins; None where nothing waits."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             row = database.execute(
                 f"SELECT {_COLUMNS} FROM scans WHERE state = 'waiting' ORDER BY turn LIMIT 1"
             ).fetchone()
@@ -151,7 +139,7 @@ class Register:
 
     def return_to_queue(self, scan_id: str) -> None:
         """Write down that a scan was broken off, for which its file is not to blame; it keeps its turn."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute(
                 "UPDATE scans SET state = 'waiting', attempts = attempts - 1 WHERE id = ? AND state = 'scanning'",
                 (scan_id,),
@@ -170,7 +158,7 @@ class Register:
             status: of the result.
             label: its verdict.
         """
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             return bool(
                 database.execute(
                     "UPDATE scans SET state = 'done', attempts = 0, finished_at = ?, expires_at = ?, sha256 = ?, "
@@ -181,14 +169,14 @@ class Register:
 
     def has_result_of_size(self, size: int) -> bool:
         """Tell whether a file of so many bytes has a result."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             return bool(
                 database.execute("SELECT 1 FROM scans WHERE size = ? AND state = 'done' LIMIT 1", (size,)).fetchone()
             )
 
     def of_content(self, sha256: str, scanner: str) -> str | None:
         """Find a scan of the same bytes by the same scanner that has a result."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             row = database.execute(
                 "SELECT id FROM scans WHERE sha256 = ? AND scanner = ? AND state = 'done' AND NOT removed LIMIT 1",
                 (sha256, scanner),
@@ -197,7 +185,7 @@ class Register:
 
     def find(self, scan_id: str) -> Scan | None:
         """Give a scan, unless it was removed."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             row = database.execute(f"SELECT {_COLUMNS} FROM scans WHERE id = ? AND NOT removed", (scan_id,)).fetchone()
         return row and Scan(*row)
 
@@ -223,7 +211,7 @@ class Register:
             if value is not None:
                 conditions.append(condition)
                 values.append(value)
-        with self._reading() as database:
+        with self._database.reading() as database:
             rows = database.execute(
                 f"SELECT {_COLUMNS} FROM scans WHERE {' AND '.join(conditions)} ORDER BY number DESC LIMIT ?",
                 (*values, limit),
@@ -232,17 +220,17 @@ class Register:
 
     def waiting(self) -> list[str]:
         """Name the scans that wait, in the order of their turns."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             return [row[0] for row in database.execute("SELECT id FROM scans WHERE state = 'waiting' ORDER BY turn")]
 
     def uploading(self) -> set[str]:
         """Name the scans whose file is yet to come."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             return {row[0] for row in database.execute("SELECT id FROM scans WHERE state = 'uploading'")}
 
     def counts(self) -> dict[str, int]:
         """Count the scans by their state."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             return dict(database.execute("SELECT state, count(*) FROM scans GROUP BY state").fetchall())
 
     def remove(self, scan_id: str) -> State | None:
@@ -251,7 +239,7 @@ class Register:
         Returns:
             The state that it was in; None where there is none.
         """
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             row = database.execute("SELECT state FROM scans WHERE id = ? AND NOT removed", (scan_id,)).fetchone()
             if row is None:
                 return None
@@ -263,45 +251,22 @@ class Register:
 
     def forget(self, scan_id: str) -> None:
         """Remove the row of a scan that has ended and was marked."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("DELETE FROM scans WHERE id = ? AND removed", (scan_id,))
 
     def expired(self) -> list[str]:
         """Name the scans whose time is over."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             rows = database.execute("SELECT id FROM scans WHERE expires_at < ? AND NOT removed", (time.time(),))
             return [row[0] for row in rows]
 
     def resume(self) -> None:
         """Take up what a server left that was ended or killed: what it was scanning waits again."""
-        with self._transaction() as database:
+        with self._database.transaction() as database:
             database.execute("DELETE FROM scans WHERE removed")
             database.execute("UPDATE scans SET state = 'waiting' WHERE state = 'scanning'")
 
     def ids(self) -> set[str]:
         """Name all scans."""
-        with self._reading() as database:
+        with self._database.reading() as database:
             return {row[0] for row in database.execute("SELECT id FROM scans")}
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._busy, self._telling():
-            yield self._database
-
-    @contextlib.contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._busy, self._telling():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._database
-            except BaseException:
-                self._database.execute("ROLLBACK")
-                raise
-            self._database.execute("COMMIT")
-
-    @contextlib.contextmanager
-    def _telling(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise WriteError(f"cannot write {quoted(self._file)}: {error}") from error

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sqlite3
 import threading
 import tracemalloc
 from dataclasses import fields
@@ -132,18 +134,18 @@ def test_a_file_that_is_no_ledger(tmp_path, content):
 
 
 def test_a_ledger_of_another_version_is_refused(tmp_path):
-    ledger = Ledger(tmp_path)
-    ledger._database.execute("PRAGMA user_version = 99")
-    ledger.close()
+    Ledger(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / LEDGER)) as other:
+        other.execute("PRAGMA user_version = 99")
     with pytest.raises(WriteError, match="another version of Facewitness: name another folder"):
         Ledger(tmp_path)
 
 
-def test_the_columns_of_a_summary_are_those_of_the_ledger():
-    ledger = Ledger(None)
-    columns = {row[1] for row in ledger._database.execute("PRAGMA table_info(files)")}
+def test_the_columns_of_a_summary_are_those_of_the_ledger(tmp_path):
+    Ledger(tmp_path).close()
+    with contextlib.closing(sqlite3.connect(tmp_path / LEDGER)) as other:
+        columns = {row[1] for row in other.execute("PRAGMA table_info(files)")}
     assert {each.name for each in fields(Summary)} <= columns
-    ledger.close()
 
 
 def in_thread(work) -> threading.Thread:
