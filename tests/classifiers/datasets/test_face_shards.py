@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -121,5 +122,5 @@ def test_shard_with_a_name_that_no_file_can_have(tmp_path):
     index = tmp_path / "real.csv"
     index.write_text(index.read_text().replace("real-00.zip", "\0.zip"))
     # Python 3.10 reads no CSV with such a character in it.
-    with pytest.raises(DataError, match=r"cannot read|is no CSV file"):
+    with pytest.raises(DataError, match="cannot read" if sys.version_info >= (3, 11) else "is no CSV file"):
         face_shards.samples(index)
