@@ -14,6 +14,8 @@ export class List {
     this.isSent = isSent;
     this.ondelete = ondelete;
     this.rows = new Map();
+    // Rows that may stand here: those that were asked for.
+    this.most = PAGE;
     this.more = false;
     this.asked = 0;
     // What is told while an answer, which may be older, is on its way; null stands for a deleted scan.
@@ -41,6 +43,7 @@ export class List {
     if (!answer) return;
     const known = this.rows;
     this.rows = new Map();
+    this.most = PAGE;
     for (const scan of answer.scans) this.#show(known.get(scan.id), scan);
     this.#showMore(answer);
   }
@@ -50,6 +53,7 @@ export class List {
     const answer = await this.#fetch({ before });
     if (!answer) return;
     for (const scan of answer.scans) this.#show(this.rows.get(scan.id), scan);
+    this.most = Math.max(PAGE, this.rows.size);
     this.#showMore(answer);
     this.rows.get(answer.scans[0]?.id)?.link.focus();
   }
@@ -65,10 +69,15 @@ export class List {
       // Only the server knows whether it matches. Of a file that is on its way nothing new is to be seen.
       if (scan.state === "done") void this.load();
     } else {
-      const older = this.rows;
+      const shown = [...this.rows];
+      const oldest = shown.at(-1)?.[1].scan;
+      // News of a scan further down is for those who ask for more.
+      if (this.more && oldest && scan.created_at < oldest.created_at) return;
       this.rows = new Map();
       this.#show(undefined, scan);
-      for (const [id, other] of older) this.rows.set(id, other);
+      const newest = [...this.rows, ...shown].sort(([, a], [, b]) => b.scan.created_at.localeCompare(a.scan.created_at));
+      this.rows = new Map(newest);
+      this.#letGo();
       this.layOut();
     }
   }
@@ -88,6 +97,15 @@ export class List {
 
   focus(id) {
     this.rows.get(id)?.link.focus();
+  }
+
+  // Let the oldest rows go for the new ones, or a page that is open for days would hold all; "more" brings them back.
+  #letGo() {
+    for (const [id, row] of [...this.rows].slice(this.most).reverse()) {
+      if (row.element.contains(document.activeElement)) return;
+      this.rows.delete(id);
+      this.more = true;
+    }
   }
 
   #showMore(answer) {

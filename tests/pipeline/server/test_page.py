@@ -402,3 +402,14 @@ class TestSender:
                 page.locator("#away").wait_for(state="hidden", timeout=SCAN_MS)
                 page.get_by_role("button", name="Sign out").click()
                 token.wait_for()
+
+    def test_a_page_left_open_lets_go_of_the_oldest_rows(self, browser, tmp_path):
+        with Server(tmp_path) as server, visit(browser, server.address) as opened, client(server.address) as asked:
+            opened.page.get_by_text("Nothing has been scanned yet").wait_for()
+            for number in range(53):
+                send(asked, f"no video, {number}".encode(), f"{number}.mp4")
+            opened.scanned("52.mp4")
+            assert opened.names() == [f"{number}.mp4" for number in range(52, 2, -1)]
+            opened.page.get_by_role("button", name="Show earlier scans").click()
+            opened.row("0.mp4").wait_for()
+            assert opened.names() == [f"{number}.mp4" for number in range(52, -1, -1)]
