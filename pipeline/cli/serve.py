@@ -116,7 +116,8 @@ def run(options: argparse.Namespace) -> int:
     if missing:
         from classifiers.extras import install_command
 
-        print(f"facewitness serve: {', '.join(missing)} is missing: {install_command('serve')}", file=sys.stderr)
+        wanted = f"serving needs {', '.join(missing)}: {install_command('serve')}"
+        print(f"facewitness serve: {wanted}", file=sys.stderr)
         return 2
     with end_at_once():
         from classifiers.model_set import find_models
