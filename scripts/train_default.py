@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+from collections.abc import Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -31,9 +32,13 @@ MOVED_TO_VALIDATION = {
 LEFT_OUT = {"edtalk_page", "styletalk"}
 
 
-def default_samples(faces: Path) -> list[Sample]:
-    """Give the training and the validation samples; no source is in both."""
-    samples = [s for name in ("real", "generated", "video_faces") for s in face_shards.samples(faces / f"{name}.csv")]
+GROUPS = ("real", "generated", "video_faces")
+"""Of face shards: those that chose among all weights so far."""
+
+
+def default_samples(faces: Path, more: Sequence[str] = ()) -> list[Sample]:
+    """Give the training and the validation samples, of more groups of shards too; no source is in both."""
+    samples = [s for name in (*GROUPS, *more) for s in face_shards.samples(faces / f"{name}.csv")]
     return [
         replace(s, split="val" if s.split == "val" or s.source in MOVED_TO_VALIDATION else "train")
         for s in samples
@@ -47,6 +52,7 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, required=True, help="folder of face shards and their index CSVs")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run; a run found there is resumed")
     parser.add_argument("--config", type=Path, metavar="FILE", help="YAML file of settings; options replace its values")
+    parser.add_argument("--more", metavar="GROUPS", default="", help="further groups, such as dfdc_twins,video_swaps")
     settings = [setting for setting in fields(TrainingConfig) if setting.name != "recipe"]
     for setting in settings:
         parser.add_argument(
@@ -59,7 +65,8 @@ def main() -> None:
     given = {setting.name: getattr(arguments, setting.name) for setting in settings}
     given = {name: value for name, value in given.items() if value is not None}
     config = TrainingConfig.load(arguments.config, given | {"recipe": "self_blending"})
-    train_model(config, default_samples(arguments.faces), aligner, LANDMARK_TEMPLATE, arguments.out)
+    more = [name for name in arguments.more.split(",") if name]
+    train_model(config, default_samples(arguments.faces, more), aligner, LANDMARK_TEMPLATE, arguments.out)
 
 
 if __name__ == "__main__":

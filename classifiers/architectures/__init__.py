@@ -34,6 +34,9 @@ ARCHITECTURES: Mapping[str, str] = {
     "mesoinception": "classifiers.architectures.mesoinception:MESOINCEPTION",
     "mesonet": "classifiers.architectures.mesonet:MESONET",
     "mobilenet_efficientnet": "classifiers.architectures.mobilenet_efficientnet:MOBILENET_EFFICIENTNET",
+    "mobilenet_efficientnet_dinov2": (
+        "classifiers.architectures.mobilenet_efficientnet_dinov2:MOBILENET_EFFICIENTNET_DINOV2"
+    ),
     "mobilenet_v2": "classifiers.architectures.mobilenet_v2:MOBILENET_V2",
     "resnet50": "classifiers.architectures.resnet50:RESNET50",
     "vgg16": "classifiers.architectures.vgg16:VGG16",

@@ -16,13 +16,15 @@ StartWeights: TypeAlias = "str | Path | None"
 """What a network starts from: None for random weights, "imagenet" to let Keras fetch published ones, or a file."""
 
 
-def pooled_logits(features: keras.KerasTensor, count: int) -> keras.KerasTensor:
+def pooled_logits(
+    features: keras.KerasTensor, count: int, initializer: str | keras.Initializer = "glorot_uniform"
+) -> keras.KerasTensor:
     """Average the feature map and put one dense layer, "logits", on the averages: the usual head."""
     import keras
 
     pooled = keras.layers.GlobalAveragePooling2D(name="pool")(features)
     dropped = keras.layers.Dropout(0.2, name="dropout")(pooled)
-    return keras.layers.Dense(count, dtype="float32", name="logits")(dropped)
+    return keras.layers.Dense(count, kernel_initializer=initializer, dtype="float32", name="logits")(dropped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Architecture:
         size_step: what the side must be a multiple of.
         head: maps the feature map to that many logits, float32; the last layer is called "logits".
         hinted_layers: those that can learn from hints, by name.
+        blocks: what the names of the layers of each block begin with, from the first block to the last; empty for a
+            network that is no row of equal blocks.
     """
 
     features: Callable[[keras.KerasTensor, StartWeights], keras.KerasTensor]
@@ -50,3 +54,4 @@ class Architecture:
     size_step: int = 1
     head: Callable[[keras.KerasTensor, int], keras.KerasTensor] = pooled_logits
     hinted_layers: Mapping[str, HintedLayer] = field(default_factory=dict)
+    blocks: tuple[str, ...] = ()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from classifiers.architectures.architecture import Architecture, StartWeights
+from classifiers.architectures.architecture import Architecture, StartWeights, pooled_logits
 
 if TYPE_CHECKING:
     import keras
@@ -35,12 +35,13 @@ _MEAN = (123.675, 116.28, 103.53)
 _DEVIATION = (58.395, 57.12, 57.375)
 
 
-def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
+def features(inputs: keras.KerasTensor, weights: StartWeights = None, *, prefix: str = "") -> keras.KerasTensor:
     """Map RGB crops, 0 to 255, to a (height, width, 3456) feature map at stride 14.
 
     Args:
         inputs: float (batch, size, size, 3).
-        weights: None, or the `.npz` that `scripts/convert_dinov2_weights.py` writes.
+        weights: None, or the `.npz` that `scripts/convert_dinov2_weights.py` writes for layers without a prefix.
+        prefix: of the names of all layers.
 
     Raises:
         ValueError: Keras was to fetch weights; it has none.
@@ -54,16 +55,16 @@ def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.K
     layers = keras.layers
     offset = [-mean / deviation for mean, deviation in zip(_MEAN, _DEVIATION, strict=True)]
     scale = [1 / deviation for deviation in _DEVIATION]
-    scaled = layers.Rescaling(scale, offset=offset, name="preprocess")(inputs)
-    patches = layers.Conv2D(WIDTH, PATCH, strides=PATCH, name="patches")(scaled)
-    x = Embeddings(name="embeddings")(patches)
-    norm, maps = layers.LayerNormalization(epsilon=EPSILON, name="norm"), []
+    scaled = layers.Rescaling(scale, offset=offset, name=f"{prefix}preprocess")(inputs)
+    patches = layers.Conv2D(WIDTH, PATCH, strides=PATCH, name=f"{prefix}patches")(scaled)
+    x = Embeddings(name=f"{prefix}embeddings")(patches)
+    norm, maps = layers.LayerNormalization(epsilon=EPSILON, name=f"{prefix}norm"), []
     for number in range(1, BLOCKS + 1):
-        x = _block(x, f"block{number}")
+        x = _block(x, f"{prefix}block{number}")
         if number in _TAPPED:
-            statistics = PatchStatistics(patches.shape[1:3], dtype="float32", name=f"block{number}_statistics")
+            statistics = PatchStatistics(patches.shape[1:3], dtype="float32", name=f"{prefix}block{number}_statistics")
             maps.append(statistics(norm(x)))
-    mapped = layers.Concatenate(dtype="float32", name="joined")(maps)
+    mapped = layers.Concatenate(dtype="float32", name=f"{prefix}joined")(maps)
     if weights is not None:
         _load(keras.Model(inputs, mapped), Path(weights))
     return mapped
@@ -85,6 +86,13 @@ def _block(x: keras.KerasTensor, name: str) -> keras.KerasTensor:
     y = layers.Dense(_MLP_WIDTH, activation=gelu, name=f"{name}_expand")(y)
     y = layers.Dense(WIDTH, name=f"{name}_project")(y)
     return layers.Add(name=f"{name}_out")([x, ChannelScale(name=f"{name}_scale2")(y)])
+
+
+def _head(features: keras.KerasTensor, count: int) -> keras.KerasTensor:
+    """Begin with logits near 0: what a head of large random numbers sends back, the network would have to unlearn."""
+    import keras
+
+    return pooled_logits(features, count, keras.initializers.RandomNormal(stddev=1e-3))
 
 
 def _load(network: keras.Model, file: Path) -> None:
@@ -110,4 +118,11 @@ def _resized(positions: np.ndarray, cells: tuple[int, int]) -> np.ndarray:
     return np.concatenate([positions[:1], grid.reshape(-1, positions.shape[1])])
 
 
-DINOV2_SMALL = Architecture(features, input_size=140, smallest_size=4 * PATCH, size_step=PATCH)
+DINOV2_SMALL = Architecture(
+    features,
+    input_size=140,
+    smallest_size=4 * PATCH,
+    size_step=PATCH,
+    head=_head,
+    blocks=tuple(f"block{number}_" for number in range(1, BLOCKS + 1)),
+)

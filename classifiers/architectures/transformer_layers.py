@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 _Shape = tuple[Any, ...]
@@ -127,3 +128,40 @@ class PatchStatistics(keras.layers.Layer):
     def get_config(self) -> dict[str, object]:
         """Give what the constructor takes."""
         return {**super().get_config(), "cells": self.cells}
+
+
+@keras.saving.register_keras_serializable(package="facewitness")
+class AreaMeans(keras.layers.Layer):
+    """Resizes a map to a square by the means of areas, as OpenCV's INTER_AREA shrinks, and so keeps its mean.
+
+    (batch, height, width, channels) becomes (batch, side, side, channels).
+
+    Args:
+        side: of the result in cells.
+    """
+
+    def __init__(self, side: int, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.side = side
+
+    def call(self, inputs: keras.KerasTensor) -> keras.KerasTensor:
+        """Resize."""
+        _, height, width, channels = inputs.shape
+        rows, columns = (ops.cast(_shares(count, self.side), inputs.dtype) for count in (height, width))
+        x = ops.reshape(ops.matmul(rows, ops.reshape(inputs, (-1, height, width * channels))), (-1, width, channels))
+        return ops.reshape(ops.matmul(columns, x), (-1, self.side, self.side, channels))
+
+    def compute_output_shape(self, input_shape: _Shape) -> _Shape:
+        """Say the shape of the result."""
+        return (input_shape[0], self.side, self.side, input_shape[-1])
+
+    def get_config(self) -> dict[str, object]:
+        """Give what the constructor takes."""
+        return {**super().get_config(), "side": self.side}
+
+
+def _shares(cells: int, wanted: int) -> np.ndarray:
+    """Say how much of each of so many cells each of the wanted ones covers: float32 (wanted, cells), rows sum to 1."""
+    begins, ends = np.arange(wanted)[:, None] * cells / wanted, np.arange(cells)
+    covered = np.minimum(begins + cells / wanted, ends + 1) - np.maximum(begins, ends)
+    return (np.maximum(covered, 0) * wanted / cells).astype(np.float32)

@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from classifiers.architectures import ARCHITECTURES
+from classifiers.architectures import ARCHITECTURES, find_architecture
 from classifiers.errors import SettingsError
 
 RECIPES = ("labelled", "self_blending")
@@ -56,6 +56,7 @@ class TrainingConfig:
     head_steps: int = _option(0, "steps of a first phase in which only the head learns")
     head_learning_rate: float = _option(1e-3, "peak learning rate of that phase")
     learning_rate: float = _option(3e-4, "peak learning rate of the cosine schedule")
+    depth_decay: float = _option(1.0, "rate of each block of a transformer, as a share of that of the block after it")
     warmup_steps: int = _option(100, "steps of linear rise before it")
     weight_decay: float = _option(0.02, "of AdamW")
     ema_momentum: float = _option(0.997, "of the running mean of the weights, which is what is validated and kept")
@@ -92,13 +93,15 @@ class TrainingConfig:
             )
         if (self.hint_weight or self.teacher_share) and not self.teacher:
             raise SettingsError("hint_weight and teacher_share need a teacher")
+        if self.depth_decay < 1 and not find_architecture(self.architecture).blocks:
+            raise SettingsError(f"{self.architecture} has no blocks of one kind; leave depth_decay at 1")
         if bool(self.batch_folder) != bool(self.kept_batches):
             raise SettingsError(
                 "batch_folder says where batches are kept and kept_batches how many: give both or neither"
             )
         if self.ema_momentum >= 1 or self.label_smoothing >= 0.5:
             raise SettingsError("ema_momentum must be below 1, and label_smoothing below 0.5")
-        for name in ("augment", "teacher_share"):
+        for name in ("augment", "teacher_share", "depth_decay"):
             if getattr(self, name) > 1:
                 raise SettingsError(f"{name} must lie between 0 and 1, but is {getattr(self, name)}")
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from classifiers.architectures import find_architecture
 from classifiers.atomic_file import remove_parts, replacing
 from classifiers.errors import DivergedError
 from classifiers.training.batch import BatchSource, hint_output
@@ -76,7 +77,7 @@ def train(
             continue
         _freeze(classifier, frozen=not learns_all)
         trainer.compile(
-            _optimizer(config, learns_all),
+            _optimizer(config, learns_all, trainer),
             loss={output: losses.get(output, squared_error) for output in trainer.output_names},
             loss_weights={output: loss_weights.get(output, config.hint_weight) for output in trainer.output_names},
         )
@@ -153,16 +154,53 @@ def _freeze(classifier: keras.Model, *, frozen: bool) -> None:
         layer.trainable = not frozen
 
 
-def _optimizer(config: TrainingConfig, learns_all: bool) -> keras.optimizers.Optimizer:
+def _optimizer(config: TrainingConfig, learns_all: bool, trainer: keras.Model) -> keras.optimizers.Optimizer:
     steps = config.steps if learns_all else config.head_steps
     peak = config.learning_rate if learns_all else config.head_learning_rate
     warmup = min(config.warmup_steps, steps - 1)
     schedule = keras.optimizers.schedules.CosineDecay(
         peak / 50, decay_steps=steps - warmup, alpha=0.02, warmup_target=peak, warmup_steps=warmup
     )
+    if config.depth_decay < 1:
+        shares = rate_shares(trainer, find_architecture(config.architecture).blocks, config.depth_decay)
+        return AdamWByDepth(
+            shares, schedule, weight_decay=config.weight_decay, use_ema=True, ema_momentum=config.ema_momentum
+        )
     return keras.optimizers.AdamW(
         schedule, weight_decay=config.weight_decay, use_ema=True, ema_momentum=config.ema_momentum
     )
+
+
+def rate_shares(network: keras.Model, blocks: Sequence[str], decay: float) -> list[float]:
+    """Say which share of the learning rate each trainable variable gets (BEiT; Bao et al., ICLR 2022).
+
+    Args:
+        network: its variables are in its order.
+        blocks: what the names of the layers of each block begin with.
+        decay: share of a block in the rate of the one after it; what lies before the blocks comes one further down.
+
+    Returns:
+        1 for the last block and what lies after it.
+    """
+    places: dict[str, int] = {}
+    for layer in network.layers:
+        of_block = (number for number, name in enumerate(blocks, 1) if layer.name.startswith(name))
+        # The first layers come before all blocks, the last ones read several.
+        places[layer.name] = next(of_block, len(blocks) if any(places.values()) else 0)
+    layers = (variable.path.split("/")[0] for variable in network.trainable_variables)
+    return [decay ** (len(blocks) - places[layer]) for layer in layers]
+
+
+class AdamWByDepth(keras.optimizers.AdamW):
+    """AdamW at a share of the learning rate for each variable, by its number."""
+
+    def __init__(self, shares: Sequence[float], *arguments: object, **options: object) -> None:
+        super().__init__(*arguments, **options)
+        self._shares = list(shares)
+
+    def update_step(self, gradient: object, variable: object, learning_rate: object) -> None:  # noqa: D102 - see Keras
+        share = self._shares[self._get_variable_index(variable)]
+        super().update_step(gradient, variable, learning_rate * share)
 
 
 def _patience_is_over(epochs: Sequence[EpochFigures], config: TrainingConfig) -> bool:

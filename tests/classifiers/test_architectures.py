@@ -16,6 +16,7 @@ import pytest
 from classifiers import ModelError, find_model
 from classifiers.architectures import ARCHITECTURES, build, find_architecture, hinted_layers, load
 from classifiers.architectures.mobilenet_efficientnet import BRANCHES
+from classifiers.export import save_network
 from classifiers.stored_network import load_network
 from tests.classifiers.networks import output_of, run, two_faces
 from tests.tiny_shards import FACE
@@ -40,6 +41,7 @@ CHANNELS = {
     "mesoinception": 16,
     "mesonet": 16,
     "mobilenet_efficientnet": 2560,
+    "mobilenet_efficientnet_dinov2": 6016,
     "mobilenet_v2": 1280,
     "resnet50": 2048,
     "vgg16": 512,
@@ -79,7 +81,7 @@ def test_network_whose_published_weights_keras_lacks_says_where_to_get_them():
 
 def test_joined_network_says_the_mean_of_what_its_branches_say():
     models = {branch: find_model(branch) for branch in BRANCHES}
-    joined = join(models)
+    joined = join("mobilenet_efficientnet", models)
     face = cv2.resize(FACE, (224, 224))
     crops = np.stack([face, face[:, ::-1]]).astype(np.float32)
     alone = [run(load_network(models[branch]), crops) for branch in BRANCHES]
@@ -91,12 +93,42 @@ def test_joined_network_says_the_mean_of_what_its_branches_say():
     )
 
 
+def test_joined_transformer_sees_the_crop_as_small_as_alone(tmp_path):
+    transformer = build("dinov2_small")
+    head = transformer.get_layer("logits")
+    head.set_weights([np.random.default_rng(0).normal(0, 0.1, head.kernel.shape), np.float32([0.5, -1])])
+    template = find_model().crop_template
+    models = {name: find_model(name) for name in BRANCHES}
+    models["dinov2_small"] = save_network(
+        transformer, tmp_path, crop_template=template, crop_cut_size=224, card="card.md"
+    )
+    joined = join("mobilenet_efficientnet_dinov2", models, {"dinov2_small": 0.25})
+    face = cv2.resize(FACE, (224, 224))
+    crops = np.stack([face, face[:, ::-1]]).astype(np.float32)
+    small = np.stack([cv2.resize(crop, (140, 140), interpolation=cv2.INTER_AREA) for crop in crops])
+    convolutional = [run(load_network(models[name]), crops) for name in BRANCHES]
+    expected = 0.75 * np.mean(convolutional, axis=0) + 0.25 * run(transformer, small)
+    np.testing.assert_allclose(run(joined, crops), expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(("cells", "side"), [(224, 140), (10, 7), (9, 3), (4, 6)])
+def test_areas_are_averaged_as_opencv_does_and_keep_the_mean(cells, side):
+    from classifiers.architectures.transformer_layers import AreaMeans
+
+    maps = np.random.default_rng(0).random((2, cells, cells, 3), np.float32)
+    means = np.asarray(AreaMeans(side)(maps))
+    np.testing.assert_allclose(means.mean(axis=(1, 2)), maps.mean(axis=(1, 2)), rtol=1e-5)
+    if side < cells:
+        shrunk = [cv2.resize(each, (side, side), interpolation=cv2.INTER_AREA) for each in maps]
+        np.testing.assert_allclose(means, shrunk, atol=1e-5)
+
+
 def test_what_cannot_be_joined():
     models = {branch: find_model(branch) for branch in BRANCHES}
     with pytest.raises(ModelError, match="model 'vgg16' is a vgg16, not a mobilenet_v2"):
-        join(models | {"mobilenet_v2": find_model("vgg16")})
+        join("mobilenet_efficientnet", models | {"mobilenet_v2": find_model("vgg16")})
     with pytest.raises(ModelError, match="other crops than each other"):
-        join(models | {"mobilenet_v2": replace(models["mobilenet_v2"], crop_cut_size=300)})
+        join("mobilenet_efficientnet", models | {"mobilenet_v2": replace(models["mobilenet_v2"], crop_cut_size=300)})
     with pytest.raises(ValueError, match=r"scripts/join_networks\.py joins them"):
         build("mobilenet_efficientnet", weights="imagenet")
 

@@ -44,6 +44,8 @@ def test_empty_file_means_the_defaults(tmp_path):
         ("balance: fair", "balance must be one of none, weights"),
         ("architecture: resnet", "architecture must be one of"),
         ("augment: 2", "augment must lie between 0 and 1"),
+        ("architecture: dinov2_small\ndepth_decay: 1.2", "depth_decay must lie between 0 and 1"),
+        ("architecture: vgg16\ndepth_decay: 0.8", "vgg16 has no blocks of one kind; leave depth_decay at 1"),
         ("kept_batches: 100", "give both or neither"),
         ("- steps", "must be a mapping"),
         ("steps: [", "cannot read the configuration"),
