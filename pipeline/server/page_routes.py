@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import FileResponse, JSONResponse, Response
 
+from pipeline.evidence.report import COLOURS
 from pipeline.server.access import COOKIE, SESSION_S, Access
 from pipeline.server.answers import problem, problems
 from pipeline.server.changes import Changes
@@ -33,6 +34,7 @@ def router(store: Store, access: Access, changes: Changes, metrics: Metrics) -> 
     routes = APIRouter()
     # Only these are ever opened, whatever is asked for.
     files = {file.relative_to(_STATIC).as_posix(): file for file in _STATIC.rglob("*") if file.is_file()}
+    files[COLOURS.name] = COLOURS
 
     @routes.get("/", include_in_schema=False)
     def page() -> Response:

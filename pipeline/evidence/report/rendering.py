@@ -10,6 +10,7 @@ import base64
 import hashlib
 from functools import cache
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.evidence.spelling import clock, number, printable, shortened
@@ -19,6 +20,9 @@ from pipeline.results.coverage import percent
 if TYPE_CHECKING:
     import jinja2
     import markupsafe
+
+COLOURS = Path(__file__).parent / "templates" / "colours.css"
+"""Style sheet with the colours of verdicts, for pages of ours beside the report."""
 
 _LONG_TEXT = 300
 
