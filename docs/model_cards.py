@@ -9,7 +9,11 @@ from pathlib import Path
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
-_OTHERS = {"README.md": ("Files of the models", "files.md"), "experiments.md": ("Experiments", "experiments.md")}
+_OTHERS = {
+    "README.md": ("Files of the models", "files.md"),
+    "experiments.md": ("Experiments", "experiments.md"),
+    "experiments_in_full.md": ("Experiments in full", "experiments_in_full.md"),
+}
 
 
 def on_config(config: MkDocsConfig) -> None:

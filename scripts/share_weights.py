@@ -36,6 +36,7 @@ REPEATING = {
     ),
     "mobilenet_efficientnet.npz": ("mobilenet_v2.bin", "efficientnet_lite2.npz"),
     "inception_resnet_v2.weights.bin": (),
+    "dinov2_small.npz": ("dinov2_small.weights.bin",),
 }
 """Which files are stored as parts of which others; those are stored whole. One that repeats none is only packed."""
 
@@ -167,7 +168,7 @@ def main() -> None:
     # Reading verifies the hashes.
     for model in read_manifest(folder / MANIFEST.name).values():
         for kind in model.files:
-            model.read_stored(kind)
+            model.read(kind)
 
 
 if __name__ == "__main__":
