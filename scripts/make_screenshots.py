@@ -1,8 +1,9 @@
-"""Makes the pictures of the README: reports of sample videos as a browser shows them.
+"""Makes pictures of the README and the docs: reports of sample videos and of a training run as a browser shows them.
 
     python scripts/make_screenshots.py docs/pictures
 
-Needs Chromium and the Python package playwright. Every picture is of `sample_videos`, and stays below 300 KB.
+Needs Chromium and the Python package playwright. Every picture is of `sample_videos` or of faces that
+`scripts/drawn_faces.py` draws, and stays below 300 KB.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ import tempfile
 from dataclasses import replace
 from pathlib import Path
 
+from drawn_faces import write_faces
 from PIL import Image
 
-from pipeline import Scanner
+from pipeline import Scanner, workbench
 from pipeline.evidence.report import report_folder
 
 SAMPLES = Path(__file__).parent.parent / "sample_videos"
@@ -31,6 +33,7 @@ PICTURES = (
     ("report-verdict.png", "two_people.mp4.html", "light", "header", "#timeline + p + .timeline"),
     ("report-evidence.png", "two_people.mp4.html", "dark", "#person-1", "#person-1"),
     ("report-index.png", "index.html", "light", "header", "#files"),
+    ("run.png", "run/report.html", "light", "section:nth-of-type(3)", "section:nth-of-type(4)"),
 )
 
 
@@ -55,6 +58,7 @@ def main() -> int:
             named = replace(verdict, input=replace(verdict.input, path=f"sample_videos/{video.name}"))
             (pages / f"{video.name}.json").write_text(json.dumps(named.to_json()), encoding="utf-8")
         report_folder(pages, media=SAMPLES)
+        _train(pages)
         browser = driver.chromium.launch(executable_path=executable, args=["--no-sandbox"])
         for name, page, scheme, first, last in PICTURES:
             picture = _photograph(browser, pages / page, scheme, first, last)
@@ -62,6 +66,21 @@ def main() -> int:
             print(f"{folder / name}: {len(picture):,} bytes")
         browser.close()
     return 0
+
+
+def _train(folder: Path) -> None:
+    """Train a network on drawn faces as docs/tasks/from/deepfake-and-real-images.md does, in `run`."""
+    first = 0
+    for split, count in (("Train", 90), ("Validation", 30), ("Test", 30)):
+        for name in ("Real", "Fake"):
+            numbers = range(first, first + count)
+            write_faces(folder / "Dataset" / split / name, fake=name == "Fake", numbers=numbers)
+        first += count
+    workbench.cut_faces(folder / "Dataset", folder / "crops")
+    settings = {"input_size": 64, "steps": 240, "steps_per_epoch": 30}
+    config = workbench.TrainingConfig.from_preset("tutorial-cnn", settings)
+    workbench.train(folder / "crops", folder / "run", config=config)
+    workbench.report_run(folder / "run")
 
 
 def _photograph(browser: object, page: Path, scheme: str, first: str, last: str) -> bytes:

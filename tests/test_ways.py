@@ -6,18 +6,21 @@ import json
 import re
 import shlex
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import cv2
-import numpy as np
 import pytest
-from skimage import data
 
 from classifiers.model_spec import find_model
 from pipeline.cli import main
 from tests.media_files import write_video
 from tests.test_docs import ROOT, commands_of, named
+
+sys.path.insert(0, str(ROOT / "scripts"))
+
+from drawn_faces import face, write_faces
 
 pytest.importorskip("av", reason="training needs the extra 'train'")
 
@@ -25,47 +28,33 @@ WAYS = ROOT / "docs" / "tasks" / "from"
 QUICKER = re.compile(r"settings too:\s+`([^`]+)`")
 """What the page itself says to add to `train` in order to try it."""
 
-PORTRAIT = data.astronaut()[:300, 80:380]
-
-
-def face(number: int, fake: bool, side: int = 160) -> np.ndarray:
-    """Draw one of many faces that differ in light, colour and place; a fake one has a smoothed middle. RGB uint8."""
-    rng = np.random.default_rng((number, fake))
-    left, top = rng.integers(0, 30, 2)
-    picture = PORTRAIT[top : top + 270, left : left + 270]
-    picture = np.clip(picture * rng.uniform(0.7, 1.2, 3), 0, 255).astype(np.uint8)
-    if fake:
-        middle = picture[60:190, 70:200]
-        picture[60:190, 70:200] = cv2.GaussianBlur(middle, (0, 0), 2)
-    return cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA)
-
-
-def write_faces(folder: Path, fake: bool, count: int, first: int = 0) -> None:
-    folder.mkdir(parents=True)
-    for number in range(first, first + count):
-        cv2.imwrite(str(folder / f"{number:04}.jpg"), face(number, fake)[..., ::-1])
-
 
 def write_140k(folder: Path) -> None:
     rows = {}
     for place, split in enumerate(("train", "valid", "test")):
         rows[split] = [",original_path,id,label,label_str,path"]
         for label, name in enumerate(("fake", "real")):
-            inside = f"{split}/{name}"
-            write_faces(folder / "archive/real_vs_fake/real-vs-fake" / inside, name == "fake", 4, 10 * place)
-            rows[split] += [f"0,x,{n},{label},{name},{inside}/{n:04}.jpg" for n in range(10 * place, 10 * place + 4)]
+            inside, numbers = f"{split}/{name}", range(10 * place, 10 * place + 4)
+            write_faces(
+                folder / "archive/real_vs_fake/real-vs-fake" / inside,
+                fake=name == "fake",
+                numbers=range(10 * place, 10 * place + 4),
+            )
+            rows[split] += [f"0,x,{n},{label},{name},{inside}/{n:04}.jpg" for n in numbers]
         (folder / "archive" / f"{split}.csv").write_text("\n".join(rows[split]) + "\n")
 
 
 def write_generated(folder: Path) -> None:
-    write_faces(folder / "pictures/real", fake=False, count=14)
-    write_faces(folder / "pictures/fake/stable_diffusion", fake=True, count=7)
+    write_faces(folder / "pictures/real", fake=False, numbers=range(14))
+    write_faces(folder / "pictures/fake/stable_diffusion", fake=True, numbers=range(7))
 
 
 def write_deepfake_and_real(folder: Path) -> None:
     for place, split in enumerate(("Train", "Validation", "Test")):
         for name in ("Real", "Fake"):
-            write_faces(folder / "Dataset" / split / name, name == "Fake", 4, 10 * place)
+            write_faces(
+                folder / "Dataset" / split / name, fake=name == "Fake", numbers=range(10 * place, 10 * place + 4)
+            )
     cv2.imwrite(str(folder / "face.jpg"), face(99, fake=False)[..., ::-1])
 
 
@@ -76,7 +65,7 @@ def write_dfdc(folder: Path) -> None:
     for number in range(5):
         for fake in (False, True):
             name = f"{'fake' if fake else 'real'}{number}.mp4"
-            write_video(part / name, [face(number, fake, 320)] * 16, fps=8)
+            write_video(part / name, [face(number, fake=fake, side=320)] * 16, fps=8)
             original = {"original": f"real{number}.mp4"} if fake else {}
             table[name] = {"label": "FAKE" if fake else "REAL", "split": "train", **original}
     (part / "metadata.json").write_text(json.dumps(table))
@@ -84,7 +73,7 @@ def write_dfdc(folder: Path) -> None:
 
 def write_real_and_fake(folder: Path) -> None:
     for name in ("real", "fake"):
-        write_faces(folder / "real_and_fake_face" / f"training_{name}", name == "fake", 12)
+        write_faces(folder / "real_and_fake_face" / f"training_{name}", fake=name == "fake", numbers=range(12))
 
 
 MINIATURES: dict[str, Callable[[Path], None]] = {

@@ -34,17 +34,18 @@ _B = "(b) transfer learning on Stable Diffusion 2.1"
 _D = "(d) clips of DFDC"
 _E = "(e) CNN, CapsNet and Xception compared"
 
-_TRANSFER = {"input-size": 80, "start": "random", "head-steps": 0, "batch-size": 16, "learning-rate": 1e-3}
-_SMALL = {"input-size": 64, "head-steps": 0}
+_TRANSFER = {"start": "random", "head-steps": 0, "batch-size": 16, "learning-rate": 1e-3}
+_SMALL = _TRANSFER | {"input-size": 80}
+_CLIPS = {"input-size": 96, "head-steps": 0, "steps": 300}
 
 JOBS = (
     Job(_A, "tutorial-cnn", "stills", "99% (own split); (e) has 59.6%", "accuracy", 0.80, {"steps": 1500}),
-    Job(_B, "transfer-efficientnet_v2", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 1600}),
-    Job(_B, "transfer-mobilenet_v2", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 1500}),
-    Job(_B, "transfer-resnet50", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 1200}),
-    Job(_E, "tutorial-capsnet", "stills", "46.7%", "accuracy", 0.70, {"steps": 450}),
+    Job(_B, "transfer-efficientnet_v2", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 1500}),
+    Job(_B, "transfer-mobilenet_v2", "diffusion", "over 90%", "accuracy", 0.95, _SMALL | {"steps": 1500}),
+    Job(_B, "transfer-resnet50", "diffusion", "over 90%", "accuracy", 0.95, _TRANSFER | {"steps": 1000}),
+    Job(_E, "tutorial-capsnet", "stills", "46.7%", "accuracy", 0.70, {"steps": 1050}),
     Job(_E, "tutorial-xception", "stills", "69.0%", "accuracy", 0.85, {"input-size": 96, "steps": 1500}),
-    Job(_D, "dfdc-vgg16", "clips", "none", "auc", None, _SMALL | {"steps": 200}),
-    Job(_D, "dfdc-inception_resnet_v2", "clips", "none", "auc", None, _SMALL | {"input-size": 96, "steps": 100}),
+    Job(_D, "dfdc-vgg16", "clips", "none", "auc", None, _CLIPS),
+    Job(_D, "dfdc-inception_resnet_v2", "clips", "none", "auc", None, _CLIPS),
 )
 """Every network that is trained; the CNN of (a) is also that of (e), and (c) has no network of its own."""
