@@ -20,6 +20,7 @@ BRANCHES = {**mobilenet_efficientnet.BRANCHES, "dinov2_small": dinov2_small}
 
 _SIZE = 224
 _SEEN = dinov2_small.DINOV2_SMALL.input_size
+_LEAST = dinov2_small.DINOV2_SMALL.smallest_size
 
 
 def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.KerasTensor:
@@ -43,11 +44,12 @@ def features(inputs: keras.KerasTensor, weights: StartWeights = None) -> keras.K
     *convolutional, transformer = BRANCHES
     maps = [BRANCHES[name].features(inputs, prefix=f"{name}_") for name in convolutional]
     # The transformer takes crops as small, beside the whole ones, as it does alone.
-    side = max(dinov2_small.DINOV2_SMALL.smallest_size, inputs.shape[1] * _SEEN // _SIZE // 14 * 14)
+    step = dinov2_small.PATCH
+    side = max(_LEAST, inputs.shape[1] * _SEEN // _SIZE // step * step)
     seen = AreaMeans(side, name=f"{transformer}_crop")(inputs)
     patches = BRANCHES[transformer].features(seen, prefix=f"{transformer}_")
     maps.append(AreaMeans(maps[0].shape[1], dtype="float32", name=f"{transformer}_cells")(patches))
     return keras.layers.Concatenate(name="joined")(maps)
 
 
-MOBILENET_EFFICIENTNET_DINOV2 = Architecture(features, input_size=_SIZE, smallest_size=2 * dinov2_small.PATCH * 4)
+MOBILENET_EFFICIENTNET_DINOV2 = Architecture(features, input_size=_SIZE, smallest_size=_LEAST)
