@@ -1,8 +1,8 @@
 """MobileNetV2, EfficientNet-Lite2 and DINOv2 ViT-S/14 side by side, whose last maps become one.
 
-Convolutions that learnt forgeries on whole crops, and a transformer that had seen the world before and looks at smaller
-ones, err apart even more than two of a kind do (`mobilenet_efficientnet`). `scripts/join_networks.py` makes one network
-of three that are trained.
+As `mobilenet_efficientnet`, with a transformer beside the convolutions that sees the crop smaller. Whether that is
+worth its cost is told in `classifiers/weights/experiments.md`. `scripts/join_networks.py` makes one network of three
+that are trained.
 """
 
 from __future__ import annotations

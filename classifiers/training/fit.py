@@ -192,7 +192,7 @@ def rate_shares(network: keras.Model, blocks: Sequence[str], decay: float) -> li
 
 
 class AdamWByDepth(keras.optimizers.AdamW):
-    """AdamW at a share of the learning rate for each variable, by its number."""
+    """AdamW at a share of the learning rate for each variable, by its number; weights decay at the whole rate."""
 
     def __init__(self, shares: Sequence[float], *arguments: object, **options: object) -> None:
         super().__init__(*arguments, **options)
