@@ -70,18 +70,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # A terminal that lacks a character gets its escape, not a crash.
             stream.reconfigure(errors="backslashreplace")
-    with orderly_end() as interrupted:
-        try:
+    try:
+        with orderly_end() as interrupted:
             return options.run(options)
-        except BrokenPipeError:
-            # The reader of our output has gone: not an error of ours, and nothing may be flushed to it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return FAILED
-        except (Exception, KeyboardInterrupt) as error:
-            if interrupted.is_set() or isinstance(error, KeyboardInterrupt):
-                print("facewitness: interrupted; what was finished has been written", file=sys.stderr)
-                return INTERRUPTED
-            return _failed(error, options)
+    except BrokenPipeError:
+        # The reader of our output has gone: not an error of ours, and nothing may be flushed to it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except (Exception, KeyboardInterrupt) as error:
+        if isinstance(error, KeyboardInterrupt) or interrupted.is_set():
+            print("facewitness: interrupted; what was finished has been written", file=sys.stderr)
+            return INTERRUPTED
+        return _failed(error, options)
 
 
 def _failed(error: Exception, options: argparse.Namespace) -> int:

@@ -215,6 +215,23 @@ def test_an_interrupt_in_a_finalizer_is_not_lost():
     assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGINT, "", "")
 
 
+def test_an_interrupt_once_all_is_done():
+    """As main leaves the block in which interrupts are taken care of: it ends in order, without a traceback."""
+    program = (
+        "import signal, sys\n"
+        "from pipeline.cli import main\n"
+        "def leaving(frame, event, _):\n"
+        "    if event == 'call' and frame.f_code.co_name == '__exit__' and frame.f_back.f_code is main.__code__:\n"
+        "        sys.setprofile(None)\n"
+        "        signal.raise_signal(signal.SIGINT)\n"
+        "sys.setprofile(leaving)\n"
+        "sys.exit(main(['models']))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert (run.returncode, run.stderr) == (130, SAID)
+    assert "mobilenet_v2" in run.stdout
+
+
 @pytest.mark.slow
 def test_an_interrupt_as_it_ends(scan):
     run = scan("--frames", "1")
