@@ -5,9 +5,9 @@ r"""Stores kernels of a compact model in fewer levels than 8 bits have, so that 
 A number still takes a byte where the files lie, but a wheel or an archive packs it into little more than its entropy.
 Each kernel is rounded one input after the other, and what an input loses is made up for by those after it, as far as
 they say the same of the crops that are looked at (GPTQ; Frantar et al., ICLR 2023, arXiv:2210.17323; after Hassibi
-and Stork, NIPS 1992). So the sums that a convolution computes hardly change, though its kernels do. Batch
-normalisation, biases, the head and the calibration stay as they are. The crops of held-out sources say how far scores
-moved, and nothing is written if one moved by more than `--most`.
+and Stork, NIPS 1992). So the sums that a layer computes hardly change, though its kernels do. Normalisation, biases
+and the head stay as they are. The crops of held-out sources say how far scores moved. Either none may move by more than
+`--most`, or nothing is written; or, with `--calibrate`, calibration and thresholds are fitted anew.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import openvino as ov
-from release_model import training_crops
+from release_model import calibrate, training_crops
 from scipy import linalg
 from train_default import default_samples
 
@@ -36,6 +36,9 @@ from classifiers.training.validation import BlendedValidation
 from extractors.align import CropGeometry, align_face
 
 _BITS_8 = 127
+_LAYERS = {"Convolution", "MatMul"}
+# A dense layer sees one token: a cell of a map that is one wide.
+_DENSE = {"strides": (1, 1), "pads_begin": (0, 0), "pads_end": (0, 0)}
 # Only kernels of so many numbers are worth it.
 _MANY = 100_000
 # Of the places of a map, so many at most are looked at: neighbours say much the same.
@@ -50,10 +53,10 @@ class Kernel:
     """One of a graph's kernels of 8-bit integers.
 
     Attributes:
-        integers: int8 (outputs, inputs, height, width).
+        integers: int8 (outputs, inputs, height, width), both 1 in a dense layer.
         offset: bytes before the integers in the file of weights.
         scale_offset: bytes before the float32 scales, one an output, by which they are multiplied.
-        source: name of the node whose output is convolved, and the number of that output.
+        source: name of the node whose output it sees, and the number of that output.
         strides: by which the kernel moves.
         pads: cells of zeros before and after, of height and width.
     """
@@ -88,16 +91,17 @@ def kernels_of(model: ModelSpec) -> list[Kernel]:
     found, graph = [], read_graph(model)
     branches = _residual_branches(graph)
     for node in graph.get_ordered_ops():
-        if node.get_type_name() != "Convolution" or node.get_friendly_name() not in branches:
+        if node.get_type_name() not in _LAYERS or node.get_friendly_name() not in branches:
             continue
         if node.input_value(1).get_node().get_type_name() != "Multiply" or np.prod(node.input_value(1).shape) < _MANY:
             continue
         convert, scale = (port.get_node() for port in node.input_value(1).get_node().input_values())
-        integers, given = convert.input_value(0).get_node(), node.get_attributes()
-        port = node.input_value(0)
+        integers, port = convert.input_value(0).get_node(), node.input_value(0)
+        given = _DENSE if node.get_type_name() == "MatMul" else node.get_attributes()
+        numbers = np.array(integers.data)
         found.append(
             Kernel(
-                np.array(integers.data),
+                numbers.reshape(*numbers.shape, *(1,) * (4 - numbers.ndim)),
                 offsets[integers.get_friendly_name()],
                 offsets[scale.get_friendly_name()],
                 (port.get_node().get_friendly_name(), port.get_index()),
@@ -164,7 +168,13 @@ def input_moments(model: ModelSpec, kernels: list[Kernel], crops: np.ndarray) ->
 
 
 def _seen(values: np.ndarray, kernel: Kernel, rng: np.random.Generator) -> tuple[np.ndarray, float]:
-    """Give what a kernel sees at some places, float32 (n, inputs), and how many places each stands for."""
+    """Give what a kernel sees at some places, float32 (n, inputs), and how many places each stands for.
+
+    Args:
+        values: float32 (n, channels, height, width), or (n, tokens, channels).
+    """
+    if values.ndim == 3:
+        values = values.transpose(0, 2, 1)[..., None]
     padded = np.pad(values, ((0, 0), (0, 0), *kernel.pads))
     windows = np.lib.stride_tricks.sliding_window_view(padded, kernel.integers.shape[2:], axis=(2, 3))
     windows = windows[:, :, :: kernel.strides[0], :: kernel.strides[1]]
@@ -266,6 +276,7 @@ def main() -> None:
     parser.add_argument("--largest", type=int, required=True, help="the largest integer, below 127")
     parser.add_argument("--crops", type=int, default=1200, help="of training sources, to look at (1200)")
     parser.add_argument("--most", type=float, default=0.005, help="by which a score may move (0.005)")
+    parser.add_argument("--calibrate", action="store_true", help="let scores move, and fit their calibration anew")
     parser.add_argument("--folder", type=Path, default=WEIGHTS_FOLDER, help="of the files and the manifest")
     arguments = parser.parse_args()
 
@@ -288,7 +299,9 @@ def main() -> None:
         print(
             f"{len(moved)} scores: mean {moved.mean():.4f}, 99% {np.quantile(moved, 0.99):.4f}, most {moved.max():.4f}"
         )
-        if not moved.max() <= arguments.most:
+        if arguments.calibrate:
+            made = calibrate(made, validation)
+        elif not moved.max() <= arguments.most:
             raise SystemExit(f"a score moved by more than {arguments.most}; nothing was written")
         for file in made.files.values():
             if Path(scratch, file.file).exists():

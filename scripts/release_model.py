@@ -111,7 +111,7 @@ def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
     spec = replace(spec, heat_maps=not arguments.no_heat_maps)
     samples, align = default_samples(arguments.faces), partial(align_face, geometry=geometry)
     validation = BlendedValidation(PictureReader(), [s for s in samples if s.split == "val"], align)
-    spec = _calibrate(spec, validation)
+    spec = calibrate(spec, validation)
     if arguments.int8 or not arguments.compact:
         spec = _quantized(spec, validation, [s for s in samples if s.split == "train"], align)
     return make_compact(spec, network) if arguments.compact else spec
@@ -131,7 +131,8 @@ def training_crops(samples: list[Sample], align: AlignFace, count: int = RANGE_C
     return np.concatenate([batches.batch(i).crops for i in range(-(-count // mixture.batch_size))])
 
 
-def _calibrate(spec: ModelSpec, validation: BlendedValidation) -> ModelSpec:
+def calibrate(spec: ModelSpec, validation: BlendedValidation) -> ModelSpec:
+    """Fit calibration and thresholds on held-out crops, and print what the scores then tell of each kind."""
     clips = _score_clips(create_engine("openvino", spec), validation)
     kinds = np.array([kind for kind, _, _ in clips])
     logits = np.stack(list(clips.values()))

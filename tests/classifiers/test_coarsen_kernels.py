@@ -20,30 +20,30 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
 
 from coarsen_kernels import all_coarser, coarser, input_moments, kernels_of, with_kernels
 
-SIZE = 32
+SIZE = 56
 LARGEST = 15
 
 
-@pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
-    """A compact EfficientNet-Lite2 of random weights."""
+@pytest.fixture(scope="module", params=["efficientnet_lite2", "dinov2_small"])
+def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> ModelSpec:
+    """A compact network of random weights: one of convolutions, one of dense layers."""
     from classifiers.architectures import build
 
     folder = tmp_path_factory.mktemp("compact")
-    network = build("efficientnet_lite2", input_size=SIZE)
+    network = build(request.param, input_size=SIZE)
     round_kernels(network)
     network.save(folder / "small.keras")
     export_openvino(folder / "small.keras", folder / "small.xml")
     names = {"keras": "small.keras", "openvino_graph": "small.xml", "openvino_weights": "small.bin"}
     files = {kind: ModelFile(n, hashlib.sha256((folder / n).read_bytes()).hexdigest()) for kind, n in names.items()}
-    spec = replace(find_model("efficientnet_lite2"), name="small", crop_size=SIZE, files=files, folder=folder)
+    spec = replace(find_model(request.param), name="small", crop_size=SIZE, files=files, folder=folder)
     return make_compact(spec, network)
 
 
 def _crops(count: int, seed: int) -> np.ndarray:
     """Smooth colours, so that neighbouring cells say much the same, as in pictures."""
     rng = np.random.default_rng(seed)
-    coarse = rng.integers(0, 256, (count, 4, 4, 3)).repeat(8, axis=1).repeat(8, axis=2)
+    coarse = rng.integers(0, 256, (count, 7, 7, 3)).repeat(8, axis=1).repeat(8, axis=2)
     return np.clip(coarse + rng.normal(0, 8, coarse.shape), 0, 255).astype(np.uint8)
 
 
