@@ -87,8 +87,7 @@ def scan(clips: Path, tmp_path: Path) -> Iterator[Callable[..., Run]]:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            # Where the tests run in the background of a script, Ctrl-C is ignored, and by what they start as well.
-            preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=_heed_interrupts,
         )
         runs.append(Run(process, tmp_path / "out", {}))
         return runs[-1]
@@ -97,6 +96,16 @@ def scan(clips: Path, tmp_path: Path) -> Iterator[Callable[..., Run]]:
     for run in runs:
         run.process.kill()
         run.process.communicate()
+
+
+def _heed_interrupts() -> None:
+    """Where the tests run in the background of a script, Ctrl-C is ignored, and by what they start as well."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _run_program(program: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, preexec_fn=_heed_interrupts)
 
 
 def has_loaded(library: str, run: Run) -> bool:
@@ -211,7 +220,7 @@ def test_an_interrupt_in_a_finalizer_is_not_lost():
         "    Connection()\n"
         "    print('it went on')\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    run = _run_program(program)
     assert (run.returncode, run.stdout, run.stderr) == (-signal.SIGINT, "", "")
 
 
@@ -227,7 +236,7 @@ def test_an_interrupt_once_all_is_done():
         "sys.setprofile(leaving)\n"
         "sys.exit(main(['models']))\n"
     )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    run = _run_program(program)
     assert (run.returncode, run.stderr) == (130, SAID)
     assert "mobilenet_v2" in run.stdout
 
