@@ -87,7 +87,6 @@ def scan(clips: Path, tmp_path: Path) -> Iterator[Callable[..., Run]]:
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
-            preexec_fn=_heed_interrupts,
         )
         runs.append(Run(process, tmp_path / "out", {}))
         return runs[-1]
@@ -98,14 +97,8 @@ def scan(clips: Path, tmp_path: Path) -> Iterator[Callable[..., Run]]:
         run.process.communicate()
 
 
-def _heed_interrupts() -> None:
-    """Where the tests run in the background of a script, Ctrl-C is ignored, and by what they start as well."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-
 def _run_program(program: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-c", program]
-    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, preexec_fn=_heed_interrupts)
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
 
 
 def has_loaded(library: str, run: Run) -> bool:

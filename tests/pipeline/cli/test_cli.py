@@ -11,7 +11,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import jsonschema
@@ -280,11 +279,7 @@ def test_an_interrupted_scan_ends_at_once_and_keeps_what_it_has(tmp_path, worker
     out = tmp_path / "out"
     command = [sys.executable, "-c", "import sys; from pipeline.cli import main; sys.exit(main())"]
     options = ["-o", str(out), "--workers", workers, "--frames", "all"]
-    # Where the tests run in the background of a script, Ctrl-C is ignored, and by what they start as well.
-    heeds_interrupts = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    run = subprocess.Popen(
-        [*command, "scan", *map(str, inputs), *options], stderr=subprocess.PIPE, text=True, preexec_fn=heeds_interrupts
-    )
+    run = subprocess.Popen([*command, "scan", *map(str, inputs), *options], stderr=subprocess.PIPE, text=True)
     while run.poll() is None and not list(out.glob("*.json")):
         time.sleep(0.01)
     run.send_signal(signal.SIGINT)
