@@ -17,7 +17,7 @@ from classifiers.training.config import TrainingConfig
 from classifiers.training.kept_batches import KeptBatches
 from classifiers.training.labelled_batches import LabelledBatches
 from classifiers.training.resynthesis import FaceGenerators
-from classifiers.training.taught_batches import HintedBatches, ShrunkBatches, TaughtBatches, Teacher
+from classifiers.training.taught_batches import HintedBatches, ShrunkBatches, SoftenedBatches, TaughtBatches, Teacher
 from classifiers.training.twin_batches import TwinBatches, shared_twins
 from classifiers.training.validation import BlendedValidation, LabelledValidation, Predict
 
@@ -28,7 +28,7 @@ AlignTo = Callable[[int, int], AlignFace]
 """Gives, for the side of a crop in pixels and the one at which it is cut before it is averaged down, what cuts it."""
 
 _TAUGHT_CELLS = 14
-_DECIDES_BATCHES = ("recipe", "batch_size", "twins", "balance", "augment", "seed")
+_DECIDES_BATCHES = ("recipe", "batch_size", "twins", "balance", "augment", "teacher_share", "seed")
 
 
 def training_batches(
@@ -60,6 +60,8 @@ def training_batches(
     batches = _new_batches(config, samples, reader, align_to(made_size, made_size), made_cells)
     if teacher:
         batches = TaughtBatches(batches, teacher)
+        if config.teacher_share:
+            batches = SoftenedBatches(batches, teacher, config.teacher_share)
     if config.batch_folder:
         facts: dict[str, object] = {
             "version": BATCHES_VERSION,
@@ -71,10 +73,10 @@ def training_batches(
             "generators": _generators_digest(config),
         }
         batches = KeptBatches(batches, Path(config.batch_folder), config.kept_batches, facts, config.seed)
-    if teacher and (config.hint_weight or config.teacher_share):
-        layers = hinted_layers(config.architecture) if config.hint_weight else {}
+    if teacher and config.hint_weight:
+        layers = hinted_layers(config.architecture)
         all_cells = {name: _cells(classifier, name) for name in layers}
-        batches = HintedBatches(batches, teacher, layers, all_cells, size, config.teacher_share)
+        batches = HintedBatches(batches, teacher, layers, all_cells, size)
     return ShrunkBatches(batches, size, cells) if teacher else batches
 
 

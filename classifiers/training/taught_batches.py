@@ -136,19 +136,38 @@ class TaughtBatches:
             return self._scale
 
 
-class HintedBatches:
-    """The batches of a source with what else a teacher says of them.
+class SoftenedBatches:
+    """The batches of a source with a share of a teacher in their targets.
 
-    That are hints for layers of a network, centred and scaled over the first few batches, and a share in the targets,
-    since it knows what cannot be seen (soft targets: Hinton, Vinyals and Dean 2015, arXiv:1503.02531).
+    It knows what cannot be seen (soft targets: Hinton, Vinyals and Dean 2015, arXiv:1503.02531).
 
     Args:
         source: makes batches of crops of the teacher's size.
         teacher: sees the crops.
-        layers: of the network that learns; none for no hints.
+        share: of the targets, 0 to 1; where none is known, the teacher's chance is taken.
+    """
+
+    def __init__(self, source: BatchSource, teacher: Teacher, share: float) -> None:
+        self._source, self._teacher, self._share = source, teacher, share
+        self.teacher_features, self.hint_channels = source.teacher_features, source.hint_channels
+
+    def batch(self, number: int) -> Batch:
+        """Make batch `number`."""
+        batch = self._source.batch(number)
+        chances = 1 / (1 + np.exp(-self._teacher.predict(batch.crops).logits))
+        mixed = batch.logits + self._share * (chances - batch.logits)
+        return replace(batch, logits=np.where(batch.logits == UNKNOWN, chances, mixed).astype(np.float32))
+
+
+class HintedBatches:
+    """The batches of a source with hints of a teacher for layers of a network, centred and scaled over the first few.
+
+    Args:
+        source: makes batches of crops of the teacher's size.
+        teacher: sees the crops.
+        layers: of the network that learns.
         cells: along a side of the map of each of them.
         size: side of its crops in pixels.
-        teacher_share: of the targets, 0 to 1; where none is known, the teacher's is taken.
 
     Raises:
         SettingsError: the teacher has no map for a layer.
@@ -161,17 +180,16 @@ class HintedBatches:
         layers: Mapping[str, HintedLayer],
         cells: Mapping[str, int],
         size: int,
-        teacher_share: float = 0.0,
     ) -> None:
         self._source, self._teacher, self._layers, self._cells = source, teacher, layers, cells
-        if layers and not teacher.map_channels:
+        if not teacher.map_channels:
             raise SettingsError("this teacher gives no hints: it has no maps of few channels; leave hint_weight at 0")
         # The map whose cells are about as large.
         self._sides = {
             name: min(teacher.map_channels, key=lambda side: abs(math.log(side * layer.step / size)))
             for name, layer in self._layers.items()
         }
-        self._size, self._teacher_share, self.teacher_features = size, teacher_share, source.teacher_features
+        self._size, self.teacher_features = size, source.teacher_features
         self.hint_channels: Mapping[str, int] = {name: teacher.map_channels[side] for name, side in self._sides.items()}
         self._scales: dict[str, tuple[np.ndarray, np.float32]] | None = None
         self._scaling = threading.Lock()
@@ -182,20 +200,13 @@ class HintedBatches:
         scales = self._hint_scales()
         seen = self._teacher.predict(batch.crops)
         hints = {name: (self._hint(seen, name) - mean) / spread for name, (mean, spread) in scales.items()}
-        return replace(batch, hints=hints, logits=self._softened(batch.logits, seen.logits))
-
-    def _softened(self, targets: np.ndarray, logits: np.ndarray) -> np.ndarray:
-        if not self._teacher_share:
-            return targets
-        chances = 1 / (1 + np.exp(-logits))
-        mixed = targets + self._teacher_share * (chances - targets)
-        return np.where(targets == UNKNOWN, chances, mixed).astype(np.float32)
+        return replace(batch, hints=hints)
 
     def _hint_scales(self) -> dict[str, tuple[np.ndarray, np.float32]]:
         with self._scaling:
             if self._scales is None:
                 self._scales = {}
-                crops = [self._source.batch(number).crops for number in range(_SCALED_OVER if self._layers else 0)]
+                crops = [self._source.batch(number).crops for number in range(_SCALED_OVER)]
                 seen = [self._teacher.predict(each) for each in crops]
                 for name in self._layers:
                     values = np.concatenate([self._hint(each, name) for each in seen])

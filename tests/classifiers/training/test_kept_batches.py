@@ -23,7 +23,14 @@ from classifiers.stored_network import load_network
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch
 from classifiers.training.kept_batches import KeptBatches
 from classifiers.training.labelled_batches import LabelledBatches
-from classifiers.training.taught_batches import HintedBatches, ShrunkBatches, TaughtBatches, Teacher, TeacherOutput
+from classifiers.training.taught_batches import (
+    HintedBatches,
+    ShrunkBatches,
+    SoftenedBatches,
+    TaughtBatches,
+    Teacher,
+    TeacherOutput,
+)
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import write_shards
 
@@ -269,14 +276,14 @@ def test_hints_are_read_where_the_cells_of_a_layer_are():
     np.testing.assert_array_equal(batch.crops, Numbered().batch(0).crops)
 
 
-@pytest.mark.parametrize("share", [0.0, 0.4, 1.0])
+@pytest.mark.parametrize("share", [0.1, 0.4, 1.0])
 def test_targets_are_mixed_with_what_the_teacher_says(share):
     class Targeted(Numbered):
         def batch(self, number: int) -> Batch:
             return replace(super().batch(number), logits=np.tile(np.float32([1, UNKNOWN]), (8, 1)))
 
-    batch = HintedBatches(Targeted(), Ramps(), {}, {}, size=32, teacher_share=share).batch(0)
+    batch = SoftenedBatches(Targeted(), Ramps(), share).batch(0)
     # The ramps' teacher says 1 : 1 of the first output and 3 : 1 of the second.
-    expected = [1 - share / 2, 0.75 if share else UNKNOWN]
+    expected = [1 - share / 2, 0.75]
     np.testing.assert_allclose(batch.logits, np.tile(np.float32(expected), (8, 1)), atol=1e-6)
     assert not batch.hints and set(batch.targets()) == {"logits", "mask"}
