@@ -21,6 +21,7 @@ import numpy as np
 
 from classifiers import ModelError, ModelSpec, create_engine, find_model
 from classifiers.datasets import DataError, PictureReader, Sample, open_dataset
+from classifiers.evaluation.metrics import wilson_interval
 from classifiers.evaluation.predictions import predict
 from extractors.align import LANDMARK_TEMPLATE, CropGeometry, align_face
 
@@ -88,11 +89,10 @@ def typology_angle(crop: np.ndarray) -> float:
 
 
 def _share(found: np.ndarray) -> str:
-    """Write a share with its 95% interval (Wilson 1927)."""
-    count, share, z = len(found), float(found.mean()), 1.96
-    middle = (share + z**2 / (2 * count)) / (1 + z**2 / count)
-    reach = z / (1 + z**2 / count) * math.sqrt(share * (1 - share) / count + z**2 / (4 * count**2))
-    return f"{share:.1%} [{max(0, middle - reach):.1%}, {middle + reach:.1%}]"
+    """Write a share with its 95% interval."""
+    share = float(found.mean())
+    low, high = wilson_interval(share, len(found))
+    return f"{share:.1%} [{low:.1%}, {high:.1%}]"
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ ECE_BINS = 10
 """Bins of equal width between 0 and 1 that the expected calibration error compares chance and frequency in."""
 
 _TINIEST_CHANCE = 1e-7
+_DEVIATIONS = 1.96
 
 # Drawing among one or two groups of a class would give intervals of next to no width.
 _GROUPS_NEEDED = 3
@@ -188,6 +189,13 @@ def expected_calibration_error(
     if np.isnan(table.weight).any():
         return math.nan
     return float(np.nansum(table.weight * np.abs(table.chance - table.frequency)))
+
+
+def wilson_interval(share: float, count: int) -> tuple[float, float]:
+    """Give the 95% interval of a share of `count` independent cases (Wilson, JASA 1927)."""
+    spread = _DEVIATIONS**2 / count
+    half = (spread * share * (1 - share) + spread**2 / 4) ** 0.5
+    return max(0.0, (share + spread / 2 - half) / (1 + spread)), min(1.0, (share + spread / 2 + half) / (1 + spread))
 
 
 def figures(labels: Labels, scores: Floats, threshold: float) -> dict[str, float]:

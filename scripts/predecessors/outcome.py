@@ -11,13 +11,12 @@ import numpy as np
 
 from classifiers.atomic_file import write_whole
 from classifiers.datasets import open_dataset
-from classifiers.evaluation.metrics import accuracy, bootstrap_interval
+from classifiers.evaluation.metrics import accuracy, bootstrap_interval, wilson_interval
 from classifiers.evaluation.scored import bootstrap_groups
 from classifiers.training.journal import read_journal
 from pipeline import workbench
 
 _DRAWS = 2000
-_BY_CHANCE = 1.96
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +79,7 @@ def measure(preset: str, percent: int, data: Path, run: Path, settings: dict[str
         level=level,
         tested=(int((~labels).sum()), int(labels.sum())),
         accuracy=(right.value, right.low, right.high),
-        binomial=_wilson(right.value, len(labels)),
+        binomial=wilson_interval(right.value, len(labels)),
         auc=(auc.value, auc.low, auc.high),
         grouped_by=grouped_by,
         seconds=round(sum(epoch["seconds"] for epoch in read_journal(run)), 1),
@@ -90,10 +89,3 @@ def measure(preset: str, percent: int, data: Path, run: Path, settings: dict[str
 
 def _accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
     return accuracy(labels, scores, 0.5)
-
-
-def _wilson(share: float, count: int) -> tuple[float, float]:
-    """Give the 95% interval of a share (Wilson, JASA 1927)."""
-    z = _BY_CHANCE**2 / count
-    half = (z * share * (1 - share) + z**2 / 4) ** 0.5
-    return (share + z / 2 - half) / (1 + z), (share + z / 2 + half) / (1 + z)

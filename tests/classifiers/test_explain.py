@@ -14,6 +14,7 @@ from skimage import data
 
 from classifiers import ModelError, ModelSpec, create_engine, find_model
 from classifiers.calibration import UNCALIBRATED, Isotonic, Platt, Temperature
+from classifiers.evaluation.pointing import play_pointing_game
 from classifiers.explain import FULL_COLOUR_ODDS, Heat, HeatMapper, calibrated_maps, colours, overlay
 from classifiers.model_spec import ModelFile, shipped_models
 from classifiers.training.self_blending import Blend, self_blend
@@ -285,25 +286,14 @@ def test_maps_point_into_the_blended_region_of_self_blended_faces_if_the_manifes
     geometry = CropGeometry.of_model(model)
     blends = [varied_blend(number) for number in range(50)]
     crops = np.stack([align_face(blend.image, points, geometry) for blend, points in blends])
-    heat = HeatMapper(model).heat(crops)
-    cells = heat.maps.shape[-1]
-    side = model.crop_size // cells
-    near = np.ones((2 * side + 1, 2 * side + 1), np.uint8)
-    middles = np.arange(cells) * side + side // 2
-    hits, chances = [], []
-    for (blend, points), cells_of in zip(blends, heat.maps[:, 0], strict=True):
-        region = warp_crop(blend.mask, geometry.transform(points), model.crop_size) > 0.1
-        regions = [region, cv2.dilate(region.astype(np.uint8), near) > 0]
-        row, column = np.unravel_index(cells_of.argmax(), cells_of.shape)
-        hits.append([found[middles[row], middles[column]] for found in regions])
-        chances.append([found[np.ix_(middles, middles)].mean() for found in regions])
-    (inside, within), (chance_inside, chance_within) = np.mean(hits, axis=0), np.mean(chances, axis=0)
+    regions = [warp_crop(blend.mask, geometry.transform(points), model.crop_size) > 0.1 for blend, points in blends]
+    game = play_pointing_game(HeatMapper(model).heat(crops).maps[:, 0], np.stack(regions))
     with capsys.disabled():
         print(
-            f"\npointing game of {model.name} over {len(blends)} self-blended faces: {within:.0%} in the blended region"
-            f" or a cell from it (chance {chance_within:.0%}), {inside:.0%} in the region itself"
-            f" (chance {chance_inside:.0%})"
+            f"\npointing game of {model.name} over {len(blends)} self-blended faces: {game.near:.0%} in the blended"
+            f" region or a cell from it (chance {game.chance_near:.0%}), {game.inside:.0%} in the region itself"
+            f" (chance {game.chance_inside:.0%})"
         )
-    assert model.heat_maps == (inside > chance_inside + 0.1)
+    assert model.heat_maps == (game.inside > game.chance_inside + 0.1)
     if model.heat_maps:
-        assert inside > 0.45 and within > max(0.85, chance_within)
+        assert game.inside > 0.45 and game.near > max(0.85, game.chance_near)

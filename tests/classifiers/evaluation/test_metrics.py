@@ -9,6 +9,7 @@ import pytest
 import sklearn.metrics as sk
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 from sklearn.calibration import calibration_curve
 
 from classifiers.evaluation.metrics import (
@@ -30,6 +31,7 @@ from classifiers.evaluation.metrics import (
     reliability,
     roc_auc,
     tpr_at_fpr,
+    wilson_interval,
 )
 
 REAL, FAKE = False, True
@@ -293,3 +295,9 @@ def test_intervals_of_several_figures_are_drawn_from_the_same_resamples():
 def test_no_draws_give_values_without_intervals():
     interval = bootstrap_interval(roc_auc, np.array([REAL, FAKE]), np.array([0.1, 0.9]), ["a", "b"], draws=0)
     assert interval.value == 1 and math.isnan(interval.low) and math.isnan(interval.high)
+
+
+@pytest.mark.parametrize(("hits", "count"), [(5, 10), (0, 16), (50, 50), (137, 509)])
+def test_interval_of_a_share_is_that_of_scipy(hits, count):
+    expected = binomtest(hits, count).proportion_ci(method="wilson")
+    assert wilson_interval(hits / count, count) == pytest.approx((expected.low, expected.high), abs=1e-4)
