@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import openvino as ov
@@ -18,6 +19,9 @@ from classifiers.engines.openvino_engine import adds_int8_exactly
 from classifiers.extras import install_command
 from classifiers.model_spec import Agreement, ModelError, ModelFile, ModelSpec, read_manifest, write_manifest
 from classifiers.openvino_graph import compile_for_cpu, files_of, read_graph
+
+if TYPE_CHECKING:
+    import nncf
 
 MAX_DIFFERENCE = 0.02
 """By how much the scores of single crops may differ on average from those in float32."""
@@ -31,13 +35,19 @@ _BATCH = 32
 
 
 def quantize_model(
-    manifest: Path, name: str, crops: NDArray[np.uint8], held_out: NDArray[np.uint8], measured_on: str
+    manifest: Path,
+    name: str,
+    crops: NDArray[np.uint8],
+    held_out: NDArray[np.uint8],
+    measured_on: str,
+    in_f32: Sequence[str] = (),
 ) -> ModelSpec:
     """Add int8 files to a model that has OpenVINO files, if its scores stay what they are.
 
     Weights and activations become 8-bit integers (Jacob et al. 2018), weights by channel. Layers whose quantisation
     changes the scores most stay in float32, one after the other until the rest agrees: often the first depthwise
-    convolution, whose filters look at differences far smaller than what they differ from.
+    convolution, whose filters look at differences far smaller than what they differ from. The search for them takes
+    long in a network of many layers; where they are known, they can be named.
 
     Args:
         manifest: of the model; its files lie beside it, and the new ones are written there, in place of earlier ones,
@@ -46,6 +56,7 @@ def quantize_model(
         crops: uint8 (n, size, size, 3) RGB, drawn evenly from those that the model was trained on.
         held_out: the same, from others: `RANKING_CROPS` of them decide which layers stay, all measure the agreement.
         measured_on: what the held-out crops are, in words.
+        in_f32: the layers that stay, by their names in the OpenVINO graph; none to search for them.
 
     Returns:
         The model with its new files, as it now stands in the manifest.
@@ -65,7 +76,10 @@ def quantize_model(
     graph_kind, weights_kind = files_of("int8")
     nncf.set_log_level(logging.ERROR)
     ranking = np.linspace(0, len(held_out) - 1, min(len(held_out), RANKING_CROPS)).astype(int)
-    graph = _quantized(spec, crops[:RANGE_CROPS], held_out[ranking])
+    if in_f32:
+        graph = _quantized_but_for(spec, crops[:RANGE_CROPS], in_f32)
+    else:
+        graph = _quantized(spec, crops[:RANGE_CROPS], held_out[ranking])
     # nncf gives the original back where it cannot reach the aim.
     if not any(node.get_type_name() == "FakeQuantize" for node in graph.get_ops()):
         raise ModelError(f"the scores of model {name!r} bear no layer in int8; keep to bf16")
@@ -113,15 +127,43 @@ def _quantized(spec: ModelSpec, crops: NDArray[np.uint8], held_out: NDArray[np.u
 
     return nncf.quantize_with_accuracy_control(
         graph,
-        nncf.Dataset([crop[None].astype(np.float32) for crop in crops]),
+        _inputs(crops),
         nncf.Dataset(pairs, lambda pair: pair[0]),
         agreement,
         max_drop=_AIM,
         preset=nncf.QuantizationPreset.MIXED,
         subset_size=len(crops),
-        # All 8 bits of the weights, since only processors that add them exactly run them.
-        advanced_quantization_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.DISABLE),
+        advanced_quantization_parameters=_all_bits(),
     )
+
+
+def _quantized_but_for(spec: ModelSpec, crops: NDArray[np.uint8], layers: Sequence[str]) -> ov.Model:
+    import nncf
+
+    graph = read_graph(spec)
+    if unknown := sorted(set(layers) - {node.get_friendly_name() for node in graph.get_ops()}):
+        raise ModelError(f"the graph of model {spec.name!r} has no layer {', '.join(unknown)}")
+    return nncf.quantize(
+        graph,
+        _inputs(crops),
+        preset=nncf.QuantizationPreset.MIXED,
+        subset_size=len(crops),
+        ignored_scope=nncf.IgnoredScope(names=list(layers)),
+        advanced_parameters=_all_bits(),
+    )
+
+
+def _inputs(crops: NDArray[np.uint8]) -> nncf.Dataset:
+    import nncf
+
+    return nncf.Dataset([crop[None].astype(np.float32) for crop in crops])
+
+
+def _all_bits() -> nncf.AdvancedQuantizationParameters:
+    """Use all 8 bits of the weights, since only processors that add them exactly run them."""
+    import nncf
+
+    return nncf.AdvancedQuantizationParameters(overflow_fix=nncf.OverflowFix.DISABLE)
 
 
 def scores_of(calibration: Calibration, logits: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -71,6 +71,9 @@ def main() -> None:
     parser.add_argument("--cut-size", type=int, help="side at which crops are cut before they shrink")
     parser.add_argument("--compact", action="store_true", help="keep the weights once, in 8 bits")
     parser.add_argument("--int8", action="store_true", help="with --compact: a graph that computes in int8 as well")
+    parser.add_argument(
+        "--in-f32", nargs="+", default=[], metavar="LAYER", help="of that graph; searched for if not given"
+    )
     parser.add_argument("--no-heat-maps", action="store_true", help="they would not show what was altered")
     parser.add_argument("--folder", type=Path, default=WEIGHTS_FOLDER, help="gets the files and the manifest")
     arguments = parser.parse_args()
@@ -113,15 +116,17 @@ def _make(arguments: argparse.Namespace, folder: Path) -> ModelSpec:
     validation = BlendedValidation(PictureReader(), [s for s in samples if s.split == "val"], align)
     spec = calibrate(spec, validation)
     if arguments.int8 or not arguments.compact:
-        spec = _quantized(spec, validation, [s for s in samples if s.split == "train"], align)
+        spec = _quantized(spec, validation, [s for s in samples if s.split == "train"], align, arguments.in_f32)
     return make_compact(spec, network) if arguments.compact else spec
 
 
-def _quantized(spec: ModelSpec, validation: BlendedValidation, train: list[Sample], align: AlignFace) -> ModelSpec:
+def _quantized(
+    spec: ModelSpec, validation: BlendedValidation, train: list[Sample], align: AlignFace, in_f32: list[str]
+) -> ModelSpec:
     manifest = spec.folder / MANIFEST.name
     write_manifest(manifest, [spec])
     held_out = np.concatenate([validation.clean, validation.degraded, validation.targets, validation.blends])
-    return quantize_model(manifest, spec.name, training_crops(train, align), held_out, MEASURED_ON)
+    return quantize_model(manifest, spec.name, training_crops(train, align), held_out, MEASURED_ON, in_f32)
 
 
 def training_crops(samples: list[Sample], align: AlignFace, count: int = RANGE_CROPS) -> np.ndarray:

@@ -93,6 +93,30 @@ def test_quantized_model_says_the_same_and_is_what_auto_runs(original, tmp_path)
         create_engine("auto", spec, precision="auto")
 
 
+def test_layers_that_are_named_stay_in_f32(original, tmp_path):
+    pytest.importorskip("nncf")
+    manifest = manifest_of(original, tmp_path, steepness=1.0)
+    convolutions = [op.get_friendly_name() for op in nodes(tmp_path / "cnn.xml") if op.get_type_name() == "Convolution"]
+    quantize_model(manifest, "cnn", faces(40, seed=1), faces(50, seed=2), "windows of a face", convolutions[:1])
+    whole = [
+        op.get_friendly_name()
+        for op in nodes(tmp_path / "cnn_int8.xml")
+        if op.get_type_name() == "Convolution" and op.input_value(1).get_node().get_type_name() == "Constant"
+    ]
+    assert whole == convolutions[:1]
+
+
+def test_layers_that_are_not_there_are_named(original, tmp_path):
+    pytest.importorskip("nncf")
+    manifest = manifest_of(original, tmp_path, steepness=1.0)
+    with pytest.raises(ModelError, match="the graph of model 'cnn' has no layer nothing, of_that"):
+        quantize_model(manifest, "cnn", faces(9, seed=1), faces(9, seed=2), "faces", ["of_that", "nothing"])
+
+
+def nodes(graph: Path) -> list[ov.Node]:
+    return ov.Core().read_model(graph).get_ordered_ops()
+
+
 def test_model_that_does_not_agree_is_not_kept(original, tmp_path):
     pytest.importorskip("nncf")
     exported = manifest_of(original, tmp_path, steepness=20.0)
