@@ -30,7 +30,8 @@ MOVED_TO_VALIDATION = {
 }
 # Generators of which other clips are on the other side of the split.
 LEFT_OUT = {"edtalk_page", "styletalk"}
-
+# Their `scene` counts files: what it pairs are pictures of strangers.
+NO_TWINS = {"real_and_fake_face", "ReSwapper examples"}
 
 GROUPS = ("real", "generated", "video_faces")
 """Of face shards: those that chose among all weights so far."""
@@ -40,7 +41,11 @@ def default_samples(faces: Path, more: Sequence[str] = ()) -> list[Sample]:
     """Give the training and the validation samples, of more groups of shards too; no source is in both."""
     samples = [s for name in (*GROUPS, *more) for s in face_shards.samples(faces / f"{name}.csv")]
     return [
-        replace(s, split="val" if s.split == "val" or s.source in MOVED_TO_VALIDATION else "train")
+        replace(
+            s,
+            split="val" if s.split == "val" or s.source in MOVED_TO_VALIDATION else "train",
+            scene="" if s.origin in NO_TWINS else s.scene,
+        )
         for s in samples
         if s.source not in LEFT_OUT
     ]

@@ -41,5 +41,9 @@ def play_pointing_game(maps: NDArray[np.floating], regions: NDArray[np.bool_]) -
     inside = np.stack([region[at_middles] for region in regions])
     near = np.stack([cv2.dilate(region.astype(np.uint8), around)[at_middles] > 0 for region in regions])
     strongest = np.arange(count), maps.reshape(count, -1).argmax(axis=1)
-    hits = [float(found.reshape(count, -1)[strongest].mean()) for found in (inside, near)]
-    return PointingGame(*hits, float(inside.mean()), float(near.mean()))
+    return PointingGame(
+        inside=float(inside.reshape(count, -1)[strongest].mean()),
+        near=float(near.reshape(count, -1)[strongest].mean()),
+        chance_inside=float(inside.mean()),
+        chance_near=float(near.mean()),
+    )

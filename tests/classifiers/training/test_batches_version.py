@@ -17,7 +17,7 @@ from classifiers.training.labelled_batches import LabelledBatches
 from extractors.align import CropGeometry, align_face
 from tests.tiny_shards import write_shards
 
-VERSION = 1
+VERSION = 2
 # Mean of each crop. Codecs and processors differ by less than a grey level, other random choices by tens of them.
 BLENDED = (
     131.2, 130.7, 143.8, 140.5, 132.1, 133.0, 85.2, 84.5, 130.1, 129.4, 108.2, 108.1, 137.9, 134.9, 130.8, 137.1, 137.0,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -65,6 +66,37 @@ def test_both_halves_go_through_one_history(samples):
         crops = batches(alike, owner_name=3).batch(number).crops[3:]
         np.testing.assert_array_equal(crops[::2], crops[1::2])
         assert (crops[0] != crops[2]).any()
+
+
+def test_a_swap_of_one_frame_is_put_back_in_part_and_known_where(samples, tmp_path: Path):
+    """The middle of the frame is the swap: what lies there is as in the negative of the picture."""
+    real = next(sample for sample in samples if sample.clip == "talk one")
+    frame = PictureReader().read(real)
+    swap = frame.copy()
+    height, width = frame.shape[:2]
+    middle = np.s_[height // 5 : -(height // 5), width // 5 : -(width // 5)]
+    swap[middle] = 255 - swap[middle]
+    assert cv2.imwrite(str(tmp_path / "swap.png"), cv2.cvtColor(swap, cv2.COLOR_RGB2BGR))
+    fake = replace(real, path=tmp_path / "swap.png", member="", fake=True, family="faceswap", clip="swap")
+    batch = batches([real, fake], strength=0.0, owner_name=40).batch(0)
+    reals, fakes, masks = batch.crops[3::2].astype(int), batch.crops[4::2].astype(int), batch.masks[4::2]
+    assert (batch.masks[3::2] == 0).all()
+    partly = masks.min(axis=(1, 2)) >= 0
+    assert 0.25 < partly.mean() < 0.75 and (masks[~partly] == UNKNOWN).all()
+    side = SIZE // CELLS
+    changes = np.abs(fakes - reals).reshape(len(reals), CELLS, side, CELLS, side, 3).mean(axis=(2, 4, 5))
+    untouched = masks[partly] == 0
+    assert untouched.any() and (masks[partly].max(axis=(1, 2)) > 0.1).all()
+    assert changes[partly][untouched].max() < 1 and changes[partly].max(axis=(1, 2)).min() > 3
+    assert changes[partly].mean() < changes[~partly].mean()
+
+
+def test_a_swap_of_another_frame_stays_whole(samples, tmp_path: Path):
+    real = next(sample for sample in samples if sample.clip == "talk one")
+    moved = np.roll(PictureReader().read(real), 15, axis=(0, 1))
+    assert cv2.imwrite(str(tmp_path / "moved.png"), cv2.cvtColor(moved, cv2.COLOR_RGB2BGR))
+    fake = replace(real, path=tmp_path / "moved.png", member="", fake=True, family="faceswap", clip="swap")
+    assert (batches([real, fake], owner_name=10).batch(0).masks[4::2] == UNKNOWN).all()
 
 
 def test_number_and_seed_alone_decide_a_batch(samples):
