@@ -138,7 +138,7 @@ def training_crops(samples: list[Sample], align: AlignFace, count: int = RANGE_C
 
 def calibrate(spec: ModelSpec, validation: BlendedValidation) -> ModelSpec:
     """Fit calibration and thresholds on held-out crops, and print what the scores then tell of each kind."""
-    clips = _score_clips(create_engine("openvino", spec), validation)
+    clips = score_clips(create_engine("openvino", spec), validation)
     kinds = np.array([kind for kind, _, _ in clips])
     logits = np.stack(list(clips.values()))
     fake = ~np.isin(kinds, REAL)
@@ -186,7 +186,7 @@ def _calibration_error(kinds: np.ndarray, scores: np.ndarray) -> float:
     return float(np.mean([expected_calibration_error(fake, row, weights) for row in scores]))
 
 
-def _score_clips(engine: Engine, validation: BlendedValidation) -> dict[tuple[str, str, str], np.ndarray]:
+def score_clips(engine: Engine, validation: BlendedValidation) -> dict[tuple[str, str, str], np.ndarray]:
     """Mean logits by kind, variant and clip; a blended or restyled twin of a clip is a variant of it."""
     rows: dict[tuple[str, str, str], list[np.ndarray]] = {}
     real = [sample for sample in validation.samples if not sample.fake]
