@@ -3,11 +3,15 @@ r"""Compare networks on the sources that none is trained on: what decides which 
     python scripts/compare_held_out.py --faces DIR mobilenet_efficientnet \
         mobilenet_v2=runs/b/best.weights.h5+efficientnet_lite2=runs/t/best.weights.h5
 
-A network is a shipped model, the manifest of one, or ARCHITECTURE=WEIGHTS, and with + between two of them the mean of
-their logits. Each is computed in f32 and calibrated on all of these sources, as scripts/release_model.py does. The
-areas under the ROC curve are of the scores of clips and stills: self-blended faces, face swaps, drawn faces, the mean
-of these three kinds, and the swapped clips of DeepFakeDetection, which nothing is calibrated on, against all real
-clips as they are. Intervals are of the difference from the first network, by bootstraps over clips and stills.
+A network is a shipped model, the manifest of one, or ARCHITECTURE=WEIGHTS with the crop of the shipped model of that
+architecture; with + between two of them it is the mean of their logits. Weights of a run are taken as trained, those of
+a compact model as rounded. All is computed in f32, and calibrated on the clips that are measured, as
+scripts/release_model.py does; rounds of training were chosen by these sources, too, so figures flatter.
+
+The areas under the ROC curve are of the scores of clips and stills: self-blended faces, face swaps, drawn faces, the
+mean of these three kinds, and the swapped clips of DeepFakeDetection, which nothing is calibrated on, against all real
+clips as they are. Intervals are of the difference from the first network, by bootstraps over scenes where the index
+knows them, else over clips and stills.
 """
 
 from __future__ import annotations
@@ -15,30 +19,34 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from release_model import GENERATED, MANIPULATED, REAL, score_clips
+from release_model import GENERATED, MANIPULATED, REAL, kind_of, score_clips
 from train_default import default_samples
 
-from classifiers import ModelError, ModelSpec, create_engine, find_model
+from classifiers import Engine, ModelError, ModelSpec, create_engine, find_model
 from classifiers.architectures import build
 from classifiers.datasets import DataError, PictureReader
 from classifiers.evaluation.calibration_fitting import fit_calibration
-from classifiers.evaluation.metrics import bootstrap_intervals, roc_auc
+from classifiers.evaluation.metrics import Interval, bootstrap_intervals, roc_auc
 from classifiers.export import save_network
 from classifiers.training.validation import BlendedValidation
 from extractors.align import CropGeometry, align_face
 
 KINDS = {"self-blended": "blend", "swaps": "swap", "drawn": "drawn"}
 """What the columns are called, and what the kinds are."""
-UNSEEN = "DeepFakeDetection"
-"""An origin that no network is trained and no calibration fitted on."""
-DRAWS = 300
+
+APART = "DeepFakeDetection"
+"""An origin that no calibration is fitted on; its kinds begin with its name."""
 
 Clip = tuple[str, str, str]
 """Kind, variant, and the clip or still itself."""
+
+Logits = Mapping[Clip, np.ndarray]
+"""Float (2,), the mean over the crops of a clip."""
 
 
 class HeldOut:
@@ -46,27 +54,33 @@ class HeldOut:
 
     Args:
         faces: folder of face shards and their index CSVs.
+
+    Attributes:
+        scenes: by clip or still, what it shows alike with others; itself where that is not known.
+
+    Raises:
+        DataError: the index lacks what is compared.
     """
 
     def __init__(self, faces: Path) -> None:
-        known = [s for s in default_samples(faces) if s.split == "val"]
-        unseen = [s for s in default_samples(faces, ["video_swaps"]) if s.split == "val" and s.origin == UNSEEN]
-        self._samples = {"": known, UNSEEN: unseen}
-        self.crops = cache(self._crops)
+        self._known = [s for s in default_samples(faces) if s.split == "val"]
+        self._apart = [s for s in default_samples(faces, ["video_swaps"]) if s.split == "val" and s.origin == APART]
+        self.scenes = {sample.group: sample.scene or sample.group for sample in (*self._known, *self._apart)}
+        self._crops = cache(self._cut)
 
-    def _crops(self, geometry: CropGeometry) -> dict[str, BlendedValidation]:
+    def _cut(self, geometry: CropGeometry) -> tuple[BlendedValidation, np.ndarray]:
         align, reader = partial(align_face, geometry=geometry), PictureReader()
-        return {name: BlendedValidation(reader, samples, align) for name, samples in self._samples.items()}
+        apart = [align(reader.read(sample), sample.known_landmarks) for sample in self._apart]
+        return BlendedValidation(reader, self._known, align), np.stack(apart)
 
-    def logits(self, model: ModelSpec) -> dict[Clip, np.ndarray]:
-        """Give the mean logits (2,) of each clip and variant; the kinds of the unseen origin begin with its name."""
-        engine, crops = create_engine("openvino", model, precision="f32"), self.crops(CropGeometry.of_model(model))
-        return {
-            (origin + kind, variant, group): logits
-            for origin, validation in crops.items()
-            for (kind, variant, group), logits in score_clips(engine, validation).items()
-            if not origin or variant == "clean"
-        }
+    def logits(self, model: ModelSpec) -> Logits:
+        """Let a model classify all crops."""
+        engine: Engine = create_engine("openvino", model, precision="f32")
+        validation, crops = self._crops(CropGeometry.of_model(model))
+        rows: dict[Clip, list[np.ndarray]] = {}
+        for sample, row in zip(self._apart, engine.predict(crops), strict=True):
+            rows.setdefault((f"{APART} {kind_of(sample)}", "clean", sample.group), []).append(row)
+        return score_clips(engine, validation) | {clip: np.mean(found, axis=0) for clip, found in rows.items()}
 
 
 def main() -> None:
@@ -74,61 +88,75 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("networks", nargs="+", metavar="NETWORK")
     parser.add_argument("--faces", type=Path, required=True, help="folder of face shards and their index CSVs")
+    parser.add_argument("--draws", type=int, default=2000, help="number of bootstraps (%(default)s)")
     arguments = parser.parse_args()
     names = list(dict.fromkeys(arguments.networks))
     try:
         held_out = HeldOut(arguments.faces)
         logits = cache(partial(_logits, held_out))
         joined = [_mean([logits(part) for part in name.split("+")]) for name in names]
-    except (DataError, ModelError, OSError, ValueError) as error:
+    except (DataError, ModelError) as error:
         sys.exit(f"compare_held_out.py: {error}")
-    print(_table(names, joined))
+    print(_table(names, joined, held_out.scenes, arguments.draws))
 
 
-def _logits(held_out: HeldOut, network: str) -> dict[Clip, np.ndarray]:
+def _logits(held_out: HeldOut, network: str) -> Logits:
     architecture, given, weights = network.partition("=")
+    model = find_model(architecture)
     if not given:
-        return held_out.logits(find_model(network))
+        return held_out.logits(model)
     with tempfile.TemporaryDirectory() as folder:
-        template = CropGeometry(1).template
-        built = build(architecture, weights=Path(weights))
-        return held_out.logits(save_network(built, Path(folder), crop_template=template, crop_cut_size=0, card=""))
+        try:
+            trained = build(architecture, input_size=model.crop_size, weights=Path(weights))
+        except (OSError, ValueError) as error:
+            raise ModelError(str(error)) from error
+        crop = {"crop_template": model.crop_template, "crop_cut_size": model.crop_cut_size}
+        return held_out.logits(save_network(trained, Path(folder), **crop, card=model.card))
 
 
-def _mean(parts: list[dict[Clip, np.ndarray]]) -> dict[Clip, np.ndarray]:
+def _mean(parts: list[Logits]) -> Logits:
     return {clip: np.mean([part[clip] for part in parts], axis=0) for clip in parts[0]}
 
 
-def _table(names: list[str], logits: list[dict[Clip, np.ndarray]]) -> str:
+def _table(names: list[str], logits: list[Logits], scenes: Mapping[str, str], draws: int) -> str:
     clips = list(logits[0])
     kinds = np.array([kind for kind, _, _ in clips])
     clean = np.array([variant == "clean" for _, variant, _ in clips])
     scores = np.stack([_scores(np.stack(list(found.values())), kinds) for found in logits], axis=1)
 
-    def figures(_: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+    def areas_and_differences(_: np.ndarray, rows: np.ndarray) -> dict[str, float]:
         chosen = rows[:, 0].astype(int)
-        columns = [_areas(kinds[chosen], clean[chosen], column) for column in scores[chosen].T]
-        found = {f"{number} {name}": value for number, areas in enumerate(columns) for name, value in areas.items()}
-        differences = {
-            f"{number} {name} more": value - columns[0][name]
-            for number, areas in enumerate(columns)
-            for name, value in areas.items()
+        areas = [_areas(kinds[chosen], clean[chosen], column) for column in scores[chosen].T]
+        return {
+            f"{number} {name}{what}": value - before
+            for number, found in enumerate(areas)
+            for name, value in found.items()
+            for what, before in (("", 0.0), (" more", areas[0][name]))
         }
-        return found | differences
 
-    fake = ~np.isin(kinds, (*REAL, *(UNSEEN + kind for kind in REAL)))
-    rows = np.arange(len(clips))[:, None]
-    found = bootstrap_intervals(figures, fake, rows, [group for *_, group in clips], draws=DRAWS)
-    lines = [
-        f"{sum(k == kind for k, v, _ in clips if v in ('clean', 'blended'))} {kind}" for kind in sorted(set(kinds))
-    ]
-    header = [*KINDS, "three kinds", UNSEEN, "all four"]
-    lines = [", ".join(lines), " | ".join(["network", *header])]
+    fake = ~np.isin(kinds, (*REAL, *(f"{APART} {kind}" for kind in REAL)))
+    groups = [scenes[group] for *_, group in clips]
+    found = bootstrap_intervals(areas_and_differences, fake, np.arange(len(clips))[:, None], groups, draws=draws)
+    columns = [*KINDS, "three kinds", APART, "all four"]
+    lines = [", ".join(_counts(clips, scenes)), " | ".join(["network", *columns])]
     for number, name in enumerate(names):
-        lines.append(" | ".join([name, *(f"{found[f'{number} {column}'].value:.4f}" for column in header)]))
+        lines.append(" | ".join([name, *(f"{found[f'{number} {column}'].value:.4f}" for column in columns)]))
         if number:
-            lines.append(" | ".join(["  more", *(str(found[f"{number} {column} more"]) for column in header)]))
+            lines.append(" | ".join(["  more", *(_signed(found[f"{number} {column} more"]) for column in columns)]))
     return "\n".join(lines)
+
+
+def _counts(clips: list[Clip], scenes: Mapping[str, str]) -> list[str]:
+    counts = []
+    for kind in sorted({kind for kind, _, _ in clips}):
+        groups = {group for k, _, group in clips if k == kind}
+        of_scenes = len({scenes[group] for group in groups})
+        counts.append(f"{len(groups)} {kind}" + (f" of {of_scenes} scenes" if of_scenes < len(groups) else ""))
+    return counts
+
+
+def _signed(difference: Interval) -> str:
+    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
 
 
 def _scores(logits: np.ndarray, kinds: np.ndarray) -> np.ndarray:
@@ -143,10 +171,10 @@ def _areas(kinds: np.ndarray, clean: np.ndarray, scores: np.ndarray) -> dict[str
         chosen = np.isin(kinds, (*REAL, kind))
         areas[name] = roc_auc(kinds[chosen] == kind, scores[chosen])
     areas["three kinds"] = float(np.mean(list(areas.values())))
-    swapped = kinds == f"{UNSEEN}swap"
-    chosen = swapped | (clean & np.isin(kinds, ("real_video", f"{UNSEEN}real_video")))
-    areas[UNSEEN] = roc_auc(swapped[chosen], scores[chosen])
-    areas["all four"] = float(np.mean([areas[name] for name in (*KINDS, UNSEEN)]))
+    swapped = kinds == f"{APART} swap"
+    chosen = swapped | (clean & np.isin(kinds, ("real_video", f"{APART} real_video")))
+    areas[APART] = roc_auc(swapped[chosen], scores[chosen])
+    areas["all four"] = float(np.mean([areas[name] for name in (*KINDS, APART)]))
     return areas
 
 

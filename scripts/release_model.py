@@ -187,7 +187,10 @@ def _calibration_error(kinds: np.ndarray, scores: np.ndarray) -> float:
 
 
 def score_clips(engine: Engine, validation: BlendedValidation) -> dict[tuple[str, str, str], np.ndarray]:
-    """Mean logits by kind, variant and clip; a blended or restyled twin of a clip is a variant of it."""
+    """Give the mean logits, float (2,), by kind, variant and clip.
+
+    A blended or restyled twin of a clip is a variant of it.
+    """
     rows: dict[tuple[str, str, str], list[np.ndarray]] = {}
     real = [sample for sample in validation.samples if not sample.fake]
     for variant, samples, crops in (
@@ -197,12 +200,13 @@ def score_clips(engine: Engine, validation: BlendedValidation) -> dict[tuple[str
         ("blended", real, validation.blends),
     ):
         for sample, row in zip(samples, engine.predict(crops), strict=True):
-            kind = "blend" if variant == "blended" else _kind(sample)
+            kind = "blend" if variant == "blended" else kind_of(sample)
             rows.setdefault((kind, variant, sample.group), []).append(row)
     return {clip: np.mean(found, axis=0) for clip, found in rows.items()}
 
 
-def _kind(sample: Sample) -> str:
+def kind_of(sample: Sample) -> str:
+    """Say of which kind of those that are calibrated a sample is."""
     if not sample.fake:
         return "real_video" if sample.clip else "real_still"
     return "drawn" if sample.family in GENERATED_FAMILIES else "swap"

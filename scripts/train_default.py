@@ -38,7 +38,10 @@ GROUPS = ("real", "generated", "video_faces")
 
 
 def default_samples(faces: Path, more: Sequence[str] = ()) -> list[Sample]:
-    """Give the training and the validation samples, of more groups of shards too; no source is in both."""
+    """Give the training and the validation samples, of more groups of shards too; no source is in both.
+
+    Scenes that pair strangers are left out.
+    """
     samples = [s for name in (*GROUPS, *more) for s in face_shards.samples(faces / f"{name}.csv")]
     return [
         replace(

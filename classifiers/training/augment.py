@@ -46,11 +46,11 @@ def augmented_row(
     strength: float,
     cells: int,
 ) -> Row:
-    """Make a crop of a picture, and of its mask, float32 (height, width), the cells that go with it.
+    """Make a row: the crop of a picture, and its mask summed up in cells.
 
     Args:
         image: RGB uint8 (height, width, 3).
-        mask: what was forged.
+        mask: float32 (height, width), forged share of each pixel, or `UNKNOWN` all over.
         landmarks: (5, 2) in pixels of the picture.
         logits: the targets.
         align: cuts the crop.

@@ -33,30 +33,61 @@ def compare(faces: Path, *networks: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-def test_a_network_is_as_good_as_its_mean_with_itself(faces: Path):
-    done = compare(faces, "mobilenet_v2", "mobilenet_v2+mobilenet_v2", "efficientnet_lite2")
+def figures(done: subprocess.CompletedProcess[str]) -> dict[str, list[float]]:
     assert done.returncode == 0, done.stderr
-    counts, header, first, second, same, _, other = (line.split(" | ") for line in done.stdout.splitlines())
-    assert "1 DeepFakeDetectionswap" in counts[0] and "3 real_video" in counts[0]
+    rows = [line.split(" | ") for line in done.stdout.splitlines()[2:]]
+    return {name: [float(area) for area in areas] for name, *areas in rows if name != "  more"}
+
+
+def test_means_of_networks(faces: Path):
+    one, other = "mobilenet_v2", "efficientnet_lite2"
+    done = compare(faces, one, f"{one}+{one}", other, f"{one}+{other}", f"{other}+{one}")
+    counts, header, *rows = (line.split(" | ") for line in done.stdout.splitlines())
+    assert "1 DeepFakeDetection swap" in counts[0] and "3 real_video" in counts[0]
     assert header[1:] == ["self-blended", "swaps", "drawn", "three kinds", "DeepFakeDetection", "all four"]
-    areas = [float(area) for area in first[1:]]
-    assert areas[3] == pytest.approx(sum(areas[:3]) / 3, abs=2e-4)
-    assert areas[5] == pytest.approx((sum(areas[:3]) + areas[4]) / 4, abs=2e-4)
-    assert second[1:] == first[1:] and set(same[1:]) == {"0.000 [0.000, 0.000]"}
-    # Another network has other figures, and differences that may go either way.
-    assert other[1:] != same[1:]
+    assert set(rows[2][1:]) == {"+0.0000 [+0.0000, +0.0000]"}
+    found = figures(done)
+    for areas in found.values():
+        assert areas[3] == pytest.approx(sum(areas[:3]) / 3, abs=2e-4)
+        assert areas[5] == pytest.approx((sum(areas[:3]) + areas[4]) / 4, abs=2e-4)
+    assert found[f"{one}+{one}"] == found[one]
+    assert found[f"{one}+{other}"] == found[f"{other}+{one}"] not in (found[one], found[other])
+
+
+@pytest.mark.slow
+def test_nothing_is_calibrated_on_what_is_apart(faces: Path, tmp_path: Path):
+    """There another clip is said to be the swap."""
+    shutil.copytree(faces, tmp_path, dirs_exist_ok=True)
+    index = tmp_path / "video_swaps.csv"
+    rows = [row.replace(",real,,news,", ",fake,faceswap,news,") for row in index.open() if ",swapper," not in row]
+    index.write_text("".join(rows))
+    more, less = (figures(compare(folder, "mobilenet_v2"))["mobilenet_v2"] for folder in (faces, tmp_path))
+    assert less[:4] == more[:4] and less[4] != more[4]
 
 
 @pytest.mark.slow
 def test_weights_of_a_run(faces: Path, tmp_path: Path):
+    from classifiers import find_model
     from classifiers.architectures import build
+    from classifiers.stored_network import load_network
 
-    build("mobilenet_v2").save_weights(tmp_path / "run.weights.h5")
-    done = compare(faces, "mobilenet_v2", f"mobilenet_v2={tmp_path}/run.weights.h5+efficientnet_lite2")
-    assert done.returncode == 0, done.stderr
-    assert len(done.stdout.splitlines()) == 5
+    shipped, run, untrained = "mobilenet_v2", tmp_path / "run.weights.h5", tmp_path / "untrained.weights.h5"
+    load_network(find_model(shipped)).save_weights(run)
+    build(shipped).save_weights(untrained)
+    names = [shipped, f"{shipped}={run}", f"{shipped}={untrained}"]
+    found = figures(compare(faces, *names))
+    assert found[names[1]] == pytest.approx(found[shipped], abs=1e-3)
+    assert found[names[2]] != pytest.approx(found[shipped], abs=1e-2)
 
 
-def test_no_such_network(faces: Path):
-    done = compare(faces, "nothing")
-    assert done.returncode == 1 and "'nothing'" in done.stderr and "Traceback" not in done.stderr
+def test_what_cannot_be_compared(faces: Path, tmp_path: Path):
+    weights = tmp_path / "run.weights.h5"
+    weights.write_bytes(b"nothing")
+    for network, named in (
+        ("nothing", "'nothing'"),
+        (f"mobilenet_v2={weights}", str(weights)),
+        (f"mobilenet_v2={tmp_path}/none.weights.h5", f"{tmp_path}/none.weights.h5"),
+    ):
+        done = compare(faces, network)
+        assert done.returncode == 1 and named in done.stderr and "Traceback" not in done.stderr
+        assert len(done.stderr.strip().splitlines()[-1]) < 400 and done.stderr.count("compare_held_out.py: ") == 1

@@ -17,7 +17,7 @@ from classifiers.errors import DataError
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch
 from classifiers.training.twin_batches import TwinBatches, shared_twins
 from extractors.align import CropGeometry, align_face
-from tests.tiny_shards import write_shards
+from tests.tiny_shards import swapped_inside, write_shards
 
 SIZE, CELLS = 64, 4
 
@@ -68,27 +68,21 @@ def test_both_halves_go_through_one_history(samples):
         assert (crops[0] != crops[2]).any()
 
 
-def test_a_swap_of_one_frame_is_put_back_in_part_and_known_where(samples, tmp_path: Path):
-    """The middle of the frame is the swap: what lies there is as in the negative of the picture."""
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_a_swap_of_one_frame_is_put_back_in_part_and_known_where(samples, tmp_path: Path, strength: float):
     real = next(sample for sample in samples if sample.clip == "talk one")
-    frame = PictureReader().read(real)
-    swap = frame.copy()
-    height, width = frame.shape[:2]
-    middle = np.s_[height // 5 : -(height // 5), width // 5 : -(width // 5)]
-    swap[middle] = 255 - swap[middle]
-    assert cv2.imwrite(str(tmp_path / "swap.png"), cv2.cvtColor(swap, cv2.COLOR_RGB2BGR))
-    fake = replace(real, path=tmp_path / "swap.png", member="", fake=True, family="faceswap", clip="swap")
-    batch = batches([real, fake], strength=0.0, owner_name=40).batch(0)
+    batch = batches([real, swapped_inside(real, tmp_path)], strength, owner_name=40).batch(0)
     reals, fakes, masks = batch.crops[3::2].astype(int), batch.crops[4::2].astype(int), batch.masks[4::2]
     assert (batch.masks[3::2] == 0).all()
     partly = masks.min(axis=(1, 2)) >= 0
     assert 0.25 < partly.mean() < 0.75 and (masks[~partly] == UNKNOWN).all()
+    assert (masks[partly].max(axis=(1, 2)) > 0.1).all()
     side = SIZE // CELLS
     changes = np.abs(fakes - reals).reshape(len(reals), CELLS, side, CELLS, side, 3).mean(axis=(2, 4, 5))
-    untouched = masks[partly] == 0
-    assert untouched.any() and (masks[partly].max(axis=(1, 2)) > 0.1).all()
-    assert changes[partly][untouched].max() < 1 and changes[partly].max(axis=(1, 2)).min() > 3
     assert changes[partly].mean() < changes[~partly].mean()
+    # Codecs and the noise of a history reach outside.
+    outside, inside = changes[partly][masks[partly] < 0.001], changes[partly][masks[partly] > 0.5]
+    assert outside.mean() < (6 if strength else 0.5) < 20 < inside.mean()
 
 
 def test_a_swap_of_another_frame_stays_whole(samples, tmp_path: Path):
