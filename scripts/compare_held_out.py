@@ -124,9 +124,10 @@ def _table(names: list[str], logits: list[Logits], scenes: Mapping[str, str], dr
     clean = np.array([variant == "clean" for _, variant, _ in clips])
     scores = np.stack([_scores(np.stack(list(found.values())), kinds) for found in logits], axis=1)
 
+    comparisons = _comparisons(kinds, clean)
+
     def areas_and_differences(_: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-        chosen = rows[:, 0].astype(int)
-        areas = [_areas(kinds[chosen], clean[chosen], column) for column in scores[chosen].T]
+        areas = [_areas(comparisons, rows[:, 0], column) for column in scores.T]
         return {
             f"{number} {name}{what}": value - before
             for number, found in enumerate(areas)
@@ -165,17 +166,22 @@ def _scores(logits: np.ndarray, kinds: np.ndarray) -> np.ndarray:
     return np.array([calibration.scores(*row).fake for row in logits])
 
 
-def _areas(kinds: np.ndarray, clean: np.ndarray, scores: np.ndarray) -> dict[str, float]:
-    areas = {}
-    for name, kind in KINDS.items():
-        chosen = np.isin(kinds, (*REAL, kind))
-        areas[name] = roc_auc(kinds[chosen] == kind, scores[chosen])
-    areas["three kinds"] = float(np.mean(list(areas.values())))
+def _comparisons(kinds: np.ndarray, clean: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Say by column which rows are compared, bool (n,), and which of these are forged."""
+    compared = {name: (np.isin(kinds, (*REAL, kind)), kinds == kind) for name, kind in KINDS.items()}
     swapped = kinds == f"{APART} swap"
-    chosen = swapped | (clean & np.isin(kinds, ("real_video", f"{APART} real_video")))
-    areas[APART] = roc_auc(swapped[chosen], scores[chosen])
-    areas["all four"] = float(np.mean([areas[name] for name in (*KINDS, APART)]))
-    return areas
+    return compared | {APART: (swapped | (clean & np.isin(kinds, ("real_video", f"{APART} real_video"))), swapped)}
+
+
+def _areas(
+    comparisons: Mapping[str, tuple[np.ndarray, np.ndarray]], rows: np.ndarray, scores: np.ndarray
+) -> dict[str, float]:
+    areas = {}
+    for name, (compared, forged) in comparisons.items():
+        chosen = rows[compared[rows]]
+        areas[name] = roc_auc(forged[chosen], scores[chosen])
+    of_kinds = [areas[name] for name in KINDS]
+    return areas | {"three kinds": float(np.mean(of_kinds)), "all four": float(np.mean([*of_kinds, areas[APART]]))}
 
 
 if __name__ == "__main__":

@@ -8,14 +8,11 @@ from __future__ import annotations
 import csv
 import zipfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from skimage import data
-
-from classifiers.datasets import PictureReader, Sample
 
 FACE = data.astronaut()[20:204, 132:316]
 FACE_LANDMARKS = np.float32([[71.5, 80], [113.5, 82], [92, 106.5], [70, 118.5], [112.5, 120.5]])
@@ -50,16 +47,6 @@ def write_shards(folder: Path) -> Path:
     ]
     _write_group(folder, "video_faces", frames)
     return folder
-
-
-def swapped_inside(real: Sample, folder: Path) -> Sample:
-    """Give a twin in whose middle the picture is its negative; the rim is the same."""
-    swap = PictureReader().read(real).copy()
-    height, width = swap.shape[:2]
-    middle = np.s_[height // 5 : -(height // 5), width // 5 : -(width // 5)]
-    swap[middle] = 255 - swap[middle]
-    assert cv2.imwrite(str(folder / "swap.png"), cv2.cvtColor(swap, cv2.COLOR_RGB2BGR))
-    return replace(real, path=folder / "swap.png", member="", fake=True, family="faceswap", clip="swap")
 
 
 def _write_group(folder: Path, name: str, samples: Sequence[tuple]) -> None:

@@ -8,7 +8,6 @@ import numpy.typing as npt
 
 from classifiers.datasets import AlignFace, Landmarks, Picture
 from classifiers.degradation import degrade, overlay, recolour
-from classifiers.training.batch import Row
 
 
 def flip(image: Picture, landmarks: Landmarks) -> tuple[Picture, Landmarks]:
@@ -34,33 +33,6 @@ def with_history(
     """Give a picture the history that it may have had before it came into a data set."""
     old = degrade(image, rng, 0.7 * strength) if rng.random() < 0.5 else image
     return old, scaled(landmarks, image, old)
-
-
-def augmented_row(
-    image: Picture,
-    mask: npt.NDArray[np.float32],
-    landmarks: Landmarks,
-    logits: tuple[float, float],
-    align: AlignFace,
-    seeds: npt.NDArray[np.int64],
-    strength: float,
-    cells: int,
-) -> Row:
-    """Make a row: the crop of a picture, and its mask summed up in cells.
-
-    Args:
-        image: RGB uint8 (height, width, 3).
-        mask: float32 (height, width), forged share of each pixel, or `UNKNOWN` all over.
-        landmarks: (5, 2) in pixels of the picture.
-        logits: the targets.
-        align: cuts the crop.
-        seeds: of the history and of the jitter; two rows of equal seeds go through one history to one crop.
-        strength: of the augmentation, 0 to 1.
-        cells: along a side of the mask.
-    """
-    history, jitter, again = (np.random.default_rng(seed) for seed in (*seeds, seeds[1]))
-    crop = augmented_crop(image, landmarks, align, history, jitter, strength)
-    return Row(crop, logits, augmented_mask(mask, landmarks, align, again, strength, cells))
 
 
 def augmented_crop(

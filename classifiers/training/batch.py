@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from classifiers.datasets import GENERATED_FAMILIES, Sample
 
-BATCHES_VERSION = 2
+BATCHES_VERSION = 1
 """Of what the recipes put into a batch. Batches that are kept on disk are used again only by the same version: raise it
 with every change of what is in one, be it of blends, degradations, augmentation, sampling or the order of random
 choices. A test compares batches with those of this version."""
@@ -20,14 +20,6 @@ NO_HINTS: Mapping[str, int] = {}
 
 UNKNOWN = -1.0
 """Target of an output that a sample says nothing about: it takes no part in the loss."""
-
-
-class Row(NamedTuple):
-    """One crop and its targets, as in `Batch`."""
-
-    crop: npt.NDArray[np.uint8]
-    logits: tuple[float, float]
-    mask: npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,14 +41,6 @@ class Batch:
     weights: npt.NDArray[np.float32]
     teacher: npt.NDArray[np.float32] | None = None
     hints: Mapping[str, npt.NDArray[np.float32]] | None = None
-
-    @classmethod
-    def of(cls, rows: Sequence[Row]) -> Batch:
-        """Put rows together that count alike."""
-        crops, logits, masks = zip(*rows, strict=True)
-        return cls(
-            np.stack(crops), np.array(logits, np.float32), np.array(masks, np.float32), np.ones(len(rows), np.float32)
-        )
 
     def targets(self) -> dict[str, npt.NDArray[np.float32]]:
         """Give the targets by the output of the network that learns them."""

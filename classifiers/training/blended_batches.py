@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from classifiers.datasets import GENERATED_FAMILIES, AlignFace, DataError, PictureReader, Sample
 from classifiers.errors import SettingsError
-from classifiers.training.augment import augmented_row, flip, with_history
-from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, Row, targets
+from classifiers.training.augment import augmented_crop, augmented_mask, flip, with_history
+from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch, targets
 from classifiers.training.resynthesis import FaceGenerators
 from classifiers.training.self_blending import Blend, landmark_shape, resynthesis_blend, self_blend, swap_blend
 
@@ -105,6 +106,14 @@ class _StillsAndFrames:
         return self._kinds[rng.choice(len(self._kinds), p=self._shares)][1].draw(rng)
 
 
+class _Row(NamedTuple):
+    """One crop of a batch, as in `Batch`."""
+
+    crop: np.ndarray
+    logits: tuple[float, float]
+    mask: np.ndarray
+
+
 class BlendedBatches:
     """Batches of self-blended pairs beside real faces and, where the data set has some, forgeries.
 
@@ -175,7 +184,7 @@ class BlendedBatches:
         """Make batch `number`."""
         rng = np.random.default_rng((self._seed, number))
         mixture = self._mixture
-        rows: list[Row] = []
+        rows: list[_Row] = []
         for _ in range(mixture.pairs):
             rows += self._pair(rng)
         rows += [self._single(self._draw_extra.draw(rng), 0.0, rng) for _ in range(mixture.reals)]
@@ -184,9 +193,14 @@ class BlendedBatches:
         for _ in range(mixture.generated):
             generated = self._with_counterpart(self._draw_generated.draw(rng), rng)
             rows += _shuffled(generated, rng) if rng.random() < self._shuffled_share else generated
-        return Batch.of(rows)
+        return Batch(
+            np.stack([row.crop for row in rows]),
+            np.array([row.logits for row in rows], np.float32),
+            np.array([row.mask for row in rows], np.float32),
+            np.ones(len(rows), np.float32),
+        )
 
-    def _pair(self, rng: np.random.Generator) -> list[Row]:
+    def _pair(self, rng: np.random.Generator) -> list[_Row]:
         sample = self._draw_real.draw(rng)
         image, landmarks = with_history(*self._read(sample, rng), rng, self._strength)
         blend = self._blend(sample, image, landmarks, rng)
@@ -215,7 +229,7 @@ class BlendedBatches:
         donor = strangers[0]
         return swap_blend(self._reader.read(donor), donor.known_landmarks, image, landmarks, rng)
 
-    def _with_counterpart(self, forgery: Sample, rng: np.random.Generator) -> list[Row]:
+    def _with_counterpart(self, forgery: Sample, rng: np.random.Generator) -> list[_Row]:
         real, seed = self._counterpart(forgery, rng), rng.integers(2**62)
         return [
             self._single(sample, mask, np.random.default_rng(seed))
@@ -229,7 +243,7 @@ class BlendedBatches:
         clip = clips[rng.integers(len(clips))]
         return clip[rng.integers(len(clip))]
 
-    def _single(self, sample: Sample, mask: float, rng: np.random.Generator) -> Row:
+    def _single(self, sample: Sample, mask: float, rng: np.random.Generator) -> _Row:
         image, landmarks = with_history(*self._read(sample, rng), rng, self._strength)
         seeds = rng.integers(2**62, size=2)
         return self._row(image, np.full(image.shape[:2], mask, np.float32), landmarks, targets(sample), seeds)
@@ -241,8 +255,12 @@ class BlendedBatches:
         landmarks: np.ndarray,
         logits: tuple[float, float],
         seeds: np.ndarray,
-    ) -> Row:
-        return augmented_row(image, mask, landmarks, logits, self._align, seeds, self._strength, self._cells)
+    ) -> _Row:
+        history, jitter = (np.random.default_rng(seed) for seed in seeds)
+        again = np.random.default_rng(seeds[1])
+        crop = augmented_crop(image, landmarks, self._align, history, jitter, self._strength)
+        cells = augmented_mask(mask, landmarks, self._align, again, self._strength, self._cells)
+        return _Row(crop, logits, cells)
 
     def _read(self, sample: Sample, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         image, landmarks = self._reader.read(sample), sample.known_landmarks
@@ -256,7 +274,7 @@ def _origin(sample: Sample) -> tuple[bool, str]:
     return bool(sample.clip), sample.origin or sample.source
 
 
-def _shuffled(rows: Sequence[Row], rng: np.random.Generator) -> list[Row]:
+def _shuffled(rows: Sequence[_Row], rng: np.random.Generator) -> list[_Row]:
     """Put the tiles of crops together in another order, the same for all.
 
     Whether such a crop was altered, and where, cannot be said.
@@ -269,5 +287,5 @@ def _shuffled(rows: Sequence[Row], rng: np.random.Generator) -> list[Row]:
         crop = row.crop.copy()
         mixed = tiles.reshape(_TILES**2, *tiles.shape[2:])[order].reshape(tiles.shape)
         crop[:side, :side] = mixed.swapaxes(1, 2).reshape(side, side, 3)
-        shuffled.append(Row(crop, (UNKNOWN, row.logits[1]), np.full_like(row.mask, UNKNOWN)))
+        shuffled.append(_Row(crop, (UNKNOWN, row.logits[1]), np.full_like(row.mask, UNKNOWN)))
     return shuffled

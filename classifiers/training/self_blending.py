@@ -124,18 +124,6 @@ def resynthesis_blend(
     return Blend(_composite(resynthesised, image, mask), target, mask, generated=True)
 
 
-def partial_swap(swap: Picture, frame: Picture, landmarks: Landmarks, rng: np.random.Generator) -> Blend:
-    """Put a part of a face swap back into the frame that it was made from.
-
-    Args:
-        swap: RGB uint8 (height, width, 3), the frame as the swap left it.
-        frame: RGB uint8 (height, width, 3), the frame itself.
-        landmarks: (5, 2) in pixels of it.
-        rng: source of every random choice.
-    """
-    return _blend(swap, frame, landmarks, rng)
-
-
 def landmark_shape(landmarks: Landmarks) -> npt.NDArray[np.float32]:
     """Describe pose and expression apart from place and size: float32 (10,), unit norm, centred."""
     centred = landmarks - landmarks.mean(axis=0)

@@ -11,23 +11,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import cv2
 import numpy as np
+import numpy.typing as npt
 
-from classifiers.datasets import AlignFace, Landmarks, PictureReader, Sample
+from classifiers.datasets import AlignFace, PictureReader, Sample
 from classifiers.datasets.sample import Picture
 from classifiers.errors import DataError
-from classifiers.training.augment import augmented_row, flip, with_history
-from classifiers.training.batch import UNKNOWN, Batch, BatchSource, Row, targets
-from classifiers.training.self_blending import partial_swap
-
-PARTIAL_SHARE = 0.5
-"""Of the swaps that are known to be of one frame, how many are put back into it in part."""
-
-_SAME_RIM = 10
-"""In grey levels: up to this much two pictures of one frame differ on nine tenths of their rim, which a swap hardly
-reaches. Of the twins of DFDC, which all are of one frame, nine of ten are taken for such, and of those of
-FaceForensics++, which hardly ever are, one of fifty."""
+from classifiers.training.augment import augmented_crop, flip, with_history
+from classifiers.training.batch import UNKNOWN, Batch, BatchSource, targets
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +31,6 @@ class _Scene:
 
 class TwinBatches:
     """Batches of another source with pairs of twins behind their rows, the real half of each pair first.
-
-    Of the swaps of one frame some are put back into it in part, and their masks say where; a swap need not change all
-    that lies there. The masks of all other swaps are `UNKNOWN`.
 
     Args:
         source: makes the batches that the twins are added to.
@@ -79,46 +67,37 @@ class TwinBatches:
         """Make batch `number`."""
         batch = self._source.batch(number)
         rng = np.random.default_rng((self._seed, 5, number))
-        rows: list[Row] = []
+        crops, logits, masks = [], [], []
+        cells = batch.masks.shape[1:]
         for origin, count in self._twins.items():
             scenes = self._scenes[origin]
             for _ in range(count):
-                rows += self._twin(scenes[rng.integers(len(scenes))], batch.masks.shape[1], rng)
-        twins = Batch.of(rows)
+                for sample, crop in self._twin(scenes[rng.integers(len(scenes))], rng):
+                    crops.append(crop)
+                    logits.append(targets(sample))
+                    masks.append(np.full(cells, UNKNOWN if sample.fake else 0.0, np.float32))
         return replace(
             batch,
-            crops=np.concatenate([batch.crops, twins.crops]),
-            logits=np.concatenate([batch.logits, twins.logits]),
-            masks=np.concatenate([batch.masks, twins.masks]),
-            weights=np.concatenate([batch.weights, twins.weights]),
+            crops=np.concatenate([batch.crops, np.stack(crops)]),
+            logits=np.concatenate([batch.logits, np.asarray(logits, np.float32)]),
+            masks=np.concatenate([batch.masks, np.stack(masks)]),
+            weights=np.concatenate([batch.weights, np.ones(len(crops), np.float32)]),
         )
 
-    def _twin(self, scene: _Scene, cells: int, rng: np.random.Generator) -> list[Row]:
+    def _twin(self, scene: _Scene, rng: np.random.Generator) -> list[tuple[Sample, Picture]]:
         real = scene.reals[rng.integers(len(scene.reals))]
         fake = scene.fakes[rng.integers(len(scene.fakes))]
-        # The same for both: what happened to the picture, what happens to it now, and where the crop is cut.
-        mirrored, earlier, seeds = rng.random() < 0.5, int(rng.integers(2**62)), rng.integers(2**62, size=2)
-        pictures = [self._reader.read(half) for half in (real, fake)]
-        (frame, marks), (swap, swap_marks) = (
-            self._with_history(picture, half.known_landmarks, mirrored, earlier)
-            for picture, half in zip(pictures, (real, fake), strict=True)
-        )
-        mask = np.full(swap.shape[:2], UNKNOWN, np.float32)
-        if rng.random() < PARTIAL_SHARE and _of_one_frame(*pictures):
-            blend = partial_swap(swap, frame, marks, rng)
-            swap, mask, swap_marks = blend.image, blend.mask, marks
-        nothing = np.zeros(frame.shape[:2], np.float32)
-        return [
-            augmented_row(image, forged, landmarks, targets(half), self._align, seeds, self._strength, cells)
-            for image, forged, landmarks, half in ((frame, nothing, marks, real), (swap, mask, swap_marks, fake))
-        ]
+        mirrored, seeds = rng.random() < 0.5, rng.integers(2**62, size=3)
+        return [(sample, self._crop(sample, mirrored, seeds)) for sample in (real, fake)]
 
-    def _with_history(
-        self, image: Picture, landmarks: Landmarks, mirrored: bool, seed: int
-    ) -> tuple[Picture, Landmarks]:
+    def _crop(self, sample: Sample, mirrored: bool, seeds: npt.NDArray[np.int64]) -> Picture:
+        """Cut the crop of one half; the seeds, the same for both, decide what happens to it."""
+        image, landmarks = self._reader.read(sample), sample.known_landmarks
         if mirrored:
             image, landmarks = flip(image, landmarks)
-        return with_history(image, landmarks, np.random.default_rng(seed), self._strength)
+        earlier, history, jitter = (np.random.default_rng(seed) for seed in seeds)
+        image, landmarks = with_history(image, landmarks, earlier, self._strength)
+        return augmented_crop(image, landmarks, self._align, history, jitter, self._strength)
 
 
 def shared_twins(samples: Sequence[Sample], count: int) -> dict[str, int]:
@@ -144,15 +123,3 @@ def _scenes_with_twins(samples: Sequence[Sample], origin: str) -> list[_Scene]:
         if sample.scene and sample.origin == origin:
             (scenes[sample.scene].fakes if sample.fake else scenes[sample.scene].reals).append(sample)
     return [scene for scene in scenes.values() if scene.reals and scene.fakes]
-
-
-def _of_one_frame(one: Picture, other: Picture) -> bool:
-    """Say whether two pictures show one frame, of which the inside may be forged."""
-    if one.shape != other.shape:
-        return False
-    height, width = one.shape[:2]
-    differ = cv2.blur(cv2.absdiff(one, other).mean(axis=2, dtype=np.float32), (9, 9))
-    # Of pictures of fewer than ten pixels all is rim.
-    rim = np.ones((height, width), bool)
-    rim[height // 10 : -(height // 10), width // 10 : -(width // 10)] = False
-    return bool(np.quantile(differ[rim], 0.9) <= _SAME_RIM)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
@@ -17,7 +16,7 @@ from classifiers.errors import DataError
 from classifiers.training.batch import NO_HINTS, UNKNOWN, Batch
 from classifiers.training.twin_batches import TwinBatches, shared_twins
 from extractors.align import CropGeometry, align_face
-from tests.tiny_shards import swapped_inside, write_shards
+from tests.tiny_shards import write_shards
 
 SIZE, CELLS = 64, 4
 
@@ -66,31 +65,6 @@ def test_both_halves_go_through_one_history(samples):
         crops = batches(alike, owner_name=3).batch(number).crops[3:]
         np.testing.assert_array_equal(crops[::2], crops[1::2])
         assert (crops[0] != crops[2]).any()
-
-
-@pytest.mark.parametrize("strength", [0.0, 1.0])
-def test_a_swap_of_one_frame_is_put_back_in_part_and_known_where(samples, tmp_path: Path, strength: float):
-    real = next(sample for sample in samples if sample.clip == "talk one")
-    batch = batches([real, swapped_inside(real, tmp_path)], strength, owner_name=40).batch(0)
-    reals, fakes, masks = batch.crops[3::2].astype(int), batch.crops[4::2].astype(int), batch.masks[4::2]
-    assert (batch.masks[3::2] == 0).all()
-    partly = masks.min(axis=(1, 2)) >= 0
-    assert 0.25 < partly.mean() < 0.75 and (masks[~partly] == UNKNOWN).all()
-    assert (masks[partly].max(axis=(1, 2)) > 0.1).all()
-    side = SIZE // CELLS
-    changes = np.abs(fakes - reals).reshape(len(reals), CELLS, side, CELLS, side, 3).mean(axis=(2, 4, 5))
-    assert changes[partly].mean() < changes[~partly].mean()
-    # Codecs and the noise of a history reach outside.
-    outside, inside = changes[partly][masks[partly] < 0.001], changes[partly][masks[partly] > 0.5]
-    assert outside.mean() < (6 if strength else 0.5) < 20 < inside.mean()
-
-
-def test_a_swap_of_another_frame_stays_whole(samples, tmp_path: Path):
-    real = next(sample for sample in samples if sample.clip == "talk one")
-    moved = np.roll(PictureReader().read(real), 15, axis=(0, 1))
-    assert cv2.imwrite(str(tmp_path / "moved.png"), cv2.cvtColor(moved, cv2.COLOR_RGB2BGR))
-    fake = replace(real, path=tmp_path / "moved.png", member="", fake=True, family="faceswap", clip="swap")
-    assert (batches([real, fake], owner_name=10).batch(0).masks[4::2] == UNKNOWN).all()
 
 
 def test_number_and_seed_alone_decide_a_batch(samples):
