@@ -126,8 +126,8 @@ def canvas_apng(path: Path, side: int, pictures: int) -> Path:
     return path
 
 
-def long_tables_mp4(path: Path, claimed: int = 85_000_000) -> Path:
-    """An MP4 of 8 KB whose three tracks claim so many samples."""
+def long_tables_mp4(path: Path, claimed: int = 100_000_000) -> Path:
+    """An MP4 of 8 KB whose three tracks claim so many samples of 24 bytes, more than a decoder gets."""
     run_ffmpeg("-f", "lavfi", "-i", "testsrc=d=1:s=64x64:r=10", "-map", "0", "-map", "0", "-map", "0", path)
     data = bytearray(path.read_bytes())
     tables = {b"stsz": (8, (1, claimed)), b"stts": (8, (1, claimed, 512)), b"stsc": (8, (1, 1, claimed, 1))}
