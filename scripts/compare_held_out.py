@@ -24,10 +24,10 @@ from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
-from release_model import GENERATED, MANIPULATED, REAL, kind_of, score_clips
+from release_model import GENERATED, MANIPULATED, REAL, held_out_kind, score_clips
 from train_default import default_samples
 
-from classifiers import Engine, ModelError, ModelSpec, create_engine, find_model
+from classifiers import ModelError, ModelSpec, create_engine, find_model
 from classifiers.architectures import build
 from classifiers.datasets import DataError, PictureReader
 from classifiers.evaluation.calibration_fitting import fit_calibration
@@ -65,6 +65,8 @@ class HeldOut:
     def __init__(self, faces: Path) -> None:
         self._known = [s for s in default_samples(faces) if s.split == "val"]
         self._apart = [s for s in default_samples(faces, ["video_swaps"]) if s.split == "val" and s.origin == APART]
+        if not self._apart:
+            raise DataError(f"{faces}/video_swaps.csv has no held-out face of {APART}")
         self.scenes = {sample.group: sample.scene or sample.group for sample in (*self._known, *self._apart)}
         self._crops = cache(self._cut)
 
@@ -75,11 +77,11 @@ class HeldOut:
 
     def logits(self, model: ModelSpec) -> Logits:
         """Let a model classify all crops."""
-        engine: Engine = create_engine("openvino", model, precision="f32")
+        engine = create_engine("openvino", model, precision="f32")
         validation, crops = self._crops(CropGeometry.of_model(model))
         rows: dict[Clip, list[np.ndarray]] = {}
         for sample, row in zip(self._apart, engine.predict(crops), strict=True):
-            rows.setdefault((f"{APART} {kind_of(sample)}", "clean", sample.group), []).append(row)
+            rows.setdefault((f"{APART} {held_out_kind(sample)}", "clean", sample.group), []).append(row)
         return score_clips(engine, validation) | {clip: np.mean(found, axis=0) for clip, found in rows.items()}
 
 

@@ -200,12 +200,12 @@ def score_clips(engine: Engine, validation: BlendedValidation) -> dict[tuple[str
         ("blended", real, validation.blends),
     ):
         for sample, row in zip(samples, engine.predict(crops), strict=True):
-            kind = "blend" if variant == "blended" else kind_of(sample)
+            kind = "blend" if variant == "blended" else held_out_kind(sample)
             rows.setdefault((kind, variant, sample.group), []).append(row)
     return {clip: np.mean(found, axis=0) for clip, found in rows.items()}
 
 
-def kind_of(sample: Sample) -> str:
+def held_out_kind(sample: Sample) -> str:
     """Say of which kind of those that are calibrated a sample is."""
     if not sample.fake:
         return "real_video" if sample.clip else "real_still"

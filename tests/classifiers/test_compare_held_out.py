@@ -11,6 +11,10 @@ import pytest
 
 pytest.importorskip("av", reason="degrading needs the extra 'train'")
 
+sys.path.insert(0, str(Path(__file__).parents[2] / "scripts"))
+
+from train_default import default_samples
+
 from tests.tiny_shards import write_shards
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "compare_held_out.py"
@@ -78,6 +82,29 @@ def test_weights_of_a_run(faces: Path, tmp_path: Path):
     found = figures(compare(faces, *names))
     assert found[names[1]] == pytest.approx(found[shipped], abs=1e-3)
     assert found[names[2]] != pytest.approx(found[shipped], abs=1e-2)
+
+
+def test_without_what_is_apart(faces: Path, tmp_path: Path):
+    shutil.copytree(faces, tmp_path, dirs_exist_ok=True)
+    shutil.copy(tmp_path / "video_faces.csv", tmp_path / "video_swaps.csv")
+    done = compare(tmp_path, "mobilenet_v2")
+    assert done.returncode == 1 and "has no held-out face of DeepFakeDetection" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_strangers_are_no_twins(faces: Path, tmp_path: Path):
+    """What joins them is left out; other scenes stay."""
+    shutil.copytree(faces, tmp_path, dirs_exist_ok=True)
+    index = tmp_path / "video_swaps.csv"
+    header, *rows = index.read_text().splitlines()
+    rows = [
+        f"{row},one".replace("DeepFakeDetection", "ReSwapper examples" if n < 3 else "DFDC")
+        for n, row in enumerate(rows)
+    ]
+    index.write_text("\n".join([f"{header},scene", *rows]))
+    scenes = {(s.origin, s.scene) for s in default_samples(tmp_path, ["video_swaps"]) if s.origin != "owner/name"}
+    assert ("ReSwapper examples", "") in scenes and ("DFDC", "one") in scenes
+    assert ("ReSwapper examples", "one") not in scenes
 
 
 def test_what_cannot_be_compared(faces: Path, tmp_path: Path):
