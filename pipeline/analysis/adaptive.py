@@ -2,8 +2,9 @@
 
 The frames of a plan are dealt out in rounds, each of them spread over the whole video and between those of the rounds
 before; those that are held, and so say most about the video, come first. After a round the verdict is settled if it
-would stay the same when the mean logits of every track were as far off as so few frames let one fear. If it is still
-open after the last round, the most suspicious stretch is looked at more closely (the refinement).
+would stay the same when the mean logits of every track were as far off as so few frames let one fear. If a forgery is
+still possible after the last round, the most suspicious stretch is looked at more closely (the refinement): frames that
+are chosen for how they score can show a forgery, but not that there is none.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def rounds(times_s: np.ndarray, held: np.ndarray, judge: Judge, thresholds: Thre
             return
         yield between
     evidence = judge(0.0)
-    if evidence and evidence.scores and not _is_certain(judge, thresholds):
+    if evidence and evidence.scores and _may_be_fake(judge, thresholds):
         yield _refinement(evidence, float(np.median(np.diff(times_s))))
 
 
@@ -82,8 +83,18 @@ def _may_others_count(evidence: Evidence | None) -> bool:
 
 def _is_certain(judge: Judge, thresholds: Thresholds) -> bool:
     """Tell whether the verdict is the same at both ends of what may be. No face, or too little of one, gives none."""
-    low, high = (_label(judge(errors), thresholds) for errors in (-DOUBT, DOUBT))
+    low, high = _ends(judge, thresholds)
     return low is not None and low == high
+
+
+def _may_be_fake(judge: Judge, thresholds: Thresholds) -> bool:
+    """Tell whether the verdict is open, and one of its ends is a forgery."""
+    low, high = _ends(judge, thresholds)
+    return high == "likely_fake" != low
+
+
+def _ends(judge: Judge, thresholds: Thresholds) -> tuple[Label | None, Label | None]:
+    return _label(judge(-DOUBT), thresholds), _label(judge(DOUBT), thresholds)
 
 
 def _label(evidence: Evidence | None, thresholds: Thresholds) -> Label | None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline import Scanner
-from pipeline.analysis.adaptive import FEWEST, REFINEMENT_FRAMES, doubted, rounds
+from pipeline.analysis.adaptive import DOUBT, FEWEST, REFINEMENT_FRAMES, doubted, rounds
 from pipeline.analysis.aggregate import Evidence, weigh
 from pipeline.media.holds import Hold
 from pipeline.results.schema import schema
@@ -52,6 +52,15 @@ def test_frames_that_disagree_are_looked_at_in_full_and_closer():
     *planned, closer = rounds(TIMES, MOVING, judged(DIVIDED), THRESHOLDS)
     assert sorted(np.concatenate(planned)) == sorted(TIMES)
     assert len(closer) == REFINEMENT_FRAMES
+
+
+def test_where_no_forgery_is_possible_nothing_is_looked_at_closer():
+    """What is open is whether the face is real: the frames that score highest cannot say so."""
+    logits = DIVIDED - [[1.5, 0.0]]
+    low, high = (judged(logits)(errors).scores.fake for errors in (-DOUBT, DOUBT))
+    assert low <= THRESHOLDS.likely_real < high < THRESHOLDS.likely_fake
+    planned = list(rounds(TIMES, MOVING, judged(logits), THRESHOLDS))
+    assert sorted(np.concatenate(planned)) == sorted(TIMES)
 
 
 def test_what_is_held_is_looked_at_first():
