@@ -105,6 +105,7 @@ def start(
     measures: Sequence[str],
     limits: Limits,
     grants: Grants | None = None,
+    environment: Mapping[str, str] | None = None,
     **streams: Any,
 ) -> subprocess.Popen[bytes]:
     """Start a program that can use what it was given open, and its libraries, but nothing else.
@@ -117,6 +118,7 @@ def start(
         measures: which of `MEASURES` to take; the system must offer them.
         limits: what it may take.
         grants: what it is left beside; None for nothing.
+        environment: its variables, beside one that keeps it frugal; None for those of this process.
         streams: `stdin`, `stdout`, `stderr`, `pass_fds` and `start_new_session` of `subprocess.Popen`.
 
     Raises:
@@ -130,7 +132,7 @@ def start(
             if isinstance(descriptor, int) and descriptor >= 0:  # else it is a constant that asks for a pipe
                 left[Path(f"/proc/self/fd/{descriptor}")] = Access.READ_FILE
         _enter(measures, left, writes=grants.writes, executes=True, port=grants.port)
-        return subprocess.Popen(command, env={**os.environ, **_FRUGAL}, **streams)
+        return subprocess.Popen(command, env={**(environment or os.environ), **_FRUGAL}, **streams)
 
     process: subprocess.Popen[bytes] = _in_own_thread(launch)
     if "limits" in measures:

@@ -163,13 +163,19 @@ def test_cut_off_behind_the_index(tmp_path, name):
     assert max(spread) < 80
 
 
-def test_damage_in_the_middle(tmp_path):
+@pytest.fixture
+def holes(tmp_path):
+    """A clip of 60 frames with a hole a third of the way through."""
     path = write_video(tmp_path / "holes.ts", number_frames(60), options=["-qp", 10, "-g", 10])
     data = bytearray(path.read_bytes())
     third = len(data) // 3
     data[third : third + 4000] = bytes(4000)
     path.write_bytes(data)
-    with open_frames(probe(path), EVERY) as reader:
+    return path
+
+
+def test_damage_in_the_middle(holes):
+    with open_frames(probe(holes), EVERY) as reader:
         frames = list(reader)
     assert 40 <= len(frames) <= 60
     assert read_number(frames[0].image) == 0
@@ -350,6 +356,29 @@ SAID = (
     "echo 'color_range:unknown color_space:unknown color_primaries:unknown color_trc:unknown' >&2"
 )
 """What ffmpeg logs of its clock and of each frame."""
+
+
+@POSIX
+@pytest.mark.parametrize(
+    "script",
+    [
+        # What one thread writes amid a line of another has no level in words.
+        "{ REAL \"$@\" 2>&1 >&3 3>&- | sed -u 's/\\[error\\] //' >&2; } 3>&1",
+        # A script may lose the variable that asks for colours.
+        'AV_LOG_FORCE_NOCOLOR=1 REAL "$@"',
+    ],
+    ids=["colour", "word"],
+)
+def test_errors_are_known_by_their_colour_or_their_level(holes, replaced_ffmpeg, monkeypatch, script):
+    info = probe(holes)
+    with open_frames(info, EVERY) as reader:
+        list(reader)
+    replaced_ffmpeg(script)
+    monkeypatch.setenv("AV_LOG_FORCE_NOCOLOR", "1")
+    with open_frames(info, EVERY) as again:
+        list(again)
+    assert any("ffmpeg reported" in warning for warning in reader.warnings)
+    assert again.warnings == reader.warnings
 
 
 @POSIX
