@@ -20,6 +20,7 @@ from pipeline.media import confinement
 from pipeline.media.confinement import Grants
 from pipeline.media.errors import MediaError, nonsense, quoted
 from pipeline.media.limits import Limits
+from pipeline.media.log_lines import environment, read_line
 from pipeline.media.source_file import Readable
 
 log = logging.getLogger(__name__)
@@ -47,12 +48,6 @@ _NO_MEMORY = re.compile(
 )
 _FIRST_BOXES = (b"ftyp", b"styp", b"mdat", b"moof", b"free", b"skip", b"wide", b"pnot", b"uuid")
 _REFUSED_CODEC = re.compile(r"\[error\] Codec \((\w+)\) not on whitelist ")
-_ERROR = re.compile(r"(?:\[[^\]]* @ \w+\] )*\[(?:error|fatal|panic)\] ")
-# Threads of ffmpeg write into lines of each other, and what stands amid a line has no level in words. But it has the
-# colour of its level, and nothing that a file says can have one: control characters of it are never written.
-_UNCOLOURED = ("AV_LOG_FORCE_NOCOLOR", "AV_LOG_FORCE_256COLOR", "NO_COLOR")
-_COLOUR = re.compile(r"\x1b\[[\d;]*m")
-_RED = re.compile(r"\x1b\[[14];31m([^\x1b]*)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +207,7 @@ class Process:
                 binary.confinement,
                 source.limits,
                 grants,
-                _environment(),
+                environment(),
                 stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
@@ -351,23 +346,21 @@ class Process:
     def _read_log(self) -> None:
         while line := self._stderr.readline(_LINE_BYTES):
             self._last_sign = time.monotonic()
-            coloured = line.decode("utf-8", "replace").rstrip("\r\n")
-            text = _COLOUR.sub("", coloured)
-            error = _error_in(coloured, text)
-            if self._errors_from and not _ERROR.match(text) and self._errors_from.search(text):
+            said = read_line(line)
+            if self._errors_from and self._errors_from.search(said.beside):
                 self._errors_from = None
                 self.error_count = 0
                 self._errors.clear()
-            if refused := _REFUSED_CODEC.search(text):
+            if refused := _REFUSED_CODEC.search(said.text):
                 self.refused_codecs.add(refused[1])
-            elif error is not None:
+            elif said.error is not None:
                 self.error_count += 1
-                self._wants_memory = self._wants_memory or _NO_MEMORY.search(text) is not None
+                self._wants_memory = self._wants_memory or _NO_MEMORY.search(said.text) is not None
                 if len(self._errors) < _KEPT_ERRORS:
-                    self._errors.append(error)
-                    log.debug("%s: %s", quoted(self._source), text)
+                    self._errors.append(said.error)
+                    log.debug("%s: %s", quoted(self._source), said.text)
             try:
-                self._on_log(text)
+                self._on_log(said.text)
             except (ValueError, ArithmeticError):
                 # An ffmpeg that a file has taken over may say anything.
                 self._log_failure = nonsense(self._source)
@@ -381,22 +374,6 @@ class Process:
         self._ended.set()
         for thread in self._threads:
             thread.join()
-
-
-def _environment() -> dict[str, str]:
-    """Give the variables of this process, and ask for a log in colours."""
-    return {**{name: value for name, value in os.environ.items() if name not in _UNCOLOURED}, "AV_LOG_FORCE_COLOR": "1"}
-
-
-def _error_in(coloured: str, text: str) -> str | None:
-    """Give the error that a line of log reports, without a full stop; None if it reports none.
-
-    Args:
-        coloured: the line.
-        text: the same without colours, which a program that only starts ffmpeg may not have handed on.
-    """
-    said = "".join(_RED.findall(coloured)) or (text if _ERROR.match(text) else "")
-    return _ERROR.sub("", said).rstrip(". ") if said else None
 
 
 def _begins_with_box(path: Path) -> bool:
