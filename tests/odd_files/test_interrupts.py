@@ -116,7 +116,9 @@ def has_a_result(run: Run) -> bool:
 
 def is_scanning(run: Run) -> bool:
     """Tell whether frames are being decoded, by this process or by its workers."""
-    return any("ffmpeg" in child.name() for child in psutil.Process(run.process.pid).children(recursive=True))
+    with contextlib.suppress(psutil.NoSuchProcess):  # one that has just ended
+        return any("ffmpeg" in child.name() for child in psutil.Process(run.process.pid).children(recursive=True))
+    return False
 
 
 def is_starting_workers(run: Run) -> bool:
