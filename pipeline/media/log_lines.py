@@ -10,7 +10,7 @@ import os
 import re
 from dataclasses import dataclass
 
-_UNCOLOURED = ("AV_LOG_FORCE_NOCOLOR", "AV_LOG_FORCE_256COLOR", "NO_COLOR")
+_UNCOLOURED = ("AV_LOG_FORCE_NOCOLOR", "AV_LOG_FORCE_256COLOR")
 _COLOUR = re.compile(r"\x1b\[[\d;]*m")
 _RED = re.compile(r"\x1b\[[14];31m([^\x1b]*)")
 _LEVEL = re.compile(r"(?:\[[^\]]* @ \w+\] )*\[(?:error|fatal|panic)\] ")

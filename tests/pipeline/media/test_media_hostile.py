@@ -183,6 +183,12 @@ def test_damage_in_the_middle(holes):
     assert any("ffmpeg reported" in warning for warning in reader.warnings)
 
 
+def test_a_title_in_the_colour_of_errors_is_none(tmp_path):
+    title = "\x1b[1;31m[error] forged\x1b[0m"
+    path = write_video(tmp_path / "title.mkv", number_frames(5), options=["-metadata", f"title={title}"])
+    assert numbers_of(path) == (list(range(5)), [])
+
+
 def test_damage_behind_a_place_that_was_sought(tmp_path):
     """Frames that were not chosen may be what is damaged."""
     options = ["-qp", 10, "-g", 30, "-sc_threshold", 0]
